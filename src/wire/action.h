@@ -1,6 +1,6 @@
 // What a WebSocket client asks for in a text frame: {"action":"join","room":"general"}.
-// An Action belongs to its caller, but its views point into this thread's parsing scratch: they are valid until the next
-// parse_action() or parse_publish_body() on the same thread.
+// An Action belongs to its caller, but its views point into this thread's parsing scratch: they are valid until the
+// next parse_action() or parse_publish_body() on the same thread.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,25 @@
 namespace ringcast::wire {
 
 struct JsonLimits {
-  uint32_t depth_max = 32;               // how deep `data`, or a field that nobody knows, may nest
+  uint32_t depth_max = 32;                // how deep `data`, or a field that nobody knows, may nest
   uint32_t payload_bytes_max = 64 << 10;  // `content` or `data` as re-serialised
-  uint32_t batch_items_max = 1000;       // publishes of one request, each target of `rooms` and `users` counted
+  uint32_t batch_items_max = 1000;        // publishes of one request, each target of `rooms` and `users` counted
 };
 
 inline constexpr size_t kRefBytesMax = 128;
 
 enum class ActionKind : uint8_t {
-  unknown, join, leave, message, direct, typing, status, members, history, ping, binary,
+  unknown,
+  join,
+  leave,
+  message,
+  direct,
+  typing,
+  status,
+  members,
+  history,
+  ping,
+  binary,
 };
 std::string_view to_string(ActionKind kind);
 
@@ -37,7 +47,7 @@ struct Action {
   std::string_view ref;   // raw JSON of a string or a number; empty when there was none
   std::string_view room;  // a valid channel name (`@me` not resolved); empty: the room joined last
   ChannelKind room_kind = ChannelKind::room;
-  std::string_view to;    // a valid user name
+  std::string_view to;  // a valid user name
   PayloadKind payload_kind = PayloadKind::none;
   std::string_view payload;  // JSON on one line: of `content` the string with its quotes, of `data` any value
   std::string_view event = kDefaultEventType;
@@ -49,10 +59,10 @@ struct Action {
   UserStatus status = UserStatus::online;
 };
 
-// Rules beyond PROTOCOL.md's table: `channel` and `topic` are spellings of `room`, one of the three at a time; `user` and
-// `user_id` are not read, since the user is the authenticated one; a field that is null counts as absent (`data` apart:
-// null is a value); a field that is not known is checked to be JSON and otherwise ignored; of a repeated field the last
-// counts, as in JSON.parse; ids are numbers or strings of decimal digits below 2^53.
+// Rules beyond PROTOCOL.md's table: `channel` and `topic` are spellings of `room`, one of the three at a time; `user`
+// and `user_id` are not read, since the user is the authenticated one; a field that is null counts as absent (`data`
+// apart: null is a value); a field that is not known is checked to be JSON and otherwise ignored; of a repeated field
+// the last counts, as in JSON.parse; ids are numbers or strings of decimal digits below 2^53.
 //
 // Nothing on success, else what was wrong; `action.ref` is set also then, whenever the text was JSON, and `action.kind`
 // when it was known. Codes: bad_json (not an object, malformed, invalid UTF-8, a lone surrogate), too_deep, too_large,

@@ -35,7 +35,8 @@ struct Cursor {
     mismatch,  // it was made for other channels: every channel is told `gap`
   };
   Match match = Match::absent;
-  std::vector<uint64_t> positions;  // in the order of the sorted names; kNoPosition where the list form has no such name
+  std::vector<uint64_t>
+      positions;  // in the order of the sorted names; kNoPosition where the list form has no such name
 };
 
 // `sorted_names` are the stream's resolved channels in byte order. Names of the list form are taken literally or

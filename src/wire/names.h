@@ -31,17 +31,19 @@ enum class ChannelKind : uint8_t {
 };
 
 // 1..128 bytes of UTF-8 without control characters (C0, DEL, C1) and ','; not "*", not beginning with '@'.
-Result<void> check_room(std::string_view name);          // code bad_room
+Result<void> check_room(std::string_view name);  // code bad_room
 // The same without the last two conditions, but not "me". "anonymous" passes: see is_anonymous().
-Result<void> check_user(std::string_view name);          // code bad_user
-Result<void> check_tenant(std::string_view name);        // code bad_tenant; [A-Za-z0-9_.-]{1,64}
-Result<void> check_connection_id(std::string_view id);   // code bad_connection_id; [A-Za-z0-9_.:-]{1,64}
+Result<void> check_user(std::string_view name);            // code bad_user
+Result<void> check_tenant(std::string_view name);          // code bad_tenant; [A-Za-z0-9_.-]{1,64}
+Result<void> check_connection_id(std::string_view id);     // code bad_connection_id; [A-Za-z0-9_.:-]{1,64}
 Result<void> check_idempotency_key(std::string_view key);  // code bad_idempotency_key; 1..128 bytes of UTF-8
 // [A-Za-z0-9_.:-]{1,64} and none of the server's own types. Code bad_event.
 Result<void> check_event_type(std::string_view type);
 
 bool is_reserved_event_type(std::string_view type);  // the server's own types; "message" is not among them
-inline bool is_anonymous(std::string_view user) { return user.empty() || user == kAnonymousUser; }
+inline bool is_anonymous(std::string_view user) {
+  return user.empty() || user == kAnonymousUser;
+}
 
 // Which kind a channel's wire name is of, when it is a valid one ("@me" is an inbox). Code bad_room.
 Result<ChannelKind> check_channel(std::string_view name);

@@ -37,7 +37,7 @@ struct PublishRequest {
 };
 
 struct PublishBody {
-  bool is_batch = false;                      // the body was an array, so the answer is one
+  bool is_batch = false;                     // the body was an array, so the answer is one
   std::span<const PublishRequest> requests;  // one when it was an object
 };
 

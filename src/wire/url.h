@@ -16,7 +16,8 @@ namespace ringcast::wire {
 
 inline constexpr size_t kQueryParametersMax = 64;
 
-// Appends the decoded text. False for an incomplete or non-hexadecimal escape or invalid UTF-8; `out` is then as before.
+// Appends the decoded text. False for an incomplete or non-hexadecimal escape or invalid UTF-8; `out` is then as
+// before.
 enum class PlusSign : uint8_t { literal, is_space };
 bool append_percent_decoded(std::string& out, std::string_view text, PlusSign plus = PlusSign::literal);
 // Everything but RFC 3986's unreserved characters becomes %XX.
@@ -25,8 +26,8 @@ void append_percent_encoded(std::string& out, std::string_view text);
 class Query {
  public:
   Query() = default;
-  // `raw` is what follows the '?'. Code bad_query. `+` is a space; of a repeated key the first counts; a key without '='
-  // has the value "".
+  // `raw` is what follows the '?'. Code bad_query. `+` is a space; of a repeated key the first counts; a key without
+  // '=' has the value "".
   static Result<Query> parse(std::string_view raw, size_t parameters_max = kQueryParametersMax);
 
   std::optional<std::string_view> get(std::string_view key) const;
@@ -51,9 +52,9 @@ class Query {
 std::optional<std::string_view> room_parameter(const Query& query);
 
 // The channels of a stream as the client named them: `rooms`, `channels` or `topics`, else the single spellings; split
-// at ','. The list is decoded before it is split, because URLSearchParams writes the separator as %2C; no valid name has
-// a ',' in it, so nothing is ambiguous. Every name is a valid channel name; repeated ones are dropped. Empty when no
-// spelling is there. Codes bad_room, too_many_rooms. The views live as long as the query.
+// at ','. The list is decoded before it is split, because URLSearchParams writes the separator as %2C; no valid name
+// has a ',' in it, so nothing is ambiguous. Every name is a valid channel name; repeated ones are dropped. Empty when
+// no spelling is there. Codes bad_room, too_many_rooms. The views live as long as the query.
 Result<std::vector<std::string_view>> room_list(const Query& query, size_t rooms_max);
 // The same for a list that is already decoded.
 Result<std::vector<std::string_view>> split_room_list(std::string_view list, size_t rooms_max);

@@ -1,0 +1,337 @@
+// The chat page: wires the form, the rooms, the message list and the members to a Connection.
+
+import { Connection } from './connection.js';
+import { MessageLog } from './message_log.js';
+import { StatsPanel } from './stats.js';
+
+const kHistoryLimit = 50;
+const kTypingShownMs = 4000;
+const kTypingSentMs = 2000;
+const kMembersShown = 200;
+
+const $ = (id) => document.getElementById(id);
+const ui = Object.fromEntries(['user', 'room', 'transport', 'token', 'connect', 'disconnect', 'connect-form', 'state', 'state-text',
+  'rooms', 'leave', 'log', 'log-empty', 'typing', 'compose', 'message', 'send', 'notice', 'members', 'members-empty',
+  'member-count', 'status'].map((id) => [id.replaceAll('-', '_'), $(id)]));
+
+let connection = null;
+let own_name = '';
+let current = null;               // name of the room on show
+let countdown = 0;
+let typing_sent_at = 0;
+const rooms = new Map();          // name → Room
+
+class Room {
+  constructor(name) {
+    this.name = name;
+    this.log = new MessageLog(own_name);
+    this.log.on_change = () => { if (current === name) show_log(); };
+    this.members = new Map();     // user → status
+    this.typing = new Map();      // user → timer
+    this.unread = 0;
+    this.ended = false;
+  }
+}
+
+// --- the connection's life ------------------------------------------------------------------------------------------
+
+function start() {
+  finish();
+  own_name = ui.user.value.trim();
+  rooms.clear();
+  show_notice('');
+  const mine = new Connection({
+    base: location.href, transport: ui.transport.value, user: own_name, token: ui.token.value,
+  }, {
+    on_event: (event) => { if (connection === mine) take(event); },
+    on_state: (state, detail) => { if (connection === mine) show_state(state, detail); },
+  });
+  connection = mine;
+  const room = ui.room.value.trim();
+  rooms.set(room, new Room(room));
+  connection.rooms.add(room);
+  current = room;
+  connection.open();
+  enable(true);
+  show_room();
+  ui.message.focus();
+}
+
+function finish() {
+  const old = connection;
+  connection = null;
+  old?.close();
+  clearInterval(countdown);
+  enable(false);
+}
+
+function enable(on) {
+  ui.disconnect.disabled = !on;
+  ui.message.disabled = ui.send.disabled = ui.leave.disabled = !on;
+  ui.status.disabled = !on || ui.transport.value !== 'websocket';
+  ui.user.disabled = ui.transport.disabled = ui.token.disabled = on;
+  ui.connect.textContent = on ? 'Join room' : 'Connect';
+}
+
+function show_state(state, { reason = '', delay_ms = 0, token = false } = {}) {
+  clearInterval(countdown);
+  ui.state.dataset.state = state;
+  if (state === 'open') {
+    ui.state_text.textContent = `Connected over ${ui.transport.selectedOptions[0].text}`;
+    show_notice('');
+    for (const room of rooms.values()) refresh(room);
+  } else if (state === 'waiting') {
+    const until = Date.now() + delay_ms;
+    const tick = () => {
+      const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+      ui.state_text.textContent = seconds ? `Reconnecting in ${seconds} s` : 'Reconnecting';
+    };
+    tick();
+    countdown = setInterval(tick, 500);
+    show_notice(`${reason}. What is said meanwhile will be delivered after the reconnect.`);
+  } else if (state === 'stopped') {
+    ui.state_text.textContent = reason;
+    if (token) show_notice(`${reason}. Enter a valid token and connect again.`);
+    else if (reason !== 'Disconnected') show_notice(reason);
+    if (connection?.stopped) finish();
+  } else {
+    ui.state_text.textContent = 'Connecting';
+  }
+}
+
+function show_notice(text) {
+  if (ui.notice.textContent !== text) ui.notice.textContent = text;
+  ui.notice.hidden = !text;
+}
+
+// --- rooms ----------------------------------------------------------------------------------------------------------
+
+function join(name) {
+  if (!rooms.has(name)) {
+    const room = new Room(name);
+    rooms.set(name, room);
+    connection.join(name);
+    if (ui.transport.value === 'websocket') refresh(room);
+  }
+  current = name;
+  show_room();
+  ui.message.focus();
+}
+
+function leave() {
+  if (!current) return;
+  connection.leave(current);
+  rooms.delete(current);
+  current = rooms.keys().next().value ?? null;
+  show_room();
+}
+
+// Who is there and what was said before; the seam to live messages is the connection's, this only fills the list.
+async function refresh(room) {
+  const asked = connection;
+  try {
+    const [history, members] = await Promise.all([
+      asked.get('/history', { room: room.name, limit: kHistoryLimit, order: 'newest' }),
+      asked.get('/members', { room: room.name }),
+    ]);
+    if (connection !== asked) return;
+    for (const event of history.messages ?? []) room.log.add(event);
+    room.members = new Map((members.members ?? []).map(({ user, status }) => [user, status ?? 'online']));
+    if (current === room.name) show_members();
+  } catch {
+    // Closed to this user, or the server is away: live messages are shown all the same.
+  }
+}
+
+function show_room() {
+  const room = rooms.get(current);
+  if (room) room.unread = 0;
+  ui.leave.disabled = !room;
+  ui.message.disabled = ui.send.disabled = !room || room.ended || !connection;
+  show_tabs();
+  show_members();
+  show_typing();
+  ui.log.replaceChildren();
+  show_log();
+  ui.log.scrollTop = ui.log.scrollHeight;
+}
+
+function show_tabs() {
+  ui.rooms.replaceChildren(...[...rooms.values()].map((room) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = room.name;
+    button.setAttribute('aria-pressed', String(room.name === current));
+    if (room.unread) {
+      const unread = document.createElement('span');
+      unread.className = 'unread';
+      unread.textContent = String(room.unread);
+      unread.setAttribute('aria-label', `${room.unread} unread`);
+      button.append(unread);
+    }
+    button.addEventListener('click', () => { current = room.name; show_room(); });
+    return button;
+  }));
+}
+
+function show_log() {
+  const at_end = ui.log.scrollHeight - ui.log.scrollTop - ui.log.clientHeight < 60;
+  const room = rooms.get(current);
+  if (room) room.log.show_in(ui.log);
+  else ui.log.replaceChildren();
+  ui.log_empty.hidden = Boolean(ui.log.children.length);
+  ui.log_empty.textContent = room ? 'Nothing has been said here yet.' : connection ? 'Join a room above.' : 'Connect to see what is said in a room.';
+  if (at_end) ui.log.scrollTop = ui.log.scrollHeight;
+}
+
+function show_members() {
+  const members = rooms.get(current)?.members ?? new Map();
+  const names = [...members.keys()].sort((a, b) => a.localeCompare(b));
+  ui.members.replaceChildren(...names.slice(0, kMembersShown).map((name) => {
+    const item = document.createElement('li');
+    const dot = document.createElement('span');
+    dot.className = 'presence';
+    dot.dataset.status = members.get(name);
+    dot.setAttribute('aria-hidden', 'true');
+    const label = document.createElement('span');
+    label.className = 'name';
+    label.textContent = name === own_name ? `${name} (you)` : name;
+    const status = document.createElement('span');
+    status.className = 'muted';
+    status.textContent = members.get(name);
+    item.append(dot, label, status);
+    return item;
+  }));
+  ui.member_count.textContent = String(names.length);
+  ui.members_empty.hidden = names.length > 0;
+}
+
+function show_typing() {
+  const names = [...(rooms.get(current)?.typing.keys() ?? [])];
+  ui.typing.textContent = names.length === 0 ? ''
+    : names.length === 1 ? `${names[0]} is typing…`
+      : names.length < 4 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are typing…` : 'Several people are typing…';
+}
+
+// --- events ---------------------------------------------------------------------------------------------------------
+
+const kHandlers = {
+  connection_id() {},
+  joined() {},
+  members() {},
+  history() {},
+  pong() {},
+  reconnect() {},
+  token_expiring() { show_notice('The token is about to expire.'); },
+  gap(event, room) {
+    room?.log.notice(event.reset ? 'The room was started anew; earlier messages are gone.' : 'Some messages are no longer kept and were missed.', true);
+  },
+  lagged(event, room) {
+    room?.log.notice(`${event.missed} messages were skipped because this connection was too slow.`, true);
+    if (room) refresh(room);
+  },
+  member_joined(event, room) {
+    if (!room) return;
+    room.members.set(event.user, event.status ?? 'online');
+    if (event.user !== own_name) room.log.notice(`${event.user} joined`);
+    if (room.name === current) show_members();
+  },
+  member_left(event, room) {
+    if (!room) return;
+    room.members.delete(event.user);
+    stop_typing(room, event.user);
+    room.log.notice(`${event.user} left`);
+    if (room.name === current) show_members();
+  },
+  status(event, room) {
+    for (const known of room ? [room] : rooms.values()) {
+      if (known.members.has(event.user)) known.members.set(event.user, event.status);
+    }
+    show_members();
+  },
+  typing(event, room) {
+    if (!room || event.user === own_name) return;
+    clearTimeout(room.typing.get(event.user));
+    room.typing.set(event.user, setTimeout(() => stop_typing(room, event.user), kTypingShownMs));
+    if (room.name === current) show_typing();
+  },
+  left(event, room) {
+    if (!room || !event.reason) return;
+    room.ended = true;
+    room.log.notice(event.reason === 'final' ? 'The room has ended.' : `You were taken out of the room (${event.reason}).`, true);
+    if (room.name === current) ui.message.disabled = ui.send.disabled = true;
+  },
+  error(event) { show_notice(event.message ?? event.code); },
+  problem(event) { show_notice(event.message ?? event.code ?? 'The server reports a problem.'); },
+};
+
+function take(event) {
+  const room = rooms.get(event.room);
+  const handler = Object.hasOwn(kHandlers, event.event_type) ? kHandlers[event.event_type] : null;
+  if (handler) {
+    handler(event, room);
+    return;
+  }
+  // Everything else is a message: of a room, or to this user, or to everybody; the latter go to the room on show.
+  const target = room ?? rooms.get(current);
+  if (!target) return;
+  const label = room ? '' : event.room === '*' ? 'to everyone' : 'direct';
+  if (!target.log.add(event, label)) return;
+  stop_typing(target, event.user);
+  if (target.name !== current) {
+    target.unread++;
+    show_tabs();
+  }
+}
+
+function stop_typing(room, user) {
+  clearTimeout(room.typing.get(user));
+  if (room.typing.delete(user) && room.name === current) show_typing();
+}
+
+async function say(text) {
+  const room = rooms.get(current);
+  const pending = room.log.pending(text);
+  ui.log.scrollTop = ui.log.scrollHeight;
+  try {
+    await connection.send(room.name, text);
+    pending.done();
+  } catch (error) {
+    pending.failed(error.message);
+  }
+}
+
+// --- the form -------------------------------------------------------------------------------------------------------
+
+ui.connect_form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (connection) join(ui.room.value.trim());
+  else start();
+});
+ui.disconnect.addEventListener('click', () => {
+  finish();
+  show_state('idle');
+  ui.state.dataset.state = 'idle';
+  ui.state_text.textContent = 'Not connected';
+  show_notice('');
+});
+ui.leave.addEventListener('click', leave);
+ui.compose.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const text = ui.message.value;
+  if (!text.trim() || !current) return;
+  ui.message.value = '';
+  say(text);
+});
+ui.message.addEventListener('input', () => {
+  if (!current || !ui.message.value || Date.now() - typing_sent_at < kTypingSentMs) return;
+  typing_sent_at = Date.now();
+  connection.typing(current);
+});
+ui.status.addEventListener('change', () => connection?.set_status(ui.status.value));
+
+const query = new URLSearchParams(location.search);
+ui.user.value = query.get('user') ?? `Guest-${Math.floor(1000 + Math.random() * 9000)}`;
+if (query.has('room')) ui.room.value = query.get('room');
+if (query.has('transport')) ui.transport.value = query.get('transport');
+new StatsPanel();

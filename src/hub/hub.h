@@ -1,0 +1,99 @@
+// One core's share of the hub: home of the channels that hash to it, and the local members of every channel that its
+// connections have joined. Cores talk through mail only. Touched by its reactor's thread only; HubStats may be read by
+// any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "hub/encoder.h"
+#include "hub/policy.h"
+#include "hub/sink.h"
+#include "hub/types.h"
+#include "runtime/mail.h"
+
+namespace ringcast::hub {
+
+// Where a hub's mail goes; the reactor's mailboxes in the server, anything in tests. Never fails, never blocks.
+class Post {
+ public:
+  virtual ~Post() = default;
+  virtual void send(uint16_t to, const runtime::Mail& mail) = 0;
+  // Mail to `to` that was handed over but has not yet left this core's overflow, and how much ever did:
+  // credit is given back when what a publish caused has left.
+  virtual uint64_t enqueued(uint16_t to) const = 0;
+  virtual uint64_t delivered(uint16_t to) const = 0;
+};
+
+struct HubOptions {
+  uint16_t core = 0;
+  uint16_t cores = 1;
+  uint64_t key[2] = {0, 0};                 // of the keyed hash: the same on every core, secret
+  uint32_t channels_max = 4'000'000;        // of this core as a home
+  uint64_t history_bytes_max = 1ull << 30;  // of this core as a home
+  uint32_t idempotency_keys_max = 100'000;
+  std::chrono::seconds idempotency_window{300};
+  uint32_t credit_publishes = 1024;  // per home core
+  uint64_t credit_bytes = 1 << 20;
+  uint32_t replay_chunk = 64 << 10;
+  const RoomPolicies* policies = nullptr;
+};
+
+struct HubStats {
+  std::atomic<uint64_t> channels{0}, history_messages{0}, history_bytes{0}, memberships{0}, online_users{0};
+  std::atomic<uint64_t> published{0}, delivered{0}, joins{0}, leaves{0}, resumed{0}, gaps{0}, duplicates{0};
+  std::atomic<uint64_t> no_credit{0}, evicted_channels{0}, evicted_messages{0}, stale_mail{0};
+};
+
+class Hub {
+ public:
+  Hub(const HubOptions& options, Post& post, Encoder& encoder, Sink& sink);
+  ~Hub();
+
+  // --- from sessions ---
+  // Before anything else about a connection. `form` fixes how it gets its frames.
+  void open(ConnectionId connection, FormId form);
+  // Leaves everything. `grace`: presence is held back for the room's leave grace (a reconnect does not flap).
+  void close(ConnectionId connection, bool grace);
+  bool is_open(ConnectionId connection) const;
+
+  PublishResult publish(const Publish& publish);
+  bool has_credit(std::string_view key) const;
+  // Answered by Sink::joined in a later step. False: already a member or joining (nothing happens, no answer follows).
+  bool join(const Join& join);
+  // Asks for the next piece of a replay; to be called when the outbox is empty, at most one outstanding per connection
+  // (the hub keeps to it: with several channels in replay it takes them in turn).
+  void replay_next(ConnectionId connection);
+  bool replaying(ConnectionId connection) const;
+  // False when it was not a member. Answered by nothing: what was delivered before stands, nothing comes after.
+  bool leave(ConnectionId connection, std::string_view key, bool grace);
+  bool is_member(ConnectionId connection, std::string_view key) const;
+  uint32_t joined_count(ConnectionId connection) const;  // rooms, inbox and broadcast alike, joining ones included
+  // Sets the shown status of the user of this connection in its inbox and rooms.
+  void set_status(ConnectionId connection, std::string_view user, std::string_view tenant, Status status);
+  void query(const Query& query);
+
+  std::string_view key_of(uint32_t channel) const;  // a local channel of a Delivery or Segment
+  const RoomPolicy& policy_of(uint32_t channel) const;
+  uint16_t home_of(std::string_view key) const;
+
+  // --- from the reactor ---
+  void on_mail(const runtime::Mail& mail);
+  // Settles the tick's runs into Sink::deliver and gives credit back; before the flush.
+  void on_tick(uint64_t wall_us);
+  // Grace times, TTLs, windows; a bounded share per call, every 100 ms or so.
+  void sweep(uint64_t wall_us);
+  void set_draining(bool draining);
+
+  HubStats& stats() { return stats_; }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  HubStats stats_;
+};
+
+}  // namespace ringcast::hub

@@ -1,0 +1,49 @@
+// What an operator sets about rooms, by pattern; the first match wins. Immutable once the server runs; any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringcast::hub {
+
+enum class SlowPolicy : uint8_t { disconnect, drop_oldest };
+
+struct RoomPolicy {
+  uint32_t history_messages = 1000;  // 0: none
+  uint64_t history_bytes = 1 << 20;
+  std::chrono::seconds history_ttl{24 * 3600};
+  std::chrono::seconds empty_ttl{60};  // an empty room without history is kept for
+  uint64_t first_id = 0;               // 0: from the clock; else the first id of a new channel
+  SlowPolicy slow = SlowPolicy::disconnect;
+  bool presence = true;
+  uint32_t presence_events_max = 1000;  // members above which joined/left events stop; on again below 80 %
+  std::chrono::milliseconds leave_grace{6000};
+  std::chrono::milliseconds poll_leave_grace{10000};
+};
+
+// Glob over the channel's name: `*` matches any run of characters but '/', `**` any run; everything else is literal.
+// Names never contain a star, so "*" matches every name without a slash; the broadcast channel has its own policy.
+bool glob_match(std::string_view pattern, std::string_view text);
+
+class RoomPolicies {
+ public:
+  RoomPolicies();
+  void add(std::string pattern, RoomPolicy policy);
+  void set_default(RoomPolicy policy) { policies_[0].policy = policy; }
+  void set_inbox(RoomPolicy policy) { policies_[1].policy = policy; }
+  // Index into policies, stable for the process's life.
+  uint8_t match(std::string_view name) const;
+  const RoomPolicy& operator[](uint8_t index) const { return policies_[index].policy; }
+
+ private:
+  struct Entry {
+    std::string pattern;
+    RoomPolicy policy;
+  };
+  std::vector<Entry> policies_;  // 0: default, 1: inboxes, then as added (at most 250)
+};
+
+}  // namespace ringcast::hub

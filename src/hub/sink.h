@@ -1,0 +1,31 @@
+// What the hub tells the sessions of its own core. Implemented in session; called on the reactor's thread, always from
+// Hub::on_mail, Hub::on_tick or Hub::sweep, never from within a call that a session makes.
+#pragma once
+
+#include "hub/types.h"
+
+namespace ringcast::hub {
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  // The hot path: a run of frames for many members. Bytes go to the outboxes and leave with this tick's flush.
+  virtual void deliver(const Delivery& delivery) = 0;
+
+  // The answer to Hub::join. If it carries a replay, replay() calls follow; live messages come after the last of them.
+  virtual void joined(ConnectionId connection, const Joined& joined) = 0;
+  // The next piece of a replay: `count` messages in canonical form, ids contiguous from `first_id`. When the outbox has
+  // taken it all and `more` is set, the session calls Hub::replay_next. `gap_oldest` != 0: the ring overtook the
+  // replay; tell `gap` first.
+  virtual void replay(ConnectionId connection, std::string_view key, std::span<const Slice> canonical,
+                      uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more) = 0;
+  virtual void left(ConnectionId connection, std::string_view key, LeftReason reason) = 0;
+  virtual void published(ConnectionId connection, const Published& published) = 0;
+  // Credit towards some home core is there again: those that were refused may try again.
+  virtual void credit_available() = 0;
+  virtual void answered(ConnectionId connection, const Answer& answer) = 0;
+  virtual void kicked(ConnectionId connection) = 0;                                      // disconnect, disconnect_user
+  virtual bool send_canonical(ConnectionId connection, std::string_view canonical) = 0;  // send_to_connection
+};
+
+}  // namespace ringcast::hub

@@ -1,0 +1,142 @@
+// One core's event loop: owns its backend, connections, timing wheel and mailboxes for good. Everything here is called
+// on the reactor's own thread, stop() and wake() apart. A tick is written in Reactor::tick().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/block.h"
+#include "base/clock.h"
+#include "base/slab.h"
+#include "base/timing_wheel.h"
+#include "io/backend.h"
+#include "runtime/connection.h"
+#include "runtime/mesh.h"
+
+namespace ringcast::runtime {
+
+// What lives above a reactor: the sessions. One level up, one object per reactor.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  // A connection was accepted. The handler calls Reactor::start_receive (now or later) or close.
+  virtual void on_accepted(ConnectionId id, uint16_t listener) = 0;
+  // Bytes in a buffer that is the handler's to change until it returns. Whatever it cannot use now (because it paused
+  // reading) it must copy.
+  virtual void on_bytes(ConnectionId id, std::span<uint8_t> bytes) = 0;
+  // The peer sent FIN, or the socket failed. The handler must close (now or once it has answered).
+  virtual void on_peer_gone(ConnectionId id, io::CloseReason reason) = 0;
+  // Everything that was queued has been taken by the kernel; called once per flush that emptied an outbox which
+  // Connection::want_drained asked about.
+  virtual void on_drained(ConnectionId id) = 0;
+  // More is queued than the connection's limits allow (after a flush could not send it).
+  virtual void on_slow(ConnectionId id) = 0;
+  virtual void on_timer(ConnectionId id) = 0;
+  virtual void on_mail(const Mail& mail) = 0;
+  // Before the flush: what was put aside for the tick goes to the outboxes now.
+  virtual void on_tick() = 0;
+  // The connection's slot is about to be freed, whoever closed it.
+  virtual void on_closed(ConnectionId id, CloseCause cause) = 0;
+};
+
+struct ReactorOptions {
+  uint16_t core = 0;
+  uint32_t connections_max = 19000;
+  uint32_t outbox_bytes_max = 1 << 20;
+  uint32_t outbox_messages_max = 256;
+  uint64_t unread_bytes_max = UINT64_MAX;  // of all slow readers of this core together
+  io::Nanoseconds spin{0};                 // how long to look for events before sleeping
+};
+
+// Single writer, relaxed readers: see metrics.
+struct ReactorStats {
+  std::atomic<uint64_t> ticks{0}, accepted{0}, closed{0}, bytes_in{0}, bytes_out{0}, frames_out{0}, flushes{0};
+  std::atomic<uint64_t> flushed_connections{0}, slow{0}, open{0}, busy_ns{0}, queued_bytes{0};
+  std::atomic<uint64_t> closed_by_cause[static_cast<size_t>(CloseCause::count_)]{};
+};
+
+class Reactor {
+ public:
+  Reactor(const ReactorOptions& options, std::unique_ptr<io::Backend> backend, Mailboxes& mailboxes, Clock& clock);
+  ~Reactor();
+
+  void set_handler(Handler* handler) { handler_ = handler; }
+  // One tick; waits for at most `timeout` (negative: until something happens). Used by run() and by the simulation.
+  void tick(io::Nanoseconds timeout);
+  // Ticks until stop() was called.
+  void run();
+  void stop();  // any thread
+
+  // --- for handlers ---
+  Connection* find(ConnectionId id);  // nullptr when that connection is gone
+  Connection& at(uint32_t slot);      // must be live
+  ConnectionId id_of(uint32_t slot) const;
+  // A connection made by us (load generator, tests): `connected` arrives as on_accepted with listener UINT16_MAX.
+  Result<ConnectionId> connect(const io::SocketAddress& remote, const io::SocketAddress* local);
+
+  void start_receive(Connection& connection);
+  void pause_reading(Connection& connection, PauseReason reason);  // reasons are a set: all must be lifted
+  void resume_reading(Connection& connection, PauseReason reason);
+
+  // Queues bytes; they leave with everything else in this tick's flush.
+  void send(Connection& connection, const Segment& segment);
+  void send_first(Connection& connection, const Segment& segment);  // before all that is queued; nothing sent yet
+  // Copies into this core's scratch block and queues: for what belongs to one connection only.
+  void send_copy(Connection& connection, std::string_view bytes, uint32_t frames = 0);
+  Slice copy(std::string_view bytes);  // into the scratch block, uncounted: valid to send() in this tick
+  // Holds sending back (uncork lets go), e.g. while the first answer is not known yet.
+  void cork(Connection& connection, bool corked);
+
+  void close(Connection& connection, CloseCause cause, io::CloseMode mode = io::CloseMode::graceful);
+  // Sends what is queued, then FIN; then waits for the peer's FIN for at most `linger`, discarding what still arrives
+  // (so that the answer is not lost to an RST), then closes.
+  void close_after_flush(Connection& connection, CloseCause cause, io::Nanoseconds linger);
+
+  void arm_timer(Connection& connection, io::Nanoseconds from_now);
+  void cancel_timer(Connection& connection);
+
+  void post(uint16_t to, const Mail& mail) { mailboxes_.send(to, mail); }
+  io::Nanoseconds now() const { return now_; }   // monotonic, read once per tick
+  uint64_t wall_us() const { return wall_us_; }  // since 1970, read once per tick
+  io::Backend& backend() { return *backend_; }
+  const ReactorOptions& options() const { return options_; }
+  uint16_t core() const { return options_.core; }
+  ReactorStats& stats() { return stats_; }
+  uint32_t open_connections() const { return open_; }
+  template <class F>
+  void for_each(F&& f);  // every live connection
+
+ private:
+  void take_events(std::span<const io::Event> events);
+  void take_accepted(const io::Event& event);
+  void take_mail();
+  void take_timers();
+  void flush();
+  void flush_batch(std::span<const uint32_t> slots);
+  void after_send(Connection& connection, int64_t result, uint64_t wanted);
+  void mark_dirty(Connection& connection);
+  void release(Connection& connection, CloseCause cause);
+  void check_slow(Connection& connection);
+
+  ReactorOptions options_;
+  std::unique_ptr<io::Backend> backend_;
+  Mailboxes& mailboxes_;
+  Clock& clock_;
+  Handler* handler_ = nullptr;
+  // definitions of slab, wheel, dirty list: reactor.cc
+  struct State;
+  std::unique_ptr<State> state_;
+  BlockWriter scratch_{16384, 65536};
+  io::Nanoseconds now_{0};
+  uint64_t wall_us_ = 0;
+  uint32_t open_ = 0;
+  std::atomic<bool> stop_{false};
+  ReactorStats stats_;
+};
+
+}  // namespace ringcast::runtime

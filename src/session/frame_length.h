@@ -1,0 +1,22 @@
+// Where frames end inside a run: asked by an outbox only when a connection is slow. One function per wire form.
+// An HTTP head that still waits before the first frame counts as a frame. Pure functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "runtime/outbox.h"
+#include "session/form.h"
+
+namespace ringcast::session {
+
+// A binary pair (text frame, then binary frame) counts as one frame.
+uint32_t websocket_frame_length(std::span<const uint8_t> bytes);
+// ?binary=raw: binary frames stand alone.
+uint32_t websocket_single_frame_length(std::span<const uint8_t> bytes);
+uint32_t sse_chunk_length(std::span<const uint8_t> bytes);
+uint32_t sse_event_length(std::span<const uint8_t> bytes);
+
+runtime::FrameLength frame_length_of(WireForm wire);
+
+}  // namespace ringcast::session

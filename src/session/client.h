@@ -1,0 +1,124 @@
+// What a connection speaks, beside the reactor's Connection and under the same slot: identity, kind, flags. Everything
+// that is needed only now and then (a request being read, an opening handshake, a waiting poll) hangs off `extra`.
+// Owned by the Gate of its core; that core's thread only.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "hub/types.h"
+#include "runtime/connection.h"
+#include "wire/websocket_decoder.h"
+
+namespace ringcast::session {
+
+using runtime::ConnectionId;
+
+// An immutable short text (at most 65,535 bytes) in one allocation and one pointer: names live as long as connections,
+// and a std::string would cost four times as much in each of them.
+class CompactString {
+ public:
+  CompactString() = default;
+  explicit CompactString(std::string_view text) { assign(text); }
+  void assign(std::string_view text) {
+    if (text.empty()) return bytes_.reset();
+    RINGCAST_ASSERT(text.size() <= UINT16_MAX);
+    std::unique_ptr<char[]> bytes(new char[kPrefix + text.size()]);  // `text` may lie in the old one
+    const auto size = static_cast<uint16_t>(text.size());
+    std::memcpy(bytes.get(), &size, kPrefix);
+    std::memcpy(bytes.get() + kPrefix, text.data(), text.size());
+    bytes_ = std::move(bytes);
+  }
+  std::string_view view() const {
+    if (bytes_ == nullptr) return {};
+    uint16_t size;
+    std::memcpy(&size, bytes_.get(), kPrefix);
+    return {bytes_.get() + kPrefix, size};
+  }
+  bool empty() const { return bytes_ == nullptr; }
+  void clear() { bytes_.reset(); }
+
+ private:
+  static constexpr size_t kPrefix = sizeof(uint16_t);
+  std::unique_ptr<char[]> bytes_;
+};
+
+enum class Kind : uint8_t { none, http, websocket, sse, poll };
+
+enum class Phase : uint8_t {
+  opening,  // the first joins are not all answered yet; the connection is corked
+  open,
+  closing,  // our side has said its last word; nothing more is sent
+};
+
+// State of the moment, made and downcast by the session of the client's kind; gone when not needed.
+struct Extra {
+  virtual ~Extra() = default;
+};
+
+struct Client {
+  ConnectionId id;
+  Kind kind = Kind::none;
+  Phase phase = Phase::open;
+  hub::FormId form = 0;
+  uint8_t route = 0;  // index into the route table: dialect and overrides
+
+  // Kept by the gate.
+  bool hub_open : 1 = false;     // Hub::open was called and Hub::close not yet
+  bool stalled : 1 = false;      // in the line of those that wait for credit
+  bool ready : 1 = false;        // in the line of those whose stash is to be read
+  bool over_limit : 1 = false;   // beyond the connection limits: only told so
+  bool admitted : 1 = false;     // counted against the process-wide limit
+  bool by_address : 1 = false;   // counted against its address
+  bool told : 1 = false;         // that the server is draining
+  bool peer_done : 1 = false;    // its FIN was seen; answers may still go out
+  bool loopback : 1 = false;     // the peer is on this machine
+  bool waiting : 1 = false;      // Gate::await: an answer of the hub is outstanding
+  bool clean_leave : 1 = false;  // leaves without presence grace (said goodbye, or was kicked)
+
+  // HTTP, of the request in progress.
+  bool keep_alive : 1 = false;
+  bool head_only : 1 = false;
+  bool http10 : 1 = false;
+  bool wants_stream : 1 = false;  // Accept names text/event-stream
+
+  // WebSocket, SSE.
+  bool anonymous : 1 = false;
+  bool echo_endpoint : 1 = false;
+  bool raw_binary : 1 = false;
+  bool deflate : 1 = false;
+  bool awaiting_pong : 1 = false;
+  bool heartbeat_event : 1 = false;
+  bool expecting_binary_room : 1 = false;
+  bool close_sent : 1 = false;
+  bool close_received : 1 = false;
+
+  uint32_t correlation = 0;       // of the answer that `waiting` is about
+  uint32_t heard_decisecond = 0;  // when bytes last came, since the gate's start
+
+  CompactString who;   // "tenant\n@user": the inbox's key, user and tenant in one
+  CompactString room;  // WebSocket: the room joined last, as a key
+  std::unique_ptr<Extra> extra;
+  std::unique_ptr<std::string> stash;  // bytes received while reading is paused
+  wire::WebSocketDecoder decoder{wire::WebSocketDecoder::Options{}};
+
+  std::string_view inbox_key() const { return who.view(); }
+  std::string_view tenant() const { return hub::tenant_of(who.view()); }
+  std::string_view user() const {
+    const std::string_view name = hub::name_of(who.view());
+    return name.empty() ? name : name.substr(1);
+  }
+  template <class T>
+  T& extra_as() {
+    RINGCAST_ASSERT(extra != nullptr);
+    return static_cast<T&>(*extra);
+  }
+};
+static_assert(sizeof(Client) <= 96);
+
+}  // namespace ringcast::session

@@ -1,0 +1,207 @@
+// The sessions of one core: what the reactor tells about connections and what the hub tells about channels both end
+// here, and go on to the session of the connection's kind. One per reactor, its thread only.
+//
+// Rules for sessions: (1) a call that may close (close, refuse, reactor().close) may end the client: look at
+// client.kind afterwards, Kind::none means gone. (2) The hub is never called from within its own callbacks for anything
+// but what Sink says; to go on reading there, use proceed(), which puts the client into a line that is worked off
+// before the tick's flush. (3) on_bytes returns how much it used; less than all only when it paused or closed, and the
+// gate keeps the rest and brings it again when all reasons for the pause are gone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/keyed_hash.h"
+#include "base/slab.h"
+#include "hub/hub.h"
+#include "hub/sink.h"
+#include "runtime/reactor.h"
+#include "session/client.h"
+#include "session/connection_name.h"
+#include "session/session_options.h"
+#include "session/session_stats.h"
+
+namespace ringcast::session {
+
+class AddressLimits;
+class HttpSession;
+class PollSession;
+class Routes;
+class SseSession;
+class StaticFiles;
+class WebSocketSession;
+
+// One core's counters, for /stats and /metrics, which are answered by any core.
+struct CoreView {
+  const SessionStats* sessions = nullptr;
+  const hub::HubStats* hub = nullptr;
+  const runtime::ReactorStats* reactor = nullptr;
+  const io::BackendStats* backend = nullptr;
+};
+
+// What all gates of a process share: made before the reactors start; only the atomics change afterwards.
+struct Shared {
+  HashKey name_key;  // of connection names
+  const Routes* routes = nullptr;
+  const StaticFiles* files = nullptr;  // nullptr: no page
+  std::string version = "0.1.0";
+  std::string engine;
+  uint64_t started_wall_us = 0;
+  std::vector<CoreView> cores;
+  std::atomic<uint32_t> connections{0};
+};
+
+// SIGTERM's way, see ARCHITECTURE.md "Drain". Each phase includes those before it.
+enum class DrainPhase : uint8_t {
+  running,
+  unready,    // /ready answers 503, everything else goes on
+  refusing,   // what is queued is accepted, listeners close, publishes are refused
+  telling,    // connections are told in pace and end
+  finishing,  // what is left is closed
+};
+
+class Gate final : public runtime::Handler, public hub::Sink {
+ public:
+  Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOptions& options, Shared& shared);
+  ~Gate() override;
+  // The hub is made after its sink; before the first tick.
+  void attach(hub::Hub& hub) { hub_ = &hub; }
+  // A reload; `options` outlives the gate or the next call.
+  void set_options(const SessionOptions& options) { options_ = &options; }
+  void drain(DrainPhase phase);
+  DrainPhase drain_phase() const { return drain_phase_; }
+  bool draining() const { return drain_phase_ >= DrainPhase::refusing; }
+
+  // --- services for sessions ---
+  runtime::Reactor& reactor() { return reactor_; }
+  hub::Hub& hub() { return *hub_; }
+  hub::Encoder& encoder() { return encoder_; }
+  const SessionOptions& options() const { return *options_; }
+  const Shared& shared() const { return shared_; }
+  SessionStats& stats() { return stats_; }
+  const SessionStats& stats() const { return stats_; }
+  HttpSession& http() { return *http_; }
+  WebSocketSession& websocket() { return *websocket_; }
+  SseSession& sse() { return *sse_; }
+  PollSession& poll() { return *poll_; }
+  uint16_t core() const { return reactor_.core(); }
+
+  Client* find(ConnectionId id);
+  Client& at(uint32_t slot) { return clients_[slot]; }
+  runtime::Connection& connection(const Client& client) { return reactor_.at(client.id.slot); }
+  hub::Address address_of(const Client& client) const { return {core(), client.id}; }
+
+  // Public names of connections; parse_name says nothing for names that this process did not give.
+  void append_name(std::string& out, const Client& client) const { names_.append(out, address_of(client)); }
+  std::optional<hub::Address> parse_name(std::string_view text) const { return names_.parse(text); }
+  const ConnectionNames& names() const { return names_; }
+
+  // Opens the client at the hub with its form; closed by itself when the connection ends.
+  void open_at_hub(Client& client, hub::FormId form);
+  // Leaves everything, e.g. when a poll has been answered. `grace` as in Hub::close.
+  void close_at_hub(Client& client, bool grace);
+
+  // The hub had no credit for `key`: stops reading; the session's on_credit is called when it may try again (it calls
+  // stall again when refused again, and keeps its place).
+  void stall(Client& client, std::string_view key);
+  // An answer of the hub is outstanding: stops reading until proceed(). Returns the correlation to ask with.
+  uint32_t await(Client& client);
+  // The answer has come (or nothing is waited for any more): reading goes on with the stash, before this tick's flush.
+  void proceed(Client& client);
+  // Has read_stash() run for the client before this tick's flush, e.g. when it went back to HTTP.
+  void read_on(Client& client);
+
+  // What is queued leaves, FIN, then for at most close_timeout the peer's FIN is awaited. Nothing is sent after it.
+  void close_gently(Client& client, runtime::CloseCause cause);
+  void close_now(Client& client, runtime::CloseCause cause, io::CloseMode mode = io::CloseMode::graceful);
+
+  // Milliseconds in [base - percent %, base + percent %], the same for a connection each time, spread over all.
+  milliseconds jittered(const Client& client, milliseconds base, uint32_t percent) const;
+  // Tenths of a second since the gate was made.
+  uint32_t decisecond() const;
+  // "Sat, 21 Nov 2026 02:36:00 GMT", made once per second.
+  std::string_view http_date();
+  // For building what is copied at once; cleared by the caller.
+  std::string& scratch() { return scratch_; }
+  std::string& second_scratch() { return second_scratch_; }
+
+  // --- runtime::Handler ---
+  void on_accepted(ConnectionId id, uint16_t listener) override;
+  void on_bytes(ConnectionId id, std::span<uint8_t> bytes) override;
+  void on_peer_gone(ConnectionId id, io::CloseReason reason) override;
+  void on_drained(ConnectionId id) override;
+  void on_slow(ConnectionId id) override;
+  void on_timer(ConnectionId id) override;
+  void on_mail(const runtime::Mail& mail) override;
+  void on_tick() override;
+  void on_closed(ConnectionId id, runtime::CloseCause cause) override;
+
+  // --- hub::Sink ---
+  void deliver(const hub::Delivery& delivery) override;
+  void joined(ConnectionId connection, const hub::Joined& joined) override;
+  void replay(ConnectionId connection, std::string_view key, std::span<const Slice> canonical, uint64_t first_id,
+              uint32_t count, uint64_t gap_oldest, bool more) override;
+  void left(ConnectionId connection, std::string_view key, hub::LeftReason reason) override;
+  void published(ConnectionId connection, const hub::Published& published) override;
+  void credit_available() override { credit_came_ = true; }
+  void answered(ConnectionId connection, const hub::Answer& answer) override;
+  void kicked(ConnectionId connection) override;
+  bool send_canonical(ConnectionId connection, std::string_view canonical) override;
+
+ private:
+  void begin(Client& client, runtime::Connection& connection);
+  void receive(Client& client, std::span<uint8_t> bytes);
+  void read_stash(Client& client);
+  void serve_stalled();
+  void work_off();
+  void tell_some();
+  void tell(Client& client);
+
+  runtime::Reactor& reactor_;
+  hub::Encoder& encoder_;
+  const SessionOptions* options_;
+  Shared& shared_;
+  hub::Hub* hub_ = nullptr;
+  ConnectionNames names_;
+  SessionStats stats_;
+
+  struct Clients {
+    std::vector<std::unique_ptr<Client[]>> chunks;
+    Client& operator[](uint32_t slot) { return chunks[slot / kChunk][slot % kChunk]; }
+    void need(uint32_t slot) {
+      while (chunks.size() * kChunk <= slot) chunks.push_back(std::make_unique<Client[]>(kChunk));
+    }
+    static constexpr uint32_t kChunk = 1024;
+  } clients_;
+
+  std::unique_ptr<AddressLimits> addresses_;
+  std::unique_ptr<HttpSession> http_;
+  std::unique_ptr<WebSocketSession> websocket_;
+  std::unique_ptr<SseSession> sse_;
+  std::unique_ptr<PollSession> poll_;
+
+  std::vector<std::deque<ConnectionId>> stalled_;  // by home core, first come first served
+  int serving_home_ = -1;  // whose line is being served: a client stalled again goes to its head
+  std::vector<ConnectionId> ready_;
+  bool credit_came_ = false;
+  uint32_t last_correlation_ = 0;
+
+  DrainPhase drain_phase_ = DrainPhase::running;
+  io::Nanoseconds telling_since_{0};
+  uint32_t told_slots_ = 0;
+
+  io::Nanoseconds started_{0};
+  io::Nanoseconds swept_{0};
+  uint64_t date_second_ = 0;
+  std::string date_;
+  std::string scratch_;
+  std::string second_scratch_;
+};
+
+}  // namespace ringcast::session

@@ -1,0 +1,27 @@
+// A request as handlers see it: parsed, routed, and with the visitor's names resolved.
+// Lives on the stack of HttpSession while a handler is called; its views are valid during that call.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "wire/http_request_parser.h"
+#include "wire/url.h"
+
+namespace ringcast::session {
+
+struct Route;
+
+struct Request {
+  const wire::HttpRequest& http;
+  const Route& route;
+  wire::Query query;
+  std::string path;             // decoded
+  std::string argument;         // decoded: what the route's `{}` matched
+  std::string user;             // valid; "anonymous" when nobody is named
+  std::string tenant;           // valid; empty: the unnamed one
+  bool accepts_stream = false;  // Accept names text/event-stream
+  bool has_api_key = false;     // a valid one was given
+};
+
+}  // namespace ringcast::session

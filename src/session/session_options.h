@@ -1,0 +1,69 @@
+// What sessions are set to: every limit, time and flag that a connection meets, as plain values. Filled from the
+// server's options at assembly; a reload makes a new one and hands it to each gate on its own thread. Read-only then.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ringcast::session {
+
+using std::chrono::milliseconds;
+
+struct SessionOptions {
+  // Requests.
+  uint32_t request_line_max = 8 << 10;
+  uint32_t headers_bytes_max = 16 << 10;
+  uint32_t headers_max = 64;
+  uint32_t body_max = 1 << 20;
+  milliseconds request_timeout{10'000};
+  milliseconds keep_alive_timeout{75'000};
+  milliseconds close_timeout{5'000};
+
+  // Connections.
+  uint32_t connections_max = 0;              // of the whole process; 0: what the reactors can hold
+  uint32_t connections_per_address_max = 0;  // 0: unlimited; loopback always
+  uint32_t rooms_per_websocket_max = 100;
+  uint32_t rooms_per_stream_max = 32;
+  uint32_t outbox_bytes_max = 1 << 20;
+  uint32_t outbox_messages_max = 256;
+
+  // Messages.
+  uint32_t message_max = 64 << 10;
+  uint32_t inflated_max = 64 << 10;
+  uint32_t json_depth_max = 32;
+  uint32_t batch_items_max = 1000;
+  bool deflate = true;
+  uint32_t deflate_from = 1024;
+
+  // Polls and lists.
+  milliseconds poll_timeout{30'000};
+  milliseconds poll_timeout_max{120'000};
+  uint32_t poll_answer_max = 256 << 10;
+  uint32_t list_limit_default = 100;
+  uint32_t list_limit_max = 1000;
+  uint32_t stats_rooms_max = 100;
+
+  // Heartbeats.
+  milliseconds heartbeat_interval{25'000};
+  milliseconds heartbeat_timeout{10'000};
+  milliseconds retry{3'000};
+  uint32_t retry_jitter_percent = 50;
+
+  // Access.
+  std::vector<std::string> origins;   // allowed besides the request's own host; "*" allows all
+  std::vector<std::string> api_keys;  // empty: no authentication
+  bool status_open = true;            // /stats, /health and /ready without a key
+  bool tenants = true;                // tenant= is taken from the query where there is no authentication
+  bool clients_may_broadcast = true;  // WebSocket clients publishing to `*`
+  bool clients_may_direct = true;     // and to somebody else's inbox
+
+  bool echo = false;  // GET /echo
+  bool page = true;   // GET / and the files beside it
+
+  milliseconds drain_period{10'000};  // over which connections are told to go
+  milliseconds retry_after{2'000};    // what refused clients are told, jittered like `retry`
+};
+
+}  // namespace ringcast::session

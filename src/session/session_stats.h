@@ -1,0 +1,76 @@
+// Counters of one core's sessions. Written by its reactor only, read by whoever answers /stats and /metrics: relaxed
+// loads and stores, no read-modify-write.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ringcast::session {
+
+enum class Transport : uint8_t { websocket, sse, poll, count_ };
+std::string_view to_string(Transport transport);
+
+// One writer: a plain load and store is enough, and costs no locked instruction.
+class Counter {
+ public:
+  void add(uint64_t count = 1) { value_.store(get() + count, std::memory_order_relaxed); }
+  void subtract(uint64_t count = 1) { value_.store(get() - count, std::memory_order_relaxed); }
+  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// What clients are told went wrong, counted by a code each; the order is the metrics' order.
+enum class ErrorCount : uint8_t {
+  bad_request,
+  unauthorized,
+  forbidden,
+  not_found,
+  method_not_allowed,
+  too_large,
+  timeout,
+  full,
+  draining,
+  unsupported,
+  bad_action,  // WebSocket: an `error` event
+  protocol,    // WebSocket: 1002, 1003, 1007, 1009
+  other,
+  count_
+};
+std::string_view to_string(ErrorCount code);
+ErrorCount error_count_of(uint16_t status);
+
+struct SessionStats {
+  Counter open[static_cast<size_t>(Transport::count_)];        // now; polls: waiting
+  Counter opened[static_cast<size_t>(Transport::count_)];      // ever; polls: asked
+  Counter events_out[static_cast<size_t>(Transport::count_)];  // messages queued for members
+  Counter requests[6];                                         // by status class; [0] is not used
+  Counter errors[static_cast<size_t>(ErrorCount::count_)];
+  Counter http_connections;  // accepted
+  Counter upgrades;
+  Counter messages_in;       // publishes asked for, over any transport
+  Counter message_bytes_in;  // of their payloads
+  Counter actions;           // WebSocket text frames
+  Counter echoed;
+  Counter resumed;  // joins with a cursor that lost nothing
+  Counter gaps;
+  Counter replayed;  // messages sent from history
+  Counter dropped;   // frames taken from the outboxes of slow consumers
+  Counter lagged;    // `lagged` events
+  Counter slow_closed;
+  Counter heartbeats;
+  Counter heartbeat_timeouts;
+  Counter stalls;      // publishers that had to wait for credit
+  Counter over_limit;  // connections beyond the limits
+  Counter kicked;
+
+  Counter& error(ErrorCount code) { return errors[static_cast<size_t>(code)]; }
+  Counter& open_now(Transport transport) { return open[static_cast<size_t>(transport)]; }
+  Counter& opened_ever(Transport transport) { return opened[static_cast<size_t>(transport)]; }
+  Counter& out(Transport transport) { return events_out[static_cast<size_t>(transport)]; }
+};
+
+}  // namespace ringcast::session

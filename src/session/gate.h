@@ -1,11 +1,11 @@
 // The sessions of one core: what the reactor tells about connections and what the hub tells about channels both end
 // here, and go on to the session of the connection's kind. One per reactor, its thread only.
 //
-// Rules for sessions: (1) a call that may close (close, refuse, reactor().close) may end the client: look at
-// client.kind afterwards, Kind::none means gone. (2) The hub is never called from within its own callbacks for anything
-// but what Sink says; to go on reading there, use proceed(), which puts the client into a line that is worked off
-// before the tick's flush. (3) on_bytes returns how much it used; less than all only when it paused or closed, and the
-// gate keeps the rest and brings it again when all reasons for the pause are gone.
+// Rules for sessions: (1) after a call that may close (close_now, close_gently, refuse) look at alive(); the Client
+// itself stays until the end of the tick, when the gate is told on_closed. (2) The hub is never called from within its
+// own callbacks for anything but what Sink says; to go on reading there, use proceed(), which puts the client into a
+// line that is worked off before the tick's flush. (3) on_bytes returns how much it used; less than all only when it
+// paused or closed, and the gate keeps the rest and brings it again when all reasons for the pause are gone.
 #pragma once
 
 #include <atomic>
@@ -92,7 +92,9 @@ class Gate final : public runtime::Handler, public hub::Sink {
   PollSession& poll() { return *poll_; }
   uint16_t core() const { return reactor_.core(); }
 
+  // Null when the connection is gone or about to.
   Client* find(ConnectionId id);
+  bool alive(const Client& client) { return reactor_.find(client.id) != nullptr; }
   Client& at(uint32_t slot) { return clients_[slot]; }
   runtime::Connection& connection(const Client& client) { return reactor_.at(client.id.slot); }
   hub::Address address_of(const Client& client) const { return {core(), client.id}; }
@@ -136,10 +138,11 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void on_bytes(ConnectionId id, std::span<uint8_t> bytes) override;
   void on_peer_gone(ConnectionId id, io::CloseReason reason) override;
   void on_drained(ConnectionId id) override;
-  void on_slow(ConnectionId id) override;
+  void on_slow(ConnectionId id, runtime::CloseCause cause) override;
   void on_timer(ConnectionId id) override;
   void on_mail(const runtime::Mail& mail) override;
   void on_tick() override;
+  void on_interval() override;
   void on_closed(ConnectionId id, runtime::CloseCause cause) override;
 
   // --- hub::Sink ---

@@ -6,6 +6,21 @@
 // own callbacks for anything but what Sink says; to go on reading there, use proceed(), which puts the client into a
 // line that is worked off before the tick's flush. (3) on_bytes returns how much it used; less than all only when it
 // paused or closed, and the gate keeps the rest and brings it again when all reasons for the pause are gone.
+//
+// WebSocketSession, SseSession and PollSession are made with `explicit X(Gate&)` and offer, where C is `Client&,
+// runtime::Connection&`:
+//   void open(C, const Request&)            HttpSession routed a request here; the session sets client.kind
+//   size_t on_bytes(C, std::span<uint8_t>)
+//   void on_peer_gone(C, io::CloseReason), on_drained(C), on_slow(C, runtime::CloseCause), on_timer(C)
+//   void on_joined(C, const hub::Joined&), on_left(C, std::string_view key, hub::LeftReason)
+//   void on_replay(C, std::string_view key, std::span<const Slice>, uint64_t first_id, uint32_t count,
+//                  uint64_t gap_oldest, bool more)
+//   void on_published(C, const hub::Published&), on_answer(C, const hub::Answer&)     WebSocket only
+//   void on_credit(C)                                                                 WebSocket only
+//   void deliver(C, std::string_view key, const hub::Delivery&)                       SSE and poll: forms with entries
+//   void on_kicked(C), drain(C)             tell why, then close
+//   bool send_canonical(C, std::string_view)
+//   void on_closed(Client&)                 the connection is gone; the gate has left the hub for it
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,6 @@
 // No state beyond the call or the writer on the caller's stack; any thread.
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +33,13 @@ class JsonWriter {
     needs_comma_ = false;
     return *this;
   }
+  // A key that is data, such as a channel's name.
+  JsonWriter& string_key(std::string_view name) {
+    string(name);
+    out_ += ':';
+    needs_comma_ = false;
+    return *this;
+  }
   JsonWriter& string(std::string_view value) {
     comma();
     append_json_string(out_, value);
@@ -42,6 +48,11 @@ class JsonWriter {
   JsonWriter& uint(uint64_t value) {
     comma();
     append_uint(out_, value);
+    return *this;
+  }
+  JsonWriter& integer(int64_t value) {
+    comma();
+    append_int(out_, value);
     return *this;
   }
   JsonWriter& boolean(bool value) { return raw(value ? "true" : "false"); }

@@ -57,6 +57,7 @@ struct ResolvedChannel {
 Result<ResolvedChannel> resolve_channel(std::string_view name, std::string_view self, std::string& scratch);
 
 // For texts that quote what a client sent: at most `bytes_max` of it, cut between UTF-8 characters, in double quotes.
+// Of invalid UTF-8 nothing is quoted, since the text ends in JSON.
 std::string quoted(std::string_view text, size_t bytes_max = 40);
 
 bool is_valid_utf8(std::string_view text);

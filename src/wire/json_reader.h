@@ -1,0 +1,87 @@
+// Reads JSON that clients sent, with simdjson's On-Demand parser, and re-serialises parts of it on one line.
+// On-Demand checks only what is looked at, so everything is looked at here: a text that passes is JSON as a whole.
+// One JsonScratch per thread; private to src/wire.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "wire/action.h"
+
+namespace ringcast::wire {
+
+// The padded copy that simdjson needs, its buffers, and what was re-serialised; views of the last text live in it.
+class JsonScratch {
+ public:
+  static JsonScratch& of_this_thread();
+
+  // Starts a new text; the views of the one before are gone.
+  simdjson::error_code open(std::string_view text, simdjson::ondemand::document& document);
+  // Re-serialised bytes. Never more than the text has, so views of it hold until the next open().
+  std::string& output() { return output_; }
+  void assert_output_in_place() const;
+
+ private:
+  simdjson::ondemand::parser parser_;
+  std::string input_;
+  std::string output_;
+  const char* output_at_open_ = nullptr;
+};
+
+// Appends the value without insignificant whitespace and with canonical escapes; numbers as they were written. Every
+// part is checked. DEPTH_ERROR when containers nest deeper than `depth_max`.
+simdjson::error_code append_value(std::string& out, simdjson::ondemand::value value, uint32_t depth_max);
+
+// Bytes of the text that must follow a root container: none.
+simdjson::error_code expect_end(simdjson::ondemand::document& document);
+
+Error json_error(simdjson::error_code code, uint32_t depth_max);
+
+// Takes fields of known types, and remembers the first complaint. A wrong type does not end the reading (so that the
+// `ref` of a faulty action is still found), broken JSON does.
+class FieldReader {
+ public:
+  FieldReader(JsonScratch& scratch, const JsonLimits& limits) : scratch_(scratch), limits_(limits) {}
+
+  using Value = simdjson::ondemand::value;
+
+  bool broken() const { return broken_; }
+  const std::optional<Error>& error() const { return error_; }
+  std::optional<Error> take_error() { return std::move(error_); }
+  void complain(Error error);
+  void complain(std::string_view code, std::string message) { complain(Error{std::string(code), std::move(message)}); }
+  void complain(const Result<void>& checked) {
+    if (!checked) complain(checked.error());
+  }
+  void break_off(simdjson::error_code code);
+
+  // Each leaves its target alone when the value is null or of another type.
+  void text(std::string_view name, Value value, std::string_view& to);
+  // The decoded text of one of a field's spellings; another spelling before it is an error.
+  void spelled_text(std::string_view name, Value value, std::string_view& to, std::string_view& spelling);
+  void flag(std::string_view name, Value value, bool& to);
+  void id(std::string_view name, Value value, std::optional<uint64_t>& to);
+  void count(std::string_view name, Value value, std::optional<uint32_t>& to);
+  void ref(Value value, std::string_view& to);
+  void payload(PayloadKind kind, Value value, PayloadKind& kind_to, std::string_view& to);
+  void ignored(Value value);
+  bool is_null(Value value);
+
+ private:
+  std::optional<simdjson::ondemand::json_type> type_of(Value value);
+  void wrong_type(std::string_view name, Value value, std::string_view wanted);
+  // Re-serialised into the scratch.
+  std::optional<std::string_view> kept(Value value);
+
+  JsonScratch& scratch_;
+  const JsonLimits& limits_;
+  std::optional<Error> error_;
+  bool broken_ = false;
+};
+
+}  // namespace ringcast::wire

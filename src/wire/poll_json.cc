@@ -1,0 +1,48 @@
+#include "wire/poll_json.h"
+
+#include "base/assert.h"
+#include "wire/cursor.h"
+#include "wire/json_writer.h"
+
+namespace ringcast::wire {
+namespace {
+
+constexpr std::string_view kBegin = R"({"events":[)";
+constexpr std::string_view kCursor = R"(],"cursor":)";
+constexpr std::string_view kGaps = R"(,"gaps":[)";
+constexpr std::string_view kEnd = "]}";
+
+// What finish() may add besides the gaps: a cursor has no character that needs an escape.
+constexpr size_t kTailBytesMax = kCursor.size() + 2 + kCursorTokenBytesMax + kGaps.size() + kEnd.size();
+
+}  // namespace
+
+PollAnswer::PollAnswer(std::string& out, size_t bytes_max) : out_(out), begin_(out.size()), bytes_max_(bytes_max) {
+  out_ += kBegin;
+}
+
+bool PollAnswer::add_event(std::string_view json) {
+  const size_t size = out_.size() - begin_ + 1 + json.size() + gaps_.size() + kTailBytesMax;
+  if (events_ > 0 && size > bytes_max_) return false;
+  if (events_ > 0) out_ += ',';
+  out_ += json;
+  ++events_;
+  return true;
+}
+
+void PollAnswer::add_gap(std::string_view room, uint64_t oldest) {
+  if (!gaps_.empty()) gaps_ += ',';
+  JsonWriter writer(gaps_);
+  writer.begin_object().string("room", room).uint("oldest", oldest).end_object();
+}
+
+void PollAnswer::finish(std::string_view cursor) {
+  RINGCAST_ASSERT(cursor.size() <= kCursorTokenBytesMax);
+  out_ += kCursor;
+  append_json_string(out_, cursor);
+  out_ += kGaps;
+  out_ += gaps_;
+  out_ += kEnd;
+}
+
+}  // namespace ringcast::wire

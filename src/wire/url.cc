@@ -1,0 +1,149 @@
+#include "wire/url.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "wire/names.h"
+
+namespace ringcast::wire {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
+// A request line is bounded long before this; it keeps the offsets of a Query within 32 bits.
+constexpr size_t kQueryBytesMax = size_t{1} << 20;
+
+}  // namespace
+
+bool append_percent_decoded(std::string& out, std::string_view text, PlusSign plus) {
+  const size_t begin = out.size();
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+      if (high < 0 || low < 0) {
+        out.resize(begin);
+        return false;
+      }
+      c = static_cast<char>(high << 4 | low);
+      i += 2;
+    } else if (c == '+' && plus == PlusSign::is_space) {
+      c = ' ';
+    }
+    out += c;
+  }
+  if (is_valid_utf8(std::string_view(out).substr(begin))) return true;
+  out.resize(begin);
+  return false;
+}
+
+void append_percent_encoded(std::string& out, std::string_view text) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  for (const char c : text) {
+    if (is_unreserved(c)) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+}
+
+Result<Query> Query::parse(std::string_view raw, size_t parameters_max) {
+  if (raw.size() > kQueryBytesMax) return fail("bad_query", "the query is longer than 1 MiB");
+  Query query;
+  query.text_.reserve(raw.size());
+  while (!raw.empty()) {
+    const std::string_view pair = raw.substr(0, raw.find('&'));
+    raw.remove_prefix(std::min(pair.size() + 1, raw.size()));
+    if (pair.empty()) continue;
+    if (query.parameters_.size() == parameters_max) {
+      return fail("bad_query", "the query has more than " + std::to_string(parameters_max) + " parameters");
+    }
+    const size_t equals = pair.find('=');
+    const std::string_view key = pair.substr(0, equals);
+    const std::string_view value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+    Parameter parameter{};
+    parameter.key = static_cast<uint32_t>(query.text_.size());
+    if (!append_percent_decoded(query.text_, key, PlusSign::is_space)) {
+      return fail("bad_query", "the name of a query parameter is not percent-encoded UTF-8");
+    }
+    parameter.key_size = static_cast<uint32_t>(query.text_.size()) - parameter.key;
+    parameter.value = static_cast<uint32_t>(query.text_.size());
+    if (!append_percent_decoded(query.text_, value, PlusSign::is_space)) {
+      return fail("bad_query", "query parameter " + quoted(query.view(parameter.key, parameter.key_size)) +
+                                   " is not percent-encoded UTF-8");
+    }
+    parameter.value_size = static_cast<uint32_t>(query.text_.size()) - parameter.value;
+    query.parameters_.push_back(parameter);
+  }
+  return query;
+}
+
+std::optional<std::string_view> Query::get(std::string_view key) const {
+  for (const Parameter& parameter : parameters_) {
+    if (view(parameter.key, parameter.key_size) == key) return view(parameter.value, parameter.value_size);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> Query::get_any(std::initializer_list<std::string_view> keys) const {
+  for (const std::string_view key : keys) {
+    if (auto value = get(key)) return value;
+  }
+  return std::nullopt;
+}
+
+Result<uint64_t> Query::get_uint(std::string_view key, uint64_t fallback, uint64_t least, uint64_t most) const {
+  const auto text = get(key);
+  if (!text) return fallback;
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc{} || end != text->data() + text->size() || value < least || value > most) {
+    return fail("bad_query", std::string(key) + "=" + quoted(*text) + " is not a whole number from " +
+                                 std::to_string(least) + " to " + std::to_string(most));
+  }
+  return value;
+}
+
+std::optional<std::string_view> room_parameter(const Query& query) {
+  return query.get_any({"room", "channel", "topic"});
+}
+
+Result<std::vector<std::string_view>> room_list(const Query& query, size_t rooms_max) {
+  const auto list = query.get_any({"rooms", "channels", "topics", "room", "channel", "topic"});
+  if (!list) return std::vector<std::string_view>{};
+  return split_room_list(*list, rooms_max);
+}
+
+Result<std::vector<std::string_view>> split_room_list(std::string_view list, size_t rooms_max) {
+  std::vector<std::string_view> rooms;
+  for (bool more = true; more;) {
+    const size_t comma = list.find(',');
+    const std::string_view name = list.substr(0, comma);
+    more = comma != std::string_view::npos;
+    if (more) list.remove_prefix(comma + 1);
+    if (auto kind = check_channel(name); !kind) return tl::unexpected(kind.error());
+    if (std::find(rooms.begin(), rooms.end(), name) != rooms.end()) continue;
+    if (rooms.size() == rooms_max) {
+      return fail("too_many_rooms", "more than " + std::to_string(rooms_max) + " rooms were asked for");
+    }
+    rooms.push_back(name);
+  }
+  return rooms;
+}
+
+}  // namespace ringcast::wire

@@ -1,0 +1,103 @@
+// One ringcast process under test, on a free port of 127.0.0.1. Owned by a suite or a test, which must stop() it.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { until, within } from './deadline.js';
+
+const kStartMs = 15000;
+const kStopMs = 20000;
+const kLogLinesMax = 2000;
+// What a sanitizer, an assertion or the C++ runtime says before it ends the process, or instead of ending it.
+const kDefect = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion|terminate called|SIGSEGV/;
+
+export function flags_of(settings) {
+  return Object.entries(settings).flatMap(([key, value]) => {
+    const flag = `--${key.replaceAll('_', '-')}`;
+    if (value === true) return [flag];
+    return [].concat(value).map((item) => `${flag}=${item}`);
+  });
+}
+
+export class Server {
+  static async start(bin, settings) {
+    const server = new Server(bin, settings);
+    try {
+      await server.ready();
+    } catch (error) {
+      server.process.kill('SIGKILL');
+      throw new Error(`${error.message}\n${server.log_tail()}`);
+    }
+    return server;
+  }
+
+  constructor(bin, settings) {
+    this.flags = flags_of({ port: 0, listen: '127.0.0.1', drain_delay: '0s', drain_period: '100ms', close_timeout: '500ms', ...settings });
+    this.log = [];
+    this.host = '127.0.0.1';
+    this.port = 0;
+    this.process = spawn(bin, this.flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.exited = once(this.process, 'exit').then(([code, signal]) => ({ code, signal }));
+    this.exited.then((how) => { this.gone = how; });
+    this.listening = new Promise((resolve, reject) => {
+      for (const stream of [this.process.stdout, this.process.stderr]) this.read_lines(stream, resolve);
+      this.process.once('error', reject);
+      this.exited.then(({ code, signal }) => reject(new Error(`exited with ${code ?? signal} before listening`)));
+    });
+    this.listening.catch(() => {});
+  }
+
+  read_lines(stream, on_port) {
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      for (const line of lines) {
+        this.log.push(line);
+        if (this.log.length > kLogLinesMax) this.log.shift();
+        const found = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
+        if (found) on_port(Number(found[1]));
+      }
+    });
+  }
+
+  async ready() {
+    this.port = await within(this.listening, 'the line "listening on"', { ms: kStartMs });
+    await until(async () => {
+      if (this.gone) throw new Error('the server is gone');
+      return fetch(`${this.url}/health`).then((answer) => answer.status === 200, () => false);
+    }, '/health', { ms: kStartMs });
+  }
+
+  get url() { return `http://${this.host}:${this.port}`; }
+  get ws_url() { return `ws://${this.host}:${this.port}`; }
+
+  resident_bytes() {
+    const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
+    return 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]);
+  }
+
+  signal(name) { this.process.kill(name); }
+
+  // Asks it to go and says how it went; kills it when it does not.
+  async stop() {
+    if (!this.gone) this.process.kill('SIGTERM');
+    try {
+      return await within(this.exited, 'the end of the process after SIGTERM', { ms: kStopMs });
+    } catch (error) {
+      this.process.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  // Throws unless it went as a server should.
+  async stop_cleanly() {
+    const { code, signal } = await this.stop();
+    const defect = this.log.find((line) => kDefect.test(line));
+    if (defect) throw new Error(`the log has a defect: ${this.log_tail(60)}`);
+    if (code !== 0) throw new Error(`exit ${code ?? signal} after SIGTERM\n${this.log_tail()}`);
+  }
+
+  log_tail(lines = 25) { return this.log.slice(-lines).map((line) => `    | ${line}`).join('\n'); }
+}

@@ -1,0 +1,175 @@
+// Every setting of the server as one plain value, and how it is put together: file, then environment, then flags.
+// Made at start and at each reload by the main thread; read-only afterwards, so any thread may read a finished one.
+// Names, units, defaults, ranges and help stand in one table (options_table.h); this struct only holds the values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "hub/policy.h"
+#include "io/backend.h"
+#include "server/size_duration.h"
+
+namespace ringcast::io {
+class SocketAddress;
+}
+
+namespace ringcast::server {
+
+enum class Permission : uint8_t { automatic, yes, no };  // automatic: yes without authentication, else by rule
+enum class LogLevel : uint8_t { error, warn, info, debug, trace };
+enum class LogFormat : uint8_t { text, json };
+
+// What can be set per room pattern. In `[[rooms]]` a key that is not given has the value of the top level.
+struct RoomOptions {
+  uint64_t history_messages;
+  uint64_t history_size_max;  // bytes
+  Duration history_ttl;
+  uint64_t first_id;  // 0: from the clock
+  Duration empty_room_ttl;
+  hub::SlowPolicy slow_consumer;
+  bool presence;
+  uint64_t presence_members_max;  // above it, no presence events until it is below 80 % of it again
+  Duration presence_leave_grace;
+  Duration presence_poll_grace;
+
+  friend bool operator==(const RoomOptions&, const RoomOptions&) = default;
+};
+
+// A `[[rooms]]` section. What a pattern means is the hub's business (hub::glob_match).
+struct RoomRule {
+  std::string match;
+  RoomOptions options;
+
+  friend bool operator==(const RoomRule&, const RoomRule&) = default;
+};
+inline constexpr size_t kRoomRulesMax = 250;  // what hub::RoomPolicies has room for
+inline constexpr size_t kRoomPatternSizeMax = 128;
+
+struct Options {
+  Options();  // the defaults of the table
+
+  // Listening
+  std::vector<std::string> listen;  // as given; see listen_addresses()
+  uint64_t port;
+  std::string admin_listen;
+  bool insecure;
+  uint64_t backlog;
+  uint64_t send_buffer_size;  // as getsockopt shows it
+  Duration tcp_user_timeout;
+
+  // Reactors
+  io::Engine io;
+  uint64_t reactors;  // 0: one for each CPU that this process may use
+  bool pin_cpus;
+  Duration spin;
+  uint64_t receive_buffer_size;
+  uint64_t receive_buffers;
+  uint64_t mesh_credit_messages;
+  uint64_t mesh_credit_size;
+
+  // Access
+  std::vector<std::string> origins;
+  std::vector<std::string> api_keys;
+  bool status_open;
+  bool tenants;
+  Permission clients_may_broadcast;
+  Permission clients_may_direct;
+
+  // Pages
+  bool page;
+  std::string web_root;
+  std::string static_dir;
+  bool echo;
+
+  // Connections
+  uint64_t connections_max;              // 0: descriptors - 5 %
+  uint64_t connections_per_address_max;  // 0: unlimited
+  uint64_t rooms_per_websocket_max;
+  uint64_t rooms_per_stream_max;
+  uint64_t outbox_size_max;
+  uint64_t outbox_messages_max;
+  uint64_t slow_readers_size_max;  // 0: an eighth of memory
+  Duration close_timeout;
+
+  // Requests and messages
+  uint64_t message_size_max;
+  uint64_t inflated_size_max;  // 0: message_size_max
+  uint64_t request_line_size_max;
+  uint64_t headers_size_max;
+  uint64_t headers_max;
+  uint64_t body_size_max;
+  Duration request_timeout;
+  Duration keep_alive_timeout;
+  bool deflate;
+  uint64_t deflate_size_min;
+  Duration poll_timeout;
+  Duration poll_timeout_max;
+  uint64_t poll_answer_size_max;
+  uint64_t stats_rooms_max;
+
+  // Rooms
+  RoomOptions room_defaults;
+  std::vector<RoomRule> rooms;  // first match wins
+  uint64_t inbox_messages;
+  uint64_t history_total_size_max;  // 0: a quarter of memory
+  uint64_t channels_max;
+  uint64_t replay_chunk_size;
+  Duration idempotency_window;
+  uint64_t idempotency_keys_max;
+
+  // Heartbeats
+  Duration heartbeat_interval;
+  Duration heartbeat_timeout;
+  Duration retry;
+  uint64_t retry_jitter_percent;
+
+  // Drain
+  Duration drain_delay;
+  Duration drain_period;
+
+  // Logs
+  LogLevel log_level;
+  LogFormat log_format;
+
+  // Does anything stand between a stranger and the rooms?
+  bool has_authentication() const { return !api_keys.empty(); }
+
+  friend bool operator==(const Options&, const Options&) = default;
+};
+
+// Where to listen, resolved: `listen` with the port added where an entry has none; when it is empty, 127.0.0.1 and
+// [::1] without authentication, all addresses with it.
+Result<std::vector<io::SocketAddress>> listen_addresses(const Options& options);
+
+// What the command line asks for.
+struct Invocation {
+  enum class Action : uint8_t { run, print };
+  Action action = Action::run;
+  Options options;
+  std::string config_file;  // empty without one
+  std::string text;         // print: what to write to standard output before ending with 0
+};
+
+// Reads file, environment and flags, in rising precedence, and checks the whole. `environment` is a null-terminated
+// array as in environ(7). The error is one line: where it came from, key, value, what is allowed.
+// A reload calls it again with the same arguments.
+Result<Invocation> load_options(int argc, const char* const* argv, const char* const* environment);
+
+// Valid TOML with every setting, which loads back to the same options.
+std::string print_config(const Options& options);
+
+// Which settings differ, by key (`rooms` for any [[rooms]] section).
+struct OptionsChange {
+  std::vector<std::string> reloadable;     // take effect with a reload
+  std::vector<std::string> needs_restart;  // stay as they were until a restart
+};
+OptionsChange diff_reloadable(const Options& running, const Options& loaded);
+// `running` with the reloadable settings of `loaded`.
+Options apply_reloadable(const Options& running, const Options& loaded);
+
+}  // namespace ringcast::server

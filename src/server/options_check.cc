@@ -1,0 +1,147 @@
+// What no single row of the table can say: settings that cannot be together, and where the server may listen.
+#include <bit>
+#include <filesystem>
+
+#include "io/socket_address.h"
+#include "server/options_draft.h"
+
+namespace ringcast::server {
+namespace {
+
+// "127.0.0.1" and "[::1]" get the port; what has one keeps it.
+std::string with_port(const std::string& address, uint64_t port) {
+  if (address.starts_with("unix:")) return address;
+  const size_t colon = address.rfind(':');
+  const size_t bracket = address.rfind(']');
+  const bool has_port = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+  return has_port ? address : address + ":" + std::to_string(port);
+}
+
+tl::unexpected<Error> impossible(const std::string& message) {
+  return fail("impossible_settings", message);
+}
+
+// `small` must not be larger than `large`.
+template <class T>
+Result<void> ordered(const Draft& draft, std::string_view small, const T& small_value, std::string_view large,
+                     const T& large_value) {
+  if (!(large_value < small_value)) return {};
+  return impossible(draft.describe(small) + " must not be more than " + draft.describe(large));
+}
+
+Result<void> directory_exists(const Draft& draft, std::string_view key, const std::string& path) {
+  std::error_code error;
+  if (path.empty() || std::filesystem::is_directory(path, error)) return {};
+  return impossible(draft.describe(key) + " is not a directory");
+}
+
+Result<void> check_sizes(const Draft& draft) {
+  const Options& options = draft.options;
+  if (auto r = ordered(draft, "message_size_max", options.message_size_max, "outbox_size_max", options.outbox_size_max);
+      !r)
+    return r;
+  if (auto r = ordered(draft, "message_size_max", options.message_size_max, "body_size_max", options.body_size_max); !r)
+    return r;
+  if (auto r =
+          ordered(draft, "inflated_size_max", options.inflated_size_max, "message_size_max", options.message_size_max);
+      !r)
+    return r;
+  if (auto r = ordered(draft, "poll_timeout", options.poll_timeout, "poll_timeout_max", options.poll_timeout_max); !r)
+    return r;
+  if (!std::has_single_bit(options.receive_buffers))
+    return impossible(draft.describe("receive_buffers") + " must be a power of two, such as " +
+                      std::to_string(std::bit_ceil(options.receive_buffers)));
+  return {};
+}
+
+Result<void> check_listeners(const Draft& draft) {
+  const Options& options = draft.options;
+  const auto addresses = listen_addresses(options);
+  if (!addresses) return impossible(draft.describe("listen") + ": " + addresses.error().message);
+  const auto refuse_public = [&](const io::SocketAddress& address, std::string_view key) -> Result<void> {
+    if (address.is_loopback() || options.has_authentication() || options.insecure) return {};
+    return fail("insecure", draft.describe(key) + ": without authentication only loopback addresses are allowed, not " +
+                                address.to_string() + "; set api_keys, or --insecure to let anybody in");
+  };
+  for (size_t i = 0; i < addresses->size(); ++i) {
+    if (auto allowed = refuse_public((*addresses)[i], "listen"); !allowed) return allowed;
+    for (size_t j = 0; j < i; ++j) {
+      if ((*addresses)[i] == (*addresses)[j] && (*addresses)[i].port() != 0)
+        return impossible(draft.describe("listen") + ": " + (*addresses)[i].to_string() + " is there twice");
+    }
+  }
+  if (options.admin_listen.empty()) return {};
+  const auto admin = io::SocketAddress::parse(options.admin_listen);
+  if (!admin) return impossible(draft.describe("admin_listen") + ": " + admin.error().message);
+  for (const io::SocketAddress& address : *addresses) {
+    if (address == *admin && admin->port() != 0)
+      return impossible(draft.describe("admin_listen") + " must differ from the addresses of listen");
+  }
+  return refuse_public(*admin, "admin_listen");
+}
+
+Result<void> resolve_rooms(Draft& draft) {
+  for (RoomDraft& room : draft.rooms) {
+    for (const RoomRule& earlier : draft.options.rooms) {
+      if (earlier.match == room.match)
+        return impossible(room.place + ": match = \"" + room.match + "\" is there twice; the first match wins");
+    }
+    RoomRule rule{room.match, draft.options.room_defaults};
+    for (RoomDraft::Entry& entry : room.entries) entry.setting->set(draft.options, rule.options, entry.value);
+    draft.options.rooms.push_back(std::move(rule));
+  }
+  return {};
+}
+
+}  // namespace
+
+void Draft::set(const Setting& setting, Value value, std::string place) {
+  setting.set(options, options.room_defaults, std::move(value));
+  places_[static_cast<size_t>(&setting - settings().data())] = std::move(place);
+}
+
+std::string Draft::describe(std::string_view key) const {
+  const Setting& setting = *find_setting(key);
+  const std::string& place = places_[static_cast<size_t>(&setting - settings().data())];
+  return std::string(key) + " = " + toml_value(setting, setting.get(options, options.room_defaults)) + " (" +
+         (place.empty() ? "default" : place) + ")";
+}
+
+tl::unexpected<Error> unknown_setting(std::string_view place, std::string_view what, std::string_view given,
+                                      const std::string& nearest) {
+  std::string message = std::string(place) + ": unknown " + std::string(what) + " \"" + std::string(given) + "\"";
+  if (!nearest.empty()) message += "; did you mean \"" + nearest + "\"?";
+  return fail("unknown_setting", std::move(message));
+}
+
+tl::unexpected<Error> bad_setting(std::string_view place, std::string_view key, std::string_view value,
+                                  std::string_view why) {
+  return fail("bad_setting",
+              std::string(place) + ": " + std::string(key) + " = " + std::string(value) + ": " + std::string(why));
+}
+
+Result<void> finish(Draft& draft) {
+  if (auto resolved = resolve_rooms(draft); !resolved) return resolved;
+  if (auto checked = check_sizes(draft); !checked) return checked;
+  const Options& options = draft.options;
+  if (!options.page && !options.web_root.empty())
+    return impossible(draft.describe("web_root") + " has no use with " + draft.describe("page"));
+  if (auto exists = directory_exists(draft, "web_root", options.web_root); !exists) return exists;
+  if (auto exists = directory_exists(draft, "static_dir", options.static_dir); !exists) return exists;
+  return check_listeners(draft);
+}
+
+Result<std::vector<io::SocketAddress>> listen_addresses(const Options& options) {
+  std::vector<std::string> texts = options.listen;
+  if (texts.empty() && options.has_authentication()) texts = {"*"};
+  if (texts.empty()) texts = {"127.0.0.1", "[::1]"};
+  std::vector<io::SocketAddress> addresses;
+  for (const std::string& text : texts) {
+    auto address = io::SocketAddress::parse(with_port(text, options.port));
+    if (!address) return tl::unexpected(address.error());
+    addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+}  // namespace ringcast::server

@@ -1,0 +1,152 @@
+// The TOML file. Its syntax is toml++'s business; keys, types and ranges are the table's.
+#include <toml++/toml.h>
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+
+#include "server/options_draft.h"
+
+namespace ringcast::server {
+namespace {
+
+constexpr size_t kFileSizeMax = 1 << 20;
+
+struct Entry {
+  std::string key;
+  const toml::node* node;
+  uint32_t line;
+};
+
+// toml++ sorts by key; people read by line, and the first mistake should be the first one reported.
+std::vector<Entry> by_line(const toml::table& table) {
+  std::vector<Entry> entries;
+  for (const auto& [key, node] : table) entries.push_back({std::string(key.str()), &node, key.source().begin.line});
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.line < b.line; });
+  return entries;
+}
+
+std::string spelled(const toml::node& node) {
+  std::ostringstream out;
+  node.visit([&](const auto& actual) { out << actual; });
+  const auto string = node.value_exact<std::string>();  // toml++ would print it in single quotes
+  std::string text = string ? quoted_toml(*string) : std::move(out).str();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  constexpr size_t kShownMax = 80;
+  if (text.size() > kShownMax) text = text.substr(0, kShownMax) + "…";
+  return text;
+}
+
+Result<Value> read_list(const Setting& setting, const toml::node& node) {
+  std::vector<std::string> items;
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return fail("bad_type", "must be " + allowed(setting));
+  for (const toml::node& item : *array) {
+    const auto text = item.value_exact<std::string>();
+    if (!text) return fail("bad_type", "must be " + allowed(setting));
+    items.push_back(*text);
+  }
+  Value value = std::move(items);
+  if (auto checked = check_range(setting, value); !checked) return tl::unexpected(checked.error());
+  return value;
+}
+
+// The types of TOML are held to: a count is an integer, a boolean is no string. A size may be an integer of bytes.
+Result<Value> read_value(const Setting& setting, const toml::node& node) {
+  const bool takes_integer = setting.kind == Kind::count || setting.kind == Kind::size;
+  const bool takes_string = setting.kind == Kind::size || setting.kind == Kind::duration ||
+                            setting.kind == Kind::choice || setting.kind == Kind::text;
+  if (setting.kind == Kind::list) return read_list(setting, node);
+  if (setting.kind == Kind::boolean) {
+    if (const auto flag = node.value_exact<bool>()) return Value(*flag);
+  } else if (const auto integer = node.value_exact<int64_t>(); integer && takes_integer) {
+    return parse_value(setting, std::to_string(*integer));
+  } else if (const auto text = node.value_exact<std::string>(); text && takes_string) {
+    return parse_value(setting, *text);
+  }
+  return fail("bad_type", "must be " + allowed(setting));
+}
+
+Result<void> read_room(const toml::table& table, const std::string& path, Draft& draft) {
+  RoomDraft room;
+  room.place = path + ":" + std::to_string(table.source().begin.line);
+  for (const Entry& entry : by_line(table)) {
+    const std::string place = path + ":" + std::to_string(entry.line);
+    if (entry.key == "match") {
+      const auto pattern = entry.node->value_exact<std::string>();
+      const auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+      if (!pattern || pattern->empty() || pattern->size() > kRoomPatternSizeMax ||
+          std::any_of(pattern->begin(), pattern->end(), control))
+        return bad_setting(
+            place, "match", spelled(*entry.node),
+            "must be a pattern of 1 to " + std::to_string(kRoomPatternSizeMax) + " bytes without control characters");
+      room.match = *pattern;
+      continue;
+    }
+    const Setting* setting = find_setting(entry.key);
+    if (setting != nullptr && !setting->per_room)
+      return fail("unknown_setting", place + ": \"" + entry.key + "\" cannot be set per room, only at the top level");
+    if (setting == nullptr)
+      return unknown_setting(place, "setting of [[rooms]]", entry.key, std::string(nearest_key(entry.key, true)));
+    auto value = read_value(*setting, *entry.node);
+    if (!value) return bad_setting(place, entry.key, spelled(*entry.node), value.error().message);
+    room.entries.push_back({setting, *std::move(value), place});
+  }
+  if (room.match.empty()) return fail("missing_setting", room.place + ": [[rooms]] needs match = \"…\"");
+  draft.rooms.push_back(std::move(room));
+  return {};
+}
+
+Result<void> read_rooms(const Entry& entry, const std::string& path, Draft& draft) {
+  const std::string place = path + ":" + std::to_string(entry.line);
+  const toml::array* sections = entry.node->as_array();
+  if (sections == nullptr || !sections->is_array_of_tables())
+    return fail("bad_type", place + ": rooms must be written as [[rooms]] sections");
+  if (sections->size() > kRoomRulesMax)
+    return fail("bad_value", place + ": at most " + std::to_string(kRoomRulesMax) + " [[rooms]] sections, not " +
+                                 std::to_string(sections->size()));
+  for (const toml::node& section : *sections) {
+    if (auto read = read_room(*section.as_table(), path, draft); !read) return read;
+  }
+  return {};
+}
+
+Result<std::string> read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail_errno("cannot read the configuration " + path, errno);
+  std::string text(kFileSizeMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || (file.fail() && !file.eof())) return fail_errno("cannot read the configuration " + path, errno);
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > kFileSizeMax) return fail("bad_file", path + ": larger than " + format_size(kFileSizeMax));
+  return text;
+}
+
+}  // namespace
+
+Result<void> read_file(const std::string& path, Draft& draft) {
+  auto text = read_text(path);
+  if (!text) return tl::unexpected(text.error());
+  toml::table table;
+  try {
+    table = toml::parse(*text, path);
+  } catch (const toml::parse_error& error) {
+    std::string why(error.description());
+    std::replace(why.begin(), why.end(), '\n', ' ');
+    return fail("bad_file", path + ":" + std::to_string(error.source().begin.line) + ": " + why);
+  }
+  for (const Entry& entry : by_line(table)) {
+    if (entry.key == "rooms") {
+      if (auto read = read_rooms(entry, path, draft); !read) return read;
+      continue;
+    }
+    const std::string place = path + ":" + std::to_string(entry.line);
+    const Setting* setting = find_setting(entry.key);
+    if (setting == nullptr) return unknown_setting(place, "setting", entry.key, std::string(nearest_key(entry.key)));
+    auto value = read_value(*setting, *entry.node);
+    if (!value) return bad_setting(place, entry.key, spelled(*entry.node), value.error().message);
+    draft.set(*setting, *std::move(value), place);
+  }
+  return {};
+}
+
+}  // namespace ringcast::server

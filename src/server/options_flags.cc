@@ -1,0 +1,152 @@
+// Environment and flags, and load_options(), which puts the three sources together.
+#include <CLI/CLI.hpp>
+#include <cctype>
+#include <map>
+
+#include "server/options_draft.h"
+
+namespace ringcast::server {
+namespace {
+
+constexpr std::string_view kPrefix = "RINGCAST_";
+constexpr std::string_view kConfigVariable = "RINGCAST_CONFIG";
+
+// Kubernetes sets RINGCAST_PORT=tcp://…, RINGCAST_SERVICE_HOST, RINGCAST_PORT_3000_TCP_ADDR and more of them in every
+// pod beside a service called "ringcast". They are not meant for us.
+bool is_service_link(std::string_view name, std::string_view value) {
+  name.remove_prefix(kPrefix.size());
+  return name == "SERVICE_HOST" || name.substr(0, 12) == "SERVICE_PORT" ||
+         (name == "PORT" && value.find("://") != std::string_view::npos) ||
+         (name.substr(0, 5) == "PORT_" && name.size() > 5 && std::isdigit(static_cast<unsigned char>(name[5])) != 0);
+}
+
+std::string variable_value(const char* const* environment, std::string_view wanted) {
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    if (entry.size() > wanted.size() && entry.substr(0, wanted.size()) == wanted && entry[wanted.size()] == '=')
+      return std::string(entry.substr(wanted.size() + 1));
+  }
+  return {};
+}
+
+struct CommandLine {
+  std::string config_file;
+  bool print_config = false;
+  bool check_config = false;
+  std::vector<std::pair<const Setting*, std::string>> given;
+  std::string text;  // of --help and --version
+};
+
+std::string without_value(std::string_view flag) {
+  return std::string(flag.substr(0, flag.find('=')));
+}
+
+tl::unexpected<Error> unknown_flag(const std::string& argument) {
+  if (argument.substr(0, 2) != "--") return fail("unknown_flag", "unexpected argument \"" + argument + "\"");
+  const std::string flag = without_value(argument);
+  std::string key = flag.substr(2);
+  std::replace(key.begin(), key.end(), '-', '_');
+  const Setting* nearest = find_setting(nearest_key(key));
+  return unknown_setting("command line", "flag", flag, nearest == nullptr ? "" : flag_of(*nearest));
+}
+
+Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
+  CommandLine line;
+  CLI::App app;
+  app.set_help_flag("-h,--help");
+  app.set_version_flag("--version", "ringcast " RINGCAST_VERSION);
+  app.add_option("-c,--config", line.config_file)->take_last();
+  app.add_flag("--print-config", line.print_config);
+  app.add_flag("--check-config", line.check_config);
+  app.allow_extras();  // to name the nearest flag
+  std::vector<std::pair<const Setting*, CLI::Option*>> options;
+  for (const Setting& setting : settings()) {
+    CLI::Option* option = nullptr;
+    if (setting.kind == Kind::boolean) {
+      const std::string flag = flag_of(setting);
+      option = app.add_flag(flag + ",!--no-" + flag.substr(2))->take_last();
+    } else {
+      option = app.add_option(flag_of(setting))->expected(1);
+      option->multi_option_policy(setting.kind == Kind::list ? CLI::MultiOptionPolicy::TakeAll
+                                                             : CLI::MultiOptionPolicy::TakeLast);
+    }
+    options.emplace_back(&setting, option);
+  }
+  try {
+    app.parse(argc, const_cast<char**>(argv));
+  } catch (const CLI::CallForHelp&) {
+    line.text = help_text();
+    return line;
+  } catch (const CLI::CallForVersion& version) {
+    line.text = std::string(version.what()) + "\n";
+    return line;
+  } catch (const CLI::ParseError& error) {
+    return fail("bad_flag", "command line: " + std::string(error.what()));
+  }
+  if (const auto extra = app.remaining(); !extra.empty()) return unknown_flag(extra.front());
+  for (const auto& [setting, option] : options) {
+    if (option->count() == 0) continue;
+    std::string text;
+    for (const std::string& result : option->reduced_results()) text += (text.empty() ? "" : ",") + result;
+    line.given.emplace_back(setting, text);
+  }
+  return line;
+}
+
+Result<void> take_text(const Setting& setting, const std::string& text, const std::string& place, Draft& draft) {
+  auto value = parse_value(setting, text);
+  if (!value) return bad_setting(place, setting.key, "\"" + text + "\"", value.error().message);
+  draft.set(setting, *std::move(value), place);
+  return {};
+}
+
+}  // namespace
+
+Result<void> read_environment(const char* const* environment, Draft& draft) {
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    if (entry.substr(0, kPrefix.size()) != kPrefix) continue;
+    const size_t equals = std::min(entry.find('='), entry.size());
+    const std::string name(entry.substr(0, equals));
+    const std::string text(entry.substr(std::min(equals + 1, entry.size())));
+    if (name == kConfigVariable || is_service_link(name, text)) continue;
+    std::string key = name.substr(kPrefix.size());
+    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
+    const Setting* setting = find_setting(key);
+    if (setting == nullptr || environment_of(*setting) != name) {
+      const Setting* nearest = find_setting(nearest_key(key));
+      return unknown_setting("environment", "variable", name, nearest == nullptr ? "" : environment_of(*nearest));
+    }
+    if (auto taken = take_text(*setting, text, name, draft); !taken) return taken;
+  }
+  return {};
+}
+
+Result<Invocation> load_options(int argc, const char* const* argv, const char* const* environment) {
+  auto line = parse_command_line(argc, argv);
+  if (!line) return tl::unexpected(line.error());
+  Invocation invocation;
+  if (!line->text.empty()) {
+    invocation.action = Invocation::Action::print;
+    invocation.text = line->text;
+    return invocation;
+  }
+  Draft draft;
+  invocation.config_file = line->config_file.empty() ? variable_value(environment, kConfigVariable) : line->config_file;
+  if (!invocation.config_file.empty()) {
+    if (auto read = read_file(invocation.config_file, draft); !read) return tl::unexpected(read.error());
+  }
+  if (auto read = read_environment(environment, draft); !read) return tl::unexpected(read.error());
+  for (const auto& [setting, text] : line->given) {
+    if (auto taken = take_text(*setting, text, flag_of(*setting), draft); !taken) return tl::unexpected(taken.error());
+  }
+  if (auto finished = finish(draft); !finished) return tl::unexpected(finished.error());
+  invocation.options = std::move(draft.options);
+  if (line->print_config || line->check_config) {
+    invocation.action = Invocation::Action::print;
+    invocation.text = line->print_config ? print_config(invocation.options) : "The configuration is valid.\n";
+  }
+  return invocation;
+}
+
+}  // namespace ringcast::server

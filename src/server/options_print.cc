@@ -1,0 +1,160 @@
+// The settings written out: as a configuration file, as the reference table of the docs, as the difference of two.
+#include <algorithm>
+
+#include "server/options_table.h"
+
+namespace ringcast::server {
+namespace {
+
+std::string markdown_default(const Setting& setting) {
+  if (setting.default_text.empty()) return setting.kind == Kind::list ? "`[]`" : "`\"\"`";
+  const auto value = parse_value(setting, setting.default_text);
+  return "`" + toml_value(setting, *value) + "`";
+}
+
+// A bar would end the cell.
+std::string escaped_for_cell(std::string text) {
+  for (size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, 1, '\\');
+  return text;
+}
+
+std::string_view placeholder(const Setting& setting) {
+  switch (setting.kind) {
+    case Kind::boolean: return "";
+    case Kind::count: return " COUNT";
+    case Kind::size: return " SIZE";
+    case Kind::duration: return " DURATION";
+    case Kind::choice: return " CHOICE";
+    case Kind::text: return " TEXT";
+    case Kind::list: return " A,B,...";
+  }
+  return "";
+}
+
+// Two columns; the second is wrapped.
+void add_help(std::string& out, const std::string& left, const std::string& right) {
+  constexpr size_t kLeftWidth = 36;
+  constexpr size_t kWidth = 110;
+  std::string line = "  " + left;
+  if (line.size() + 1 > kLeftWidth) {
+    out += line + "\n";
+    line.clear();
+  }
+  line.resize(kLeftWidth, ' ');
+  bool first = true;
+  for (size_t at = 0; at < right.size();) {
+    const size_t end = std::min(right.find(' ', at), right.size());
+    if (line.size() + 1 + (end - at) > kWidth) {
+      out += line + "\n";
+      line.assign(kLeftWidth, ' ');
+      first = true;
+    }
+    line += (first ? "" : " ") + right.substr(at, end - at);
+    first = false;
+    at = end + 1;
+  }
+  out += line + "\n";
+}
+
+std::string help_with_default(const Setting& setting) {
+  if (setting.kind == Kind::boolean) return std::string(setting.help);
+  std::string help = std::string(setting.help) + " [";
+  if (setting.kind == Kind::choice) help.insert(help.size() - 2, ": " + std::string(setting.choices));
+  const bool is_zero = setting.default_text.empty() || setting.default_text.front() == '0';
+  if (is_zero && !setting.zero.empty()) return help + std::string(setting.zero) + "]";
+  return help + std::string(setting.default_text) + "]";
+}
+
+template <class Visit>
+void for_each_difference(const Options& a, const Options& b, Visit&& visit) {
+  for (const Setting& setting : settings()) {
+    if (setting.get(a, a.room_defaults) != setting.get(b, b.room_defaults)) visit(setting);
+  }
+}
+
+}  // namespace
+
+std::string print_config(const Options& options) {
+  std::string out;
+  std::string_view group;
+  const auto line = [&](const Setting& setting, const RoomOptions& room) {
+    out.append(setting.key).append(" = ").append(toml_value(setting, setting.get(options, room))).append("\n");
+  };
+  for (const Setting& setting : settings()) {
+    if (setting.group != group) {
+      group = setting.group;
+      out.append(out.empty() ? "" : "\n").append("# ").append(group).append("\n");
+    }
+    line(setting, options.room_defaults);
+  }
+  for (const RoomRule& rule : options.rooms) {
+    out += "\n[[rooms]]\nmatch = " + quoted_toml(rule.match) + "\n";
+    for (const Setting& setting : settings()) {
+      if (setting.per_room) line(setting, rule.options);
+    }
+  }
+  return out;
+}
+
+std::string help_text() {
+  std::string out =
+      "ringcast: a real-time push server. WebSocket, Server-Sent Events and long polling.\n"
+      "Usage: ringcast [flags]\n\n";
+  add_help(out, "-h, --help", "show this and end");
+  add_help(out, "--version", "show the version and end");
+  add_help(out, "-c, --config FILE", "TOML file with any of the settings below; RINGCAST_CONFIG names it as well");
+  add_help(out, "--print-config", "print all settings as TOML and end");
+  add_help(out, "--check-config", "check all settings and end");
+  std::string_view group;
+  for (const Setting& setting : settings()) {
+    if (setting.group != group) {
+      group = setting.group;
+      out.append("\n").append(group).append(":\n");
+    }
+    const bool on_by_default = setting.kind == Kind::boolean && setting.default_text == "true";
+    const std::string flag = on_by_default ? "--no-" + flag_of(setting).substr(2) : flag_of(setting);
+    add_help(out, flag + std::string(placeholder(setting)),
+             (on_by_default ? "turn off: " : "") + help_with_default(setting));
+  }
+  return out +
+         "\nEvery setting can also stand in the file (heartbeat_interval = \"25s\") and in the environment\n"
+         "(RINGCAST_HEARTBEAT_INTERVAL=25s). A flag wins over the environment, the environment over the file.\n";
+}
+
+std::string reference_table() {
+  std::string out;
+  std::string_view group;
+  for (const Setting& setting : settings()) {
+    if (setting.group != group) {
+      group = setting.group;
+      out.append(out.empty() ? "" : "\n").append("### ").append(group).append("\n\n");
+      out +=
+          "| setting | default | allowed | what it is | per room | reload |\n| --- | --- | --- | --- | --- | --- |\n";
+    }
+    out.append("| `").append(setting.key).append("` | ").append(markdown_default(setting)).append(" | ");
+    out.append(escaped_for_cell(allowed(setting))).append(" | ").append(escaped_for_cell(std::string(setting.help)));
+    if (setting.kind == Kind::list) out.append("; empty: ").append(setting.zero);
+    out.append(" | ").append(setting.per_room ? "yes" : "").append(" | ");
+    out.append(setting.reloadable ? "yes" : "").append(" |\n");
+  }
+  return out;
+}
+
+OptionsChange diff_reloadable(const Options& running, const Options& loaded) {
+  OptionsChange change;
+  for_each_difference(running, loaded, [&](const Setting& setting) {
+    (setting.reloadable ? change.reloadable : change.needs_restart).emplace_back(setting.key);
+  });
+  if (running.rooms != loaded.rooms) change.needs_restart.emplace_back("rooms");
+  return change;
+}
+
+Options apply_reloadable(const Options& running, const Options& loaded) {
+  Options merged = running;
+  for_each_difference(running, loaded, [&](const Setting& setting) {
+    if (setting.reloadable) setting.set(merged, merged.room_defaults, setting.get(loaded, loaded.room_defaults));
+  });
+  return merged;
+}
+
+}  // namespace ringcast::server

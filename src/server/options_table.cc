@@ -1,0 +1,280 @@
+#include "server/options_table.h"
+
+#include <type_traits>
+
+#include "base/assert.h"
+
+namespace ringcast::server {
+namespace {
+
+template <class T>
+Value to_value(const T& field) {
+  if constexpr (std::is_enum_v<T>) {
+    return static_cast<uint64_t>(field);
+  } else {
+    return field;
+  }
+}
+
+template <class T>
+void from_value(T& field, Value value) {
+  if constexpr (std::is_enum_v<T>) {
+    field = static_cast<T>(std::get<uint64_t>(value));
+  } else {
+    field = std::get<T>(std::move(value));
+  }
+}
+
+template <auto Member>
+struct Access;
+
+template <class T, T Options::*Member>
+struct Access<Member> {
+  static constexpr bool kPerRoom = false;
+  static Value get(const Options& options, const RoomOptions&) { return to_value(options.*Member); }
+  static void set(Options& options, RoomOptions&, Value value) { from_value(options.*Member, std::move(value)); }
+};
+
+template <class T, T RoomOptions::*Member>
+struct Access<Member> {
+  static constexpr bool kPerRoom = true;
+  static Value get(const Options&, const RoomOptions& room) { return to_value(room.*Member); }
+  static void set(Options&, RoomOptions& room, Value value) { from_value(room.*Member, std::move(value)); }
+};
+
+struct Row : Setting {
+  constexpr Row zero_is(std::string_view meaning) const {
+    Row row = *this;
+    row.zero = meaning;
+    return row;
+  }
+  constexpr Row reloads() const {
+    Row row = *this;
+    row.reloadable = true;
+    return row;
+  }
+};
+
+template <auto Member>
+constexpr Row row(std::string_view group, Kind kind, std::string_view key, std::string_view default_text, uint64_t min,
+                  uint64_t max, std::string_view help) {
+  Row row{};
+  row.key = key;
+  row.group = group;
+  row.kind = kind;
+  row.default_text = default_text;
+  row.min = min;
+  row.max = max;
+  row.help = help;
+  row.per_room = Access<Member>::kPerRoom;
+  row.get = &Access<Member>::get;
+  row.set = &Access<Member>::set;
+  return row;
+}
+
+template <auto Member>
+constexpr Row choice(std::string_view group, std::string_view key, std::string_view default_text,
+                     std::string_view choices, std::string_view help) {
+  Row row = server::row<Member>(group, Kind::choice, key, default_text, 0, 0, help);
+  row.choices = choices;
+  return row;
+}
+
+template <auto Member>
+constexpr Row boolean(std::string_view group, std::string_view key, bool value, std::string_view help) {
+  return row<Member>(group, Kind::boolean, key, value ? "true" : "false", 0, 1, help);
+}
+
+constexpr uint64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB, kTiB = 1024 * kGiB;
+constexpr uint64_t kMs = 1'000'000, kSecond = 1000 * kMs, kMinute = 60 * kSecond, kHour = 60 * kMinute;
+constexpr uint64_t kDay = 24 * kHour;
+// Ids stay below 2^53 (exact in JavaScript); half of that leaves room to count on.
+constexpr uint64_t kFirstIdMax = uint64_t{1} << 52;
+
+constexpr auto kCount = Kind::count;
+constexpr auto kSize = Kind::size;
+constexpr auto kDuration = Kind::duration;
+using O = Options;
+using R = RoomOptions;
+
+constexpr std::string_view kListening = "Listening", kReactors = "Reactors", kAccess = "Access", kPages = "Pages",
+                           kConnections = "Connections", kRequests = "Requests and messages", kRooms = "Rooms",
+                           kHeartbeats = "Heartbeats", kDrain = "Drain", kLogs = "Logs";
+
+constexpr Row kSettings[] = {
+    row<&O::listen>(kListening, Kind::list, "listen", "", 1, 128,
+                    "addresses to listen on: 127.0.0.1, [::1]:3000, *:3000, unix:/run/ringcast.sock")
+        .zero_is("127.0.0.1 and [::1]; with an API key all addresses"),
+    row<&O::port>(kListening, kCount, "port", "3000", 1, 65535, "port of the addresses that name none")
+        .zero_is("any free port, said at start"),
+    row<&O::admin_listen>(kListening, Kind::text, "admin_listen", "", 1, 128,
+                          "address of a listener of its own for the server calls, metrics and health")
+        .zero_is("they are on the main port"),
+    boolean<&O::insecure>(kListening, "insecure", false, "allow a public address without authentication"),
+    row<&O::backlog>(kListening, kCount, "backlog", "4096", 1, 65535,
+                     "connections that the kernel queues per listener (clamped by net.core.somaxconn)"),
+    row<&O::send_buffer_size>(kListening, kSize, "send_buffer_size", "256KiB", 16 * kKiB, 64 * kMiB,
+                              "kernel send buffer of a connection, as getsockopt shows it"),
+    row<&O::tcp_user_timeout>(kListening, kDuration, "tcp_user_timeout", "35s", kSecond, kHour,
+                              "a peer that acknowledges nothing, or takes nothing, for so long is dead"),
+
+    choice<&O::io>(kReactors, "io", "auto", "auto|uring|epoll", "kernel engine; auto is io_uring where it works"),
+    row<&O::reactors>(kReactors, kCount, "reactors", "0", 1, 256, "reactor threads; may be more than cores")
+        .zero_is("one for each usable CPU"),
+    boolean<&O::pin_cpus>(kReactors, "pin_cpus", false, "bind each reactor to a CPU"),
+    row<&O::spin>(kReactors, kDuration, "spin", "0s", 1'000, 10 * kMs, "look for work so long before sleeping")
+        .zero_is("sleep at once"),
+    row<&O::receive_buffer_size>(kReactors, kSize, "receive_buffer_size", "2KiB", 512, 64 * kKiB,
+                                 "one receive buffer of a reactor"),
+    row<&O::receive_buffers>(kReactors, kCount, "receive_buffers", "1024", 16, 32768,
+                             "receive buffers per reactor, a power of two"),
+    row<&O::mesh_credit_messages>(kReactors, kCount, "mesh_credit_messages", "1024", 1, 1'048'576,
+                                  "publishes in flight between two reactors"),
+    row<&O::mesh_credit_size>(kReactors, kSize, "mesh_credit_size", "1MiB", kKiB, kGiB,
+                              "bytes in flight between two reactors; a larger message goes alone"),
+
+    row<&O::origins>(kAccess, Kind::list, "origins", "", 1, 256,
+                     "allowed Origin headers: https://example.org, https://*.example.org, *")
+        .zero_is("the same host, or none")
+        .reloads(),
+    row<&O::api_keys>(kAccess, Kind::list, "api_keys", "", 16, 256, "keys that open the server calls")
+        .zero_is("no authentication")
+        .reloads(),
+    boolean<&O::status_open>(kAccess, "status_open", true, "/stats, /health and /ready answer without a key"),
+    boolean<&O::tenants>(kAccess, "tenants", true, "without authentication, take the tenant from tenant="),
+    choice<&O::clients_may_broadcast>(kAccess, "clients_may_broadcast", "auto", "auto|yes|no",
+                                      "clients may publish to *; auto: only without authentication"),
+    choice<&O::clients_may_direct>(kAccess, "clients_may_direct", "auto", "auto|yes|no",
+                                   "clients may write to another user's inbox; auto: only without authentication"),
+
+    boolean<&O::page>(kPages, "page", true, "serve the chat and live-stats page at /"),
+    row<&O::web_root>(kPages, Kind::text, "web_root", "", 1, 4096, "directory that the page is read from")
+        .zero_is("the built-in page"),
+    row<&O::static_dir>(kPages, Kind::text, "static_dir", "", 1, 4096, "directory of files to serve below /static/")
+        .zero_is("none"),
+    boolean<&O::echo>(kPages, "echo", false, "/echo: a WebSocket that sends everything back"),
+
+    row<&O::connections_max>(kConnections, kCount, "connections_max", "0", 1, 100'000'000, "connections in all")
+        .zero_is("the descriptor limit less 5 %"),
+    row<&O::connections_per_address_max>(kConnections, kCount, "connections_per_address_max", "0", 1, 100'000'000,
+                                         "connections from one address; loopback is not counted")
+        .zero_is("unlimited"),
+    row<&O::rooms_per_websocket_max>(kConnections, kCount, "rooms_per_websocket_max", "100", 1, 65535,
+                                     "rooms that a WebSocket may be in"),
+    row<&O::rooms_per_stream_max>(kConnections, kCount, "rooms_per_stream_max", "32", 1, 32,
+                                  "channels of an SSE stream or a poll"),
+    row<&O::outbox_size_max>(kConnections, kSize, "outbox_size_max", "1MiB", kKiB, kGiB,
+                             "bytes waiting for a connection beyond what its socket took"),
+    row<&O::outbox_messages_max>(kConnections, kCount, "outbox_messages_max", "256", 1, 1'048'576,
+                                 "messages waiting for a connection; a replay does not count"),
+    row<&O::slow_readers_size_max>(kConnections, kSize, "slow_readers_size_max", "0", kMiB, kTiB,
+                                   "bytes waiting for all connections; then the largest outbox is closed")
+        .zero_is("an eighth of memory"),
+    row<&O::close_timeout>(kConnections, kDuration, "close_timeout", "5s", 100 * kMs, 10 * kMinute,
+                           "a closing connection that does not end is reset"),
+
+    row<&O::message_size_max>(kRequests, kSize, "message_size_max", "64KiB", 1, 64 * kMiB,
+                              "a message, from a WebSocket or published"),
+    row<&O::inflated_size_max>(kRequests, kSize, "inflated_size_max", "0", 1, 64 * kMiB, "a message once decompressed")
+        .zero_is("message_size_max"),
+    row<&O::request_line_size_max>(kRequests, kSize, "request_line_size_max", "8KiB", 64, kMiB, "a request line"),
+    row<&O::headers_size_max>(kRequests, kSize, "headers_size_max", "16KiB", 256, kMiB, "all headers of a request"),
+    row<&O::headers_max>(kRequests, kCount, "headers_max", "64", 8, 1024, "headers of a request"),
+    row<&O::body_size_max>(kRequests, kSize, "body_size_max", "1MiB", 1, kGiB, "the body of a request"),
+    row<&O::request_timeout>(kRequests, kDuration, "request_timeout", "10s", 100 * kMs, kHour,
+                             "a request must be complete within"),
+    row<&O::keep_alive_timeout>(kRequests, kDuration, "keep_alive_timeout", "75s", 100 * kMs, kHour,
+                                "an idle connection is kept for the next request"),
+    boolean<&O::deflate>(kRequests, "deflate", true, "offer permessage-deflate on WebSockets"),
+    row<&O::deflate_size_min>(kRequests, kSize, "deflate_size_min", "1KiB", 1, 64 * kMiB,
+                              "frames below it are sent uncompressed"),
+    row<&O::poll_timeout>(kRequests, kDuration, "poll_timeout", "30s", kSecond, 120 * kSecond,
+                          "a long poll without timeout= waits so long"),
+    row<&O::poll_timeout_max>(kRequests, kDuration, "poll_timeout_max", "120s", kSecond, kHour,
+                              "the longest timeout= of a long poll"),
+    row<&O::poll_answer_size_max>(kRequests, kSize, "poll_answer_size_max", "256KiB", kKiB, 64 * kMiB,
+                                  "one answer of a long poll; at least one event"),
+    row<&O::stats_rooms_max>(kRequests, kCount, "stats_rooms_max", "1000", 1, 100'000, "rooms listed by /stats"),
+
+    row<&R::history_messages>(kRooms, kCount, "history_messages", "1000", 1, 1'000'000, "messages kept per room")
+        .zero_is("no history"),
+    row<&R::history_size_max>(kRooms, kSize, "history_size_max", "1MiB", kKiB, 4 * kGiB,
+                              "bytes kept per room and per inbox"),
+    row<&R::history_ttl>(kRooms, kDuration, "history_ttl", "24h", kSecond, 3650 * kDay,
+                         "age up to which a message is kept"),
+    row<&R::first_id>(kRooms, kCount, "first_id", "0", 1, kFirstIdMax,
+                      "first id of a new room; fixed ids mean something else after a restart")
+        .zero_is("from the clock, so that ids rise over a restart"),
+    row<&R::empty_room_ttl>(kRooms, kDuration, "empty_room_ttl", "60s", kSecond, 3650 * kDay,
+                            "an empty room without history is kept so long")
+        .zero_is("gone at once"),
+    choice<&R::slow_consumer>(kRooms, "slow_consumer", "disconnect", "disconnect|drop_oldest",
+                              "what happens to a member that falls behind"),
+    boolean<&R::presence>(kRooms, "presence", true, "send member_joined, member_left and status"),
+    row<&R::presence_members_max>(kRooms, kCount, "presence_members_max", "1000", 1, 100'000'000,
+                                  "no presence events in a room with more members, until it has 20 % fewer"),
+    row<&R::presence_leave_grace>(kRooms, kDuration, "presence_leave_grace", "6s", 100 * kMs, kHour,
+                                  "a member that lost its connection has left after")
+        .zero_is("at once"),
+    row<&R::presence_poll_grace>(kRooms, kDuration, "presence_poll_grace", "10s", 100 * kMs, kHour,
+                                 "the same for members that poll")
+        .zero_is("at once"),
+    row<&O::inbox_messages>(kRooms, kCount, "inbox_messages", "100", 1, 1'000'000, "messages kept per inbox")
+        .zero_is("no history"),
+    row<&O::history_total_size_max>(kRooms, kSize, "history_total_size_max", "0", kMiB, kTiB,
+                                    "history in all; the least recently published goes first")
+        .zero_is("a quarter of memory"),
+    row<&O::channels_max>(kRooms, kCount, "channels_max", "4000000", 1, 100'000'000, "rooms and inboxes in all"),
+    row<&O::replay_chunk_size>(kRooms, kSize, "replay_chunk_size", "64KiB", 4 * kKiB, kMiB,
+                               "what one step of a replay holds; at least one message"),
+    row<&O::idempotency_window>(kRooms, kDuration, "idempotency_window", "5min", kSecond, kDay,
+                                "an idempotency_key is remembered so long"),
+    row<&O::idempotency_keys_max>(kRooms, kCount, "idempotency_keys_max", "1000000", 1, 100'000'000,
+                                  "idempotency keys in all; the oldest go first"),
+
+    row<&O::heartbeat_interval>(kHeartbeats, kDuration, "heartbeat_interval", "25s", kSecond, kHour,
+                                "a connection that was silent so long gets a heartbeat"),
+    row<&O::heartbeat_timeout>(kHeartbeats, kDuration, "heartbeat_timeout", "10s", 100 * kMs, kHour,
+                               "a WebSocket that does not react to it within this is closed"),
+    row<&O::retry>(kHeartbeats, kDuration, "retry", "3000ms", 100 * kMs, kHour, "retry: of SSE streams").reloads(),
+    row<&O::retry_jitter_percent>(kHeartbeats, kCount, "retry_jitter_percent", "50", 0, 90,
+                                  "how far retry: varies up and down from connection to connection")
+        .reloads(),
+
+    row<&O::drain_delay>(kDrain, kDuration, "drain_delay", "2s", 100 * kMs, 10 * kMinute,
+                         "/ready answers 503 so long before the listeners close")
+        .zero_is("close at once")
+        .reloads(),
+    row<&O::drain_period>(kDrain, kDuration, "drain_period", "10s", 100 * kMs, kHour,
+                          "connections are told to go over so long")
+        .zero_is("all at once")
+        .reloads(),
+
+    choice<&O::log_level>(kLogs, "log_level", "info", "error|warn|info|debug|trace", "what is logged").reloads(),
+    choice<&O::log_format>(kLogs, "log_format", "text", "text|json", "form of a log line"),
+};
+
+}  // namespace
+
+// Rows are copied out of Row, which adds nothing but the two builders, so that a span of Setting can be handed out.
+std::span<const Setting> settings() {
+  static const std::vector<Setting> all(std::begin(kSettings), std::end(kSettings));
+  return all;
+}
+
+const Setting* find_setting(std::string_view key) {
+  for (const Setting& setting : settings()) {
+    if (setting.key == key) return &setting;
+  }
+  return nullptr;
+}
+
+Options::Options() {
+  for (const Setting& setting : settings()) {
+    auto value = parse_value(setting, setting.default_text);
+    RINGCAST_ASSERT(value.has_value());
+    setting.set(*this, room_defaults, *std::move(value));
+  }
+}
+
+}  // namespace ringcast::server

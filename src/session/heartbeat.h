@@ -1,0 +1,28 @@
+// When heartbeats leave: every connection has its own phase within the interval, so that they are spread over it
+// however many connections came at once; timers fire in batches, so those of a moment share their bytes.
+// HeartbeatBytes belongs to a session of one core.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/block.h"
+#include "runtime/reactor.h"
+
+namespace ringcast::session {
+
+// Time until the connection's next beat: in (0, interval], on the grid `phase + n * interval`. Slots are spread over
+// the phases by a golden-ratio sequence, evener than a random one.
+io::Nanoseconds until_beat(io::Nanoseconds now, io::Nanoseconds interval, uint32_t slot);
+
+// The same bytes for all that beat in a tick: copied into the scratch block once.
+class HeartbeatBytes {
+ public:
+  void send(runtime::Reactor& reactor, runtime::Connection& connection, std::string_view bytes);
+
+ private:
+  io::Nanoseconds copied_at_{-1};
+  Slice slice_;
+};
+
+}  // namespace ringcast::session

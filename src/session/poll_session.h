@@ -1,0 +1,60 @@
+// A long poll: GET /poll joins its channels, collects what comes after the cursor, and answers at the end of the tick
+// that brought something, or at its timeout; then the connection goes back to HTTP.
+// One per core, touched by its reactor only. Everything of a poll lies in one object that lives as long as it waits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/sink.h"
+#include "io/backend.h"
+#include "runtime/reactor.h"
+#include "session/client.h"
+
+namespace ringcast::session {
+
+class Gate;
+struct Request;
+
+class PollSession {
+ public:
+  using Connection = runtime::Connection;
+
+  explicit PollSession(Gate& gate);
+
+  void open(Client& client, Connection& connection, const Request& request);
+  size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes);
+  void on_peer_gone(Client& client, Connection& connection, io::CloseReason reason);
+  void on_drained(Client& client, Connection& connection);
+  void on_slow(Client& client, Connection& connection, runtime::CloseCause cause);
+  void on_timer(Client& client, Connection& connection);
+  void on_joined(Client& client, Connection& connection, const hub::Joined& joined);
+  void on_replay(Client& client, Connection& connection, std::string_view key, std::span<const Slice> canonical,
+                 uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more);
+  void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason);
+  void on_kicked(Client& client, Connection& connection);
+  void drain(Client& client, Connection& connection);
+  bool send_canonical(Client& client, Connection& connection, std::string_view canonical);
+  void on_closed(Client& client);
+  void deliver(std::string_view key, const hub::Delivery& delivery);
+  // After the hub's own tick and before the flush: polls that have something are answered.
+  void on_tick();
+
+ private:
+  struct Poll;
+
+  void later(Client& client, Poll& poll);
+  void answer(Client& client, Connection& connection, Poll& poll);
+  void end_with_error(Client& client, Connection& connection, uint16_t status, std::string_view code,
+                      std::string_view message);
+  void forget(Client& client);
+
+  Gate& gate_;
+  std::vector<ConnectionId> later_;
+  std::string text_;
+};
+
+}  // namespace ringcast::session

@@ -1,0 +1,76 @@
+// What an SSE stream does (WHATWG HTML section 9.2): its channels, the cursor in every `id:`, comments as heartbeats,
+// the ways it ends. One per core, touched by its reactor only. A stream over one channel shares its frames with all
+// others and needs nothing beside its Client once it is open; one over several channels keeps their positions.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/sink.h"
+#include "io/backend.h"
+#include "runtime/reactor.h"
+#include "session/client.h"
+#include "session/heartbeat.h"
+#include "wire/sse.h"
+
+namespace ringcast::session {
+
+class Gate;
+struct Request;
+
+class SseSession {
+ public:
+  using Connection = runtime::Connection;
+
+  explicit SseSession(Gate& gate);
+
+  void open(Client& client, Connection& connection, const Request& request);
+  size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes);
+  void on_peer_gone(Client& client, Connection& connection, io::CloseReason reason);
+  void on_drained(Client& client, Connection& connection);
+  void on_slow(Client& client, Connection& connection, runtime::CloseCause cause);
+  void on_timer(Client& client, Connection& connection);
+  void on_joined(Client& client, Connection& connection, const hub::Joined& joined);
+  void on_replay(Client& client, Connection& connection, std::string_view key, std::span<const Slice> canonical,
+                 uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more);
+  void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason);
+  void on_kicked(Client& client, Connection& connection);
+  void drain(Client& client, Connection& connection);
+  bool send_canonical(Client& client, Connection& connection, std::string_view canonical);
+  void on_closed(Client& client);
+  // A run for streams over several channels: what they share is encoded once.
+  void deliver(std::string_view key, const hub::Delivery& delivery);
+  // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
+  void on_tick();
+
+  // The answer to a stream that is refused for a passing reason (full, draining): EventSource would stop for good at
+  // any status but 200, so it gets 200, a jittered `retry:`, the problem, and the end.
+  void refuse(Client& client, Connection& connection, std::string_view code, std::string_view message);
+
+ private:
+  struct Stream;  // positions of the channels; of a single one only while it opens
+
+  static wire::SseFraming framing(const Client& client);
+  void append_head(std::string& out, const Client& client);
+  void finish_opening(Client& client, Connection& connection);
+  void append_gap(std::string& out, const Client& client, std::string_view key, uint64_t oldest, bool reset);
+  void append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id, size_t channel);
+  void append_cursor(std::string& out, const Client& client, const Stream& stream);
+  // Ends the stream with `problem` and `close` events.
+  void end(Client& client, Connection& connection, uint16_t code, std::string_view name, std::string_view message,
+           runtime::CloseCause cause);
+  void finish(Client& client, Connection& connection, runtime::CloseCause cause);
+  void later(Client& client);
+
+  Gate& gate_;
+  HeartbeatBytes beats_[2];  // by framing: comments
+  std::vector<ConnectionId> later_;
+  std::string out_;
+  std::string text_;
+  std::string head_;
+};
+
+}  // namespace ringcast::session

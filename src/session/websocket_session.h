@@ -1,0 +1,103 @@
+// What a WebSocket connection does: opening with its first joins, frames in, actions, acknowledgements, heartbeat,
+// close handshake (RFC 6455 section 7.1). Also GET /echo, which sends every message back as it came.
+// One per core, touched by its reactor only. All that a connection needs for long lies in its Client; what few need for
+// a while (outstanding acks, a room for binary frames) lies in a table here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/sink.h"
+#include "io/backend.h"
+#include "runtime/reactor.h"
+#include "session/client.h"
+#include "session/heartbeat.h"
+#include "wire/action.h"
+
+namespace ringcast::session {
+
+class Gate;
+struct Request;
+
+class WebSocketSession {
+ public:
+  using Connection = runtime::Connection;
+
+  explicit WebSocketSession(Gate& gate);
+  ~WebSocketSession();
+
+  void open(Client& client, Connection& connection, const Request& request);
+  size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes);
+  void on_peer_gone(Client& client, Connection& connection, io::CloseReason reason);
+  void on_drained(Client& client, Connection& connection);
+  void on_slow(Client& client, Connection& connection, runtime::CloseCause cause);
+  void on_timer(Client& client, Connection& connection);
+  void on_credit(Client& client, Connection& connection);
+  void on_joined(Client& client, Connection& connection, const hub::Joined& joined);
+  void on_replay(Client& client, Connection& connection, std::string_view key, std::span<const Slice> canonical,
+                 uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more);
+  void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason);
+  void on_published(Client& client, Connection& connection, const hub::Published& published);
+  void on_answer(Client& client, Connection& connection, const hub::Answer& answer);
+  void on_kicked(Client& client, Connection& connection);
+  void drain(Client& client, Connection& connection);
+  bool send_canonical(Client& client, Connection& connection, std::string_view canonical);
+  void on_closed(Client& client);
+  // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
+  void on_tick();
+
+ private:
+  struct Opening;  // the first joins are outstanding
+  struct Refused;  // a message that waits for credit
+  struct Asking;   // a join or a question that waits for its answer
+  struct Asides;   // by slot: outstanding acks, rooms for binary frames
+
+  // --- opening ---
+  void begin_joins(Client& client, Connection& connection, const Request& request, Opening& opening);
+  void finish_opening(Client& client, Connection& connection);
+  void note_opening(Client& client, Connection& connection, const hub::Joined& joined);
+
+  // --- messages; false: a message waits, reading stops behind it ---
+  bool take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload);
+  bool take_action(Client& client, Connection& connection, std::string_view text);
+  bool take_binary(Client& client, Connection& connection, std::span<const uint8_t> payload);
+  void take_echo(Connection& connection, bool text, std::span<const uint8_t> payload);
+  bool publish(Client& client, Connection& connection, hub::Publish& publish, const wire::Action* action,
+               std::string_view whole, bool text);
+
+  bool act_message(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
+  bool act_direct(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
+  bool act_typing(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
+  bool act_join(Client& client, Connection& connection, const wire::Action& action);
+  bool act_query(Client& client, Connection& connection, const wire::Action& action);
+  void act_leave(Client& client, Connection& connection, const wire::Action& action);
+  void act_status(Client& client, Connection& connection, const wire::Action& action);
+  void act_ping(Connection& connection, const wire::Action& action);
+  void act_binary(Client& client, Connection& connection, const wire::Action& action);
+  // The channel that an action is about, as a key in `key`; empty: the error was told.
+  bool resolve(Client& client, Connection& connection, const wire::Action& action, std::string& key);
+
+  // --- sending ---
+  void send_text(Connection& connection, std::string_view json);
+  void send_error(Connection& connection, std::string_view code, std::string_view message, std::string_view ref);
+  void send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset);
+  // Our close frame; then theirs is awaited. Nothing follows it.
+  void close(Client& client, Connection& connection, uint16_t code, std::string_view reason, runtime::CloseCause cause);
+  void take_close(Client& client, Connection& connection, uint16_t code);
+  void beat(Client& client, Connection& connection);
+  void ease(Client& client, Connection& connection);
+
+  Gate& gate_;
+  std::unique_ptr<Asides> asides_;
+  HeartbeatBytes ping_;
+  std::vector<ConnectionId> kicked_;
+  std::string text_;   // JSON being written
+  std::string frame_;  // frames being written
+  std::string key_;
+};
+
+}  // namespace ringcast::session

@@ -61,8 +61,8 @@ struct Event {
 // At most one per socket in a flush; none for a socket that waits for `writable`.
 struct SendOp {
   Socket socket;
-  uint16_t iov_count = 0;        // 1..kIovMax
-  const iovec* iov = nullptr;    // must stay valid until flush() returns
+  uint16_t iov_count = 0;      // 1..kIovMax
+  const iovec* iov = nullptr;  // must stay valid until flush() returns
   // Result: bytes taken by the kernel (0..sum of iov), or -errno when the socket is broken (a `closed` event does not
   // follow). When it is less than the sum, the backend waits for room by itself and sends one `writable` event.
   int64_t result = 0;
@@ -76,26 +76,26 @@ enum class CloseMode : uint8_t {
 
 // Counters for metrics; single writer (the reactor), read by others with relaxed loads of a copy made by the reactor.
 struct BackendStats {
-  uint64_t waits = 0;               // blocking or polling waits
-  uint64_t syscalls = 0;            // all system calls made by the backend
-  uint64_t sends = 0;               // SendOps executed
-  uint64_t short_sends = 0;         // SendOps not wholly taken
-  uint64_t receives = 0;            // bytes events
-  uint64_t buffers_exhausted = 0;   // io_uring: ENOBUFS (receive re-armed)
-  uint64_t multishot_rearmed = 0;   // io_uring: multishot ended without an error
-  uint64_t cq_overflows = 0;        // io_uring
-  uint64_t sq_full = 0;             // io_uring: a submission had to be made to get an SQE
-  uint64_t accept_emfile = 0;       // clients answered with the refusal for want of descriptors
-  uint64_t wakeups = 0;             // waits ended by wake()
+  uint64_t waits = 0;              // blocking or polling waits
+  uint64_t syscalls = 0;           // all system calls made by the backend
+  uint64_t sends = 0;              // SendOps executed
+  uint64_t short_sends = 0;        // SendOps not wholly taken
+  uint64_t receives = 0;           // bytes events
+  uint64_t buffers_exhausted = 0;  // io_uring: ENOBUFS (receive re-armed)
+  uint64_t multishot_rearmed = 0;  // io_uring: multishot ended without an error
+  uint64_t cq_overflows = 0;       // io_uring
+  uint64_t sq_full = 0;            // io_uring: a submission had to be made to get an SQE
+  uint64_t accept_emfile = 0;      // clients answered with the refusal for want of descriptors
+  uint64_t wakeups = 0;            // waits ended by wake()
 };
 
 struct BackendOptions {
-  uint32_t receive_buffer_size = 2048;    // bytes of one receive buffer (io_uring: of the provided-buffer ring)
-  uint32_t receive_buffer_count = 1024;   // power of two
-  uint32_t sq_entries = 512;              // io_uring
-  uint32_t cq_entries = 4096;             // io_uring
-  uint32_t events_max = 512;              // events handed back by one wait() at most
-  uint32_t sends_per_submit = 64;         // 64..128 measure best
+  uint32_t receive_buffer_size = 2048;   // bytes of one receive buffer (io_uring: of the provided-buffer ring)
+  uint32_t receive_buffer_count = 1024;  // power of two
+  uint32_t sq_entries = 512;             // io_uring
+  uint32_t cq_entries = 4096;            // io_uring
+  uint32_t events_max = 512;             // events handed back by one wait() at most
+  uint32_t sends_per_submit = 64;        // 64..128 measure best
   // Sent to a client that is accepted with the reserve descriptor because all others are in use, then it is closed.
   std::string descriptors_exhausted_answer;
 };
@@ -167,8 +167,8 @@ enum class Engine : uint8_t { automatic, uring, epoll };
 // What the running kernel offers, found once at start.
 struct Probe {
   bool uring_usable = false;
-  std::string why_not;    // one line, when unusable: "io_uring_setup: Operation not permitted (seccomp or …)"
-  std::string features;   // comma-separated, when usable
+  std::string why_not;   // one line, when unusable: "io_uring_setup: Operation not permitted (seccomp or …)"
+  std::string features;  // comma-separated, when usable
 };
 Probe probe_uring();
 

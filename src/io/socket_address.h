@@ -23,9 +23,9 @@ class SocketAddress {
   int family() const { return storage_.ss_family; }
   uint16_t port() const;
   void set_port(uint16_t port);
-  bool is_loopback() const;   // 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104, unix
-  std::string to_string() const;        // with the port
-  std::string host_string() const;      // without it; IPv4-mapped addresses as IPv4
+  bool is_loopback() const;         // 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104, unix
+  std::string to_string() const;    // with the port
+  std::string host_string() const;  // without it; IPv4-mapped addresses as IPv4
   // The address without the port, IPv4-mapped as IPv4: the key of per-address limits. 16 bytes, network order.
   void host_bytes(uint8_t (&out)[16]) const;
 

@@ -1,0 +1,143 @@
+// Listeners of the epoll engine: level-triggered (what a batch leaves is reported again), accepted in batches.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "io/epoll_backend.h"
+#include "io/socket_calls.h"
+
+namespace ringcast::io {
+namespace {
+
+constexpr Nanoseconds kRetryAfter = std::chrono::milliseconds(50);
+constexpr int kAcceptsPerTurn = 128;
+constexpr int kRefusalsPerTurn = 64;
+constexpr uint64_t kListenerKind = uint64_t{1} << 56;
+
+Nanoseconds now() {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+}  // namespace
+
+Result<void> EpollBackend::add_listener(int fd, uint16_t listener) {
+  if (listeners_.size() >= UINT16_MAX) return fail("too_many", "a backend takes at most 65535 listeners");
+  set_nonblocking(fd, true);
+  epoll_event event{.events = accepting_paused_ ? 0u : EPOLLIN, .data = {.u64 = kListenerKind | listeners_.size()}};
+  stats_.syscalls += 3;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno("epoll_ctl of a listener", errno);
+  listeners_.push_back({.fd = fd, .id = listener, .polled = !accepting_paused_});
+  return {};
+}
+
+void EpollBackend::poll_listener(size_t index, bool polled) {
+  Listener& listener = listeners_[index];
+  if (listener.fd < 0 || listener.polled == polled) return;
+  listener.polled = polled;
+  epoll_event event{.events = polled ? EPOLLIN : 0u, .data = {.u64 = kListenerKind | index}};
+  ++stats_.syscalls;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener.fd, &event);
+}
+
+void EpollBackend::pause_accepting(bool paused) {
+  accepting_paused_ = paused;
+  for (size_t i = 0; i < listeners_.size(); ++i) {
+    poll_listener(i, !paused && listeners_[i].retry_at == Nanoseconds::zero());
+  }
+}
+
+void EpollBackend::accept_batch(size_t index) {
+  Listener& listener = listeners_[index];
+  if (listener.fd < 0 || accepting_paused_) return;
+  for (int i = 0; i < kAcceptsPerTurn && !batch_.full(); ++i) {
+    ++stats_.syscalls;
+    const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      push({.kind = EventKind::accepted, .listener = listener.id}, register_descriptor(fd), fd);
+      continue;
+    }
+    switch (errno) {
+      case EAGAIN: return;
+      case EMFILE:
+      case ENFILE: return refuse_clients(index);
+      case ENOMEM:
+      case ENOBUFS: return retry_later(index);
+      default: break;  // accept(2): an error of that one connection
+    }
+  }
+}
+
+void EpollBackend::refuse_clients(size_t index) {
+  for (int i = 0; i < kRefusalsPerTurn; ++i) {
+    stats_.syscalls += 7;
+    const auto outcome = reserve_.refuse_one(listeners_[index].fd);
+    if (outcome == ReserveDescriptor::Outcome::failed) return retry_later(index);
+    if (outcome == ReserveDescriptor::Outcome::nobody_waiting) return;
+    ++stats_.accept_emfile;
+  }
+}
+
+// Level-triggered polling of a listener that cannot be accepted from would spin.
+void EpollBackend::retry_later(size_t index) {
+  listeners_[index].retry_at = now() + kRetryAfter;
+  retry_pending_ = true;
+  poll_listener(index, false);
+}
+
+void EpollBackend::retry_accepting() {
+  const Nanoseconds current = now();
+  retry_pending_ = false;
+  for (size_t i = 0; i < listeners_.size(); ++i) {
+    Listener& listener = listeners_[i];
+    if (listener.retry_at == Nanoseconds::zero()) continue;
+    if (listener.retry_at > current) {
+      retry_pending_ = true;
+      continue;
+    }
+    listener.retry_at = Nanoseconds::zero();
+    poll_listener(i, !accepting_paused_);
+  }
+}
+
+Nanoseconds EpollBackend::until_retry() const {
+  Nanoseconds earliest = Nanoseconds::max();
+  for (const Listener& listener : listeners_) {
+    if (listener.retry_at != Nanoseconds::zero()) earliest = std::min(earliest, listener.retry_at);
+  }
+  return std::max<Nanoseconds>(earliest - now(), std::chrono::milliseconds(1));
+}
+
+void EpollBackend::close_listeners() {
+  for (Listener& listener : listeners_) {
+    if (listener.fd < 0) continue;
+    for (;;) {
+      ++stats_.syscalls;
+      const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (fd >= 0) {
+        accepted_late_.push_back({fd, listener.id});
+      } else if (errno != ECONNABORTED && errno != EINTR) {
+        break;
+      }
+    }
+    ++stats_.syscalls;
+    ::close(listener.fd);
+    listener.fd = -1;
+    listener.retry_at = Nanoseconds::zero();
+  }
+}
+
+void EpollBackend::deliver_accepted_late() {
+  for (; accepted_late_first_ < accepted_late_.size() && !batch_.full(); ++accepted_late_first_) {
+    const auto [fd, listener] = accepted_late_[accepted_late_first_];
+    push({.kind = EventKind::accepted, .listener = listener}, register_descriptor(fd), fd);
+  }
+  if (accepted_late_first_ == accepted_late_.size()) {
+    accepted_late_.clear();
+    accepted_late_first_ = 0;
+  }
+}
+
+}  // namespace ringcast::io

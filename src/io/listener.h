@@ -1,0 +1,38 @@
+// Opens a listening socket whose options every accepted connection inherits. Called by the reactor that will own it,
+// after it has its own descriptor table. No state.
+#pragma once
+
+#include <chrono>
+
+#include "base/error.h"
+#include "io/socket_address.h"
+#include "io/unique_fd.h"
+
+namespace ringcast::io {
+
+struct ListenerOptions {
+  int backlog = 4096;                              // clamped by net.core.somaxconn
+  bool reuse_port = true;                          // one listener per reactor on the same address
+  bool no_delay = true;                            // TCP_NODELAY: one send is one message already
+  std::chrono::milliseconds user_timeout{35'000};  // TCP_USER_TIMEOUT (RFC 5482); 0: the kernel's
+  bool keepalive = true;
+  std::chrono::seconds keepalive_idle{60};
+  std::chrono::seconds keepalive_interval{15};
+  int keepalive_probes = 4;
+  // What getsockopt() shows, which is twice what is passed (socket(7)); 0: autotuning, up to tcp_wmem's 4 MiB.
+  int send_buffer_bytes = 256 * 1024;
+  int not_sent_low_water_bytes = 0;  // TCP_NOTSENT_LOWAT; 0: none
+  unsigned unix_mode = 0666;         // permissions of a unix socket's file
+};
+
+// Bound and listening. The error names the address and what helps. A unix socket file that nobody listens on any more
+// is replaced.
+Result<UniqueFd> open_listener(const SocketAddress& address, const ListenerOptions& options);
+
+// What it is bound to: the port that the kernel chose for port 0.
+SocketAddress local_address(int fd);
+
+// What getsockopt() shows of SO_SNDBUF, to tell at start when net.core.wmem_max has clamped it.
+int send_buffer_of(int fd);
+
+}  // namespace ringcast::io

@@ -1,0 +1,161 @@
+// The io_uring engine: one ring, multishot accept and receive, provided buffers, sends that report only failures.
+// Owned by a reactor; every call on the thread that created it (SINGLE_ISSUER), WakeTarget::wake() apart.
+// uring_backend.cc has the life of the ring and wait(), uring_accept.cc the listeners, uring_receive.cc the way in,
+// uring_send.cc the way out.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <vector>
+
+#include "io/buffer_ring.h"
+#include "io/descriptor_states.h"
+#include "io/event_batch.h"
+#include "io/held_bytes.h"
+#include "io/reserve_descriptor.h"
+#include "io/uring_abi.h"
+#include "io/uring_probe.h"
+
+namespace ringcast::io {
+
+class UringBackend final : public Backend {
+ public:
+  static Result<std::unique_ptr<UringBackend>> create(const BackendOptions& options, const UringFeatures& features,
+                                                      const WakeTarget& wake);
+  UringBackend(const UringBackend&) = delete;
+  UringBackend& operator=(const UringBackend&) = delete;
+  ~UringBackend() override;
+
+  std::string_view name() const override { return "uring"; }
+  std::string features() const override { return features_.to_string(); }
+
+  Result<void> add_listener(int fd, uint16_t listener) override;
+  void close_listeners() override;
+  void pause_accepting(bool paused) override;
+  Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) override;
+  void start_receive(Socket socket, Owner owner) override;
+  void pause_receive(Socket socket) override;
+  void resume_receive(Socket socket) override;
+  void flush(std::span<SendOp> ops) override;
+  void shutdown_write(Socket socket) override;
+  void close(Socket socket, CloseMode mode) override;
+  SocketAddress peer_address(Socket socket) override;
+  std::span<const Event> wait(Nanoseconds timeout) override;
+  const BackendStats& stats() const override { return stats_; }
+
+ private:
+  // Bits of Descriptor::flags.
+  static constexpr uint16_t kOpen = 1;
+  static constexpr uint16_t kConnecting = 2;  // OP_CONNECT is in the kernel
+  static constexpr uint16_t kReceiving = 4;   // a multishot receive is armed, or its last completion is still to come
+  static constexpr uint16_t kCancelling = 8;  // a cancel of it has not reported yet
+  static constexpr uint16_t kPaused = 16;
+  static constexpr uint16_t kBlocked = 32;  // waits for POLLOUT
+  static constexpr uint16_t kEnded = 64;    // the stream's end or failure was seen: never received from again
+  static constexpr uint16_t kBroken = 128;  // a send failed: the owner knows, no `closed` follows
+  static constexpr uint16_t kStarted = 256;
+
+  struct Descriptor {
+    Owner owner = kNoOwner;
+    HeldBytes::Index held = HeldBytes::kNone;
+    BatchMarks marks;
+    uint16_t generation = 0;  // raised at close: completions of an earlier life are recognised
+    uint16_t flags = 0;
+  };
+  static_assert(sizeof(Descriptor) == 16, "paid for every connection");
+
+  struct Listener {
+    int fd = -1;
+    uint16_t id = 0;
+    bool armed = false;       // a multishot accept, or a poll for the next client, is in the kernel
+    bool polling = false;     // … it is the poll: descriptors ran out
+    Nanoseconds retry_at{0};  // after an error that time alone heals; 0: none
+  };
+  struct Reference {  // a socket, remembered across waits
+    int fd;
+    uint16_t generation;
+  };
+  struct AcceptedLate {
+    int fd;
+    uint16_t listener;
+  };
+
+  UringBackend(const BackendOptions& options, const UringFeatures& features, const WakeTarget& wake);
+  Result<void> open();
+
+  // uring_backend.cc
+  io_uring_sqe* next_sqe();
+  void submit();
+  void enter(Nanoseconds timeout);
+  bool completions_waiting();
+  void begin_batch();
+  void reap();
+  void complete(const io_uring_cqe& cqe);
+  void on_connected(Descriptor& descriptor, int fd, int result);
+  void arm_wake();
+  Descriptor* find(UserData data);  // nullptr when that life of the descriptor is over
+  Descriptor& open_descriptor(Socket socket);
+  Descriptor& register_descriptor(int fd);
+  void push(Event event, Descriptor& descriptor, int fd);
+  void push_closed(Descriptor& descriptor, int fd, CloseReason reason, int error);
+
+  // uring_accept.cc
+  void arm_accept(size_t index);
+  void arm_accept_poll(size_t index);
+  void cancel_accept(size_t index);
+  void on_accept(const io_uring_cqe& cqe, size_t index);
+  void on_accept_poll(size_t index);
+  void refuse_clients(size_t index);
+  void retry_accepting();
+  Nanoseconds until_retry() const;
+  void deliver_accepted_late();
+
+  // uring_receive.cc
+  void arm_receive(Descriptor& descriptor, int fd);
+  void cancel_receive(Descriptor& descriptor, int fd);
+  void on_receive(const io_uring_cqe& cqe, UserData data);
+  void on_bytes(Descriptor& descriptor, int fd, uint16_t buffer, uint32_t length);
+  void on_receive_end(Descriptor& descriptor, int fd, int result);
+  void rearm_starved();
+  void deliver_held();
+
+  // uring_send.cc
+  void queue_send(SendOp& op, size_t index, msghdr& message);
+  void collect_sends(std::span<SendOp> ops, unsigned from);
+  void take_send_results(std::span<SendOp> ops, unsigned from);
+  void stash_completions();
+  void finish_send(SendOp& op, size_t wanted);
+  unsigned cq_tail() const { return io_uring_smp_load_acquire(ring_.cq.ktail); }
+
+  BackendOptions options_;
+  UringFeatures features_;
+  int wake_fd_;
+  io_uring ring_{};
+  bool ring_open_ = false;
+  std::unique_ptr<BufferRing> buffers_;
+  DescriptorStates<Descriptor> descriptors_;
+  EventBatch batch_;
+  BackendStats stats_;
+
+  std::vector<uint16_t> lent_buffers_;  // named by events of the current batch
+  HeldBytes held_;
+  std::vector<Reference> resumed_;  // have held bytes to deliver
+  std::vector<Reference> starved_;  // receive ended for want of buffers; oldest first
+  size_t starved_first_ = 0;
+
+  std::vector<io_uring_cqe> stash_;  // completions moved out of a full ring, oldest first
+  size_t stash_first_ = 0;
+  size_t reaped_ = 0;  // completions looked at by the last reap()
+  std::vector<msghdr> messages_;
+  std::vector<SocketAddress> connect_addresses_;  // must stay put until they are submitted
+  size_t connects_queued_ = 0;
+
+  std::vector<Listener> listeners_;
+  bool accepting_paused_ = false;
+  bool retry_pending_ = false;
+  ReserveDescriptor reserve_;
+  std::vector<AcceptedLate> accepted_late_;  // taken by close_listeners(), not delivered yet
+  size_t accepted_late_first_ = 0;
+};
+
+}  // namespace ringcast::io

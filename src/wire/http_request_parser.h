@@ -15,11 +15,12 @@
 
 namespace ringcast::wire {
 
-enum class HttpMethod : uint8_t { get, head, post, put, delete_, options, patch, trace, other };
+// Others are answered 501 by the parser itself.
+enum class HttpMethod : uint8_t { get, head, post, put, delete_, options, patch, trace };
 std::string_view to_string(HttpMethod method);
 
 struct HttpRequest {
-  HttpMethod method = HttpMethod::other;
+  HttpMethod method = HttpMethod::get;
   uint8_t version_minor = 1;      // HTTP/1.0 or HTTP/1.1
   bool keep_alive = false;        // what the client wants; after an error the connection closes regardless
   bool wants_upgrade = false;     // HTTP/1.1 with an Upgrade field that Connection names
@@ -69,24 +70,22 @@ class HttpRequestParser {
  private:
   enum class State : uint8_t { start, request_line, fields, body_sized, body_chunked, complete, failed };
 
-  HttpParseStatus take_line(size_t line_start, size_t line_end);
+  HttpParseStatus take_head(std::span<const uint8_t> input, size_t& consumed);
+  HttpParseStatus take_line();
   HttpParseStatus take_request_line(std::string_view line);
+  HttpParseStatus take_field_line(std::string_view line);
   HttpParseStatus finish_head();
-  bool check_target();
-  bool check_host();
-  bool check_body_framing();
-  bool check_connection();
-  bool agree_with_llhttp();
   HttpParseStatus take_body(std::span<const uint8_t> input, size_t& consumed);
-  HttpParseStatus fail(uint16_t status, std::string_view code, std::string message);
+  HttpParseStatus fail(HttpError error);
 
   HttpLimits limits_;
   State state_ = State::start;
-  bool empty_line_skipped_ = false;
   uint64_t body_max_;
-  size_t line_start_ = 0;    // in head_: where the line begins that is being read
-  size_t fields_start_ = 0;  // in head_: after the request line
-  std::string head_;         // everything up to the empty line
+  size_t request_start_ = 0;  // in head_: after an empty line that may go before
+  size_t line_start_ = 0;     // in head_: where the line begins that is being read
+  size_t fields_start_ = 0;   // in head_: after the request line
+  uint32_t target_at_ = 0;    // in head_
+  std::string head_;          // everything up to the empty line
   std::string body_;
   HeadFields fields_;
   std::vector<HttpHeader> header_views_;

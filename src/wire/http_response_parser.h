@@ -64,9 +64,8 @@ class HttpResponseParser {
   };
 
   HttpResponseEvent take_head(std::span<const uint8_t>& input);
-  HttpResponseEvent take_line(size_t line_end);
+  HttpResponseEvent take_line();
   HttpResponseEvent finish_head();
-  bool agree_with_llhttp();
   HttpResponseEvent fail(std::string_view code, std::string message);
 
   HttpLimits limits_;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "wire/utf8.h"
 #include "wire/websocket_frame.h"
 
 namespace ringcast::wire {
@@ -63,16 +64,20 @@ class WebSocketDecoder {
   struct Header;
   enum class State : uint8_t { open, closed, failed };
 
-  // Reads a header off complete bytes; a fault of it is told as soon as its first offending byte is there.
-  bool read_header(std::span<const uint8_t> bytes, Header& header, WebSocketEvent& fault);
-  bool check_header(const Header& header, WebSocketEvent& fault);
-  WebSocketEvent take_whole_frame(const Header& header, std::span<uint8_t> payload);
+  enum class HeaderStatus : uint8_t { complete, cut, bad };
+
+  // A fault is told as soon as its first offending byte is there, so that it does not matter how the bytes are cut.
+  HeaderStatus read_header(std::span<const uint8_t> bytes, Header& header, WebSocketEvent& fault);
+  HeaderStatus complete_cut_header(std::span<uint8_t>& input, Header& header, WebSocketEvent& fault);
+  WebSocketEvent begin_payload(const Header& header, std::span<uint8_t>& input);
+  WebSocketEvent take_payload(std::span<uint8_t>& input);
   WebSocketEvent take_control(WebSocketOpcode opcode, std::span<uint8_t> payload);
-  WebSocketEvent take_payload_part(std::span<uint8_t> bytes);
-  WebSocketEvent finish_message(WebSocketOpcode opcode, bool compressed, std::span<uint8_t> payload, bool utf8_checked);
+  // `checked`: the validator that has seen all of a text already; null when nobody has looked at it.
+  WebSocketEvent finish_message(WebSocketOpcode opcode, bool compressed, std::span<uint8_t> payload,
+                                const Utf8Validator* checked);
   WebSocketEvent fail(uint16_t code, std::string_view text);
   Partial& partial();
-  void drop_idle_partial();
+  void drop_handed_out();
 
   std::unique_ptr<Partial> partial_;
   uint32_t message_max_;

@@ -130,17 +130,21 @@ function leave() {
 async function refresh(room) {
   const asked = connection;
   try {
-    const [history, members] = await Promise.all([
-      asked.get('/history', { room: room.name, limit: kHistoryLimit, order: 'newest' }),
-      asked.get('/members', { room: room.name }),
-    ]);
+    const [messages, members] = await Promise.all([newest_messages(asked, room.name), asked.get('/members', { room: room.name })]);
     if (connection !== asked) return;
-    for (const event of history.messages ?? []) room.log.add(event);
+    for (const event of messages) room.log.add(event);
     room.members = new Map((members.members ?? []).map(({ user, status }) => [user, status ?? 'online']));
     if (current === room.name) show_members();
   } catch {
     // Closed to this user, or the server is away: live messages are shown all the same.
   }
+}
+
+// History is read forwards from a position, and ids are contiguous.
+async function newest_messages(asked, name) {
+  const { newest } = await asked.get('/history', { room: name, limit: 1 });
+  if (!newest) return [];
+  return (await asked.get('/history', { room: name, after: Math.max(0, newest - kHistoryLimit), limit: kHistoryLimit })).messages;
 }
 
 function show_room() {
@@ -256,7 +260,7 @@ const kHandlers = {
     if (room.name === current) show_typing();
   },
   left(event, room) {
-    if (!room || !event.reason) return;
+    if (!room || event.reason === 'left') return;
     room.ended = true;
     room.log.notice(event.reason === 'final' ? 'The room has ended.' : `You were taken out of the room (${event.reason}).`, true);
     if (room.name === current) ui.message.disabled = ui.send.disabled = true;
@@ -310,7 +314,6 @@ ui.connect_form.addEventListener('submit', (event) => {
 });
 ui.disconnect.addEventListener('click', () => {
   finish();
-  show_state('idle');
   ui.state.dataset.state = 'idle';
   ui.state_text.textContent = 'Not connected';
   show_notice('');

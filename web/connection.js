@@ -146,7 +146,7 @@ export class Connection {
         else this.positions.delete(channel);
         break;
       case 'left':
-        if (event.reason) this.rooms.delete(channel);
+        if (event.reason !== 'left') this.rooms.delete(channel);  // taken out, not gone by itself
         this.positions.delete(channel);
         break;
       default:

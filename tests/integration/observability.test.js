@@ -1,0 +1,76 @@
+// /stats, /metrics, /health and /ready: what they say is true, and Prometheus can read it.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { until } from './lib/deadline.js';
+import { suite } from './lib/runner.js';
+
+suite('observability', { at_once: 1, settings: { presence_leave_grace: '0s' } }, (test) => {
+  test('health and ready', async (t) => {
+    const health = await t.get('/health');
+    assert.equal(health.status, 200);
+    assert.equal(health.text.trim(), 'OK');
+    assert.equal((await t.get('/ready')).status, 200);
+  });
+
+  test('stats count clients, users, rooms and kept messages', async (t) => {
+    const before = await t.read('/stats');
+    assert.equal(before.total_clients, 0);
+    const clients = [await t.member('general', { user: 'a' }), await t.member('general', { user: 'a' }), await t.member('side', { user: 'b' })];
+    const stream = await t.sse({ user: 'c', rooms: ['side'] });
+    const { event_id } = await t.say('general', 'x');
+    const stats = await t.read('/stats');
+    assert.equal(stats.total_clients, 4);
+    assert.equal(stats.active_connections, 4);
+    assert.equal(stats.online_users, 3);
+    assert.deepEqual(stats.rooms, { general: 2, side: 2 });
+    assert.equal(stats.buffered_events, before.buffered_events + 1);
+    assert.equal(stats.next_event_id, event_id + 1);
+    for (const client of clients) await client.close();
+    stream.close();
+    await until(async () => (await t.read('/stats')).total_clients === 0, 'the clients to be gone');
+  });
+
+  test('stats are given per core as well', async (t) => {
+    const stats = await t.read('/stats');
+    const cores = stats.cores ?? stats.reactors ?? stats.per_core;
+    assert.equal(Object.keys(cores).length, t.combination.reactors, JSON.stringify(stats));
+  });
+
+  test('metrics are Prometheus text and name the engine', async (t) => {
+    const { status, headers, text } = await t.get('/metrics');
+    assert.equal(status, 200);
+    assert.match(headers['content-type'], /^text\/plain/);
+    assert.match(text, /^# HELP ringcast_/m);
+    assert.match(text, new RegExp(t.combination.io));
+  });
+
+  test('promtool finds nothing wrong with the metrics', async (t) => {
+    const { text } = await t.get('/metrics');
+    const check = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    if (check.error) t.skip('no promtool');
+    assert.equal(check.status, 0, check.stderr + check.stdout);
+    assert.equal((check.stderr + check.stdout).trim(), '');
+  });
+
+  test('the engine and the number of reactors are those that were asked for', async (t) => {
+    const log = t.server.log.join('\n');
+    assert.match(log, t.combination.io === 'uring' ? /io_uring|uring/ : /epoll/);
+  });
+});
+
+suite('API keys', { settings: { api_keys: 'a-key-of-more-than-16-characters', listen: '127.0.0.1' } }, (test) => {
+  test('server calls need the key, status does not', async (t) => {
+    for (const [method, path] of [['POST', '/messages'], ['GET', '/rooms'], ['GET', '/users'], ['DELETE', '/connections/x'], ['DELETE', '/rooms/r']]) {
+      t.refused(await t.http(method, path, { ...(method === 'POST' && { body: { room: 'r', content: 'x' } }) }), 401);
+    }
+    for (const path of ['/health', '/ready', '/stats']) assert.equal((await t.get(path)).status, 200);
+  });
+
+  test('the key opens them, a wrong one does not', async (t) => {
+    const with_key = (key) => t.http('POST', '/messages', { body: { room: t.name('r'), content: 'x' }, headers: { Authorization: `Bearer ${key}` } });
+    assert.equal((await with_key('a-key-of-more-than-16-characters')).status, 200);
+    t.refused(await with_key('a-key-of-more-than-16-characterS'), 401);
+    t.refused(await with_key(''), 401);
+  });
+});

@@ -150,6 +150,7 @@ Result<Cursor> parse_cursor(std::string_view text, std::span<const std::string_v
     cursor.positions.assign(sorted_names.size(), kNoPosition);
     return cursor;
   }
+  if (!is_valid_utf8(text)) return bad("the cursor is not UTF-8");
   if (text.find('=') != std::string_view::npos) return parse_list(text, sorted_names, self);
   if (text.find('.') != std::string_view::npos) return parse_token(text, sorted_names);
   const auto id = parse_position(text, 10);

@@ -1,7 +1,6 @@
 #include "wire/sse.h"
 
 #include <charconv>
-#include <cstring>
 
 #include "base/assert.h"
 
@@ -12,9 +11,9 @@ constexpr std::string_view kId = "id: ";
 constexpr std::string_view kEvent = "event: ";
 constexpr std::string_view kData = "data: ";
 
+// Two searches for one byte each are memchr's, and faster than one for either.
 bool has_line_end(std::string_view text) {
-  return std::memchr(text.data(), '\n', text.size()) != nullptr ||
-         std::memchr(text.data(), '\r', text.size()) != nullptr;
+  return text.find('\n') != std::string_view::npos || text.find('\r') != std::string_view::npos;
 }
 
 size_t line_size(std::string_view field, std::string_view value) {

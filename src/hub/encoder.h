@@ -54,6 +54,8 @@ class Encoder {
   virtual bool takes_compressed(FormId form) const = 0;
   // Whether this form needs messages singly (Delivery::entries) instead of shared runs.
   virtual bool wants_entries(FormId form) const = 0;
+  // Whether members of this form come and go by nature (polls), so that presence gives them a longer grace.
+  virtual bool short_lived(FormId) const { return false; }
   // The JSON text inside canonical bytes.
   virtual std::string_view json(std::string_view canonical) const = 0;
 };

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "hub/encoder.h"
 #include "hub/policy.h"
 #include "hub/sink.h"
@@ -40,6 +41,7 @@ struct HubOptions {
   uint64_t credit_bytes = 1 << 20;
   uint32_t replay_chunk = 64 << 10;
   const RoomPolicies* policies = nullptr;
+  const Clock* clock = nullptr;  // the reactor's
 };
 
 struct HubStats {
@@ -73,7 +75,7 @@ class Hub {
   bool is_member(ConnectionId connection, std::string_view key) const;
   uint32_t joined_count(ConnectionId connection) const;  // rooms, inbox and broadcast alike, joining ones included
   // Sets the shown status of the user of this connection in its inbox and rooms.
-  void set_status(ConnectionId connection, std::string_view user, std::string_view tenant, Status status);
+  void set_status(ConnectionId connection, std::string_view user, Status status);
   void query(const Query& query);
 
   std::string_view key_of(uint32_t channel) const;  // a local channel of a Delivery or Segment
@@ -83,12 +85,17 @@ class Hub {
   // --- from the reactor ---
   void on_mail(const runtime::Mail& mail);
   // Settles the tick's runs into Sink::deliver and gives credit back; before the flush.
-  void on_tick(uint64_t wall_us);
+  void on_tick();
   // Grace times, TTLs, windows; a bounded share per call, every 100 ms or so.
-  void sweep(uint64_t wall_us);
+  void sweep();
+  // While draining every publish is answered with PublishError::draining, asked for or not.
   void set_draining(bool draining);
 
   HubStats& stats() { return stats_; }
+
+  // For tests: aborts when counts, ids or limits disagree; whether all credit has come home.
+  void check() const;
+  bool credit_all_back() const;
 
  private:
   struct State;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/timing_wheel.h"
 #include "io/backend.h"
 #include "runtime/outbox.h"
 
@@ -57,7 +58,8 @@ struct Connection {
   bool closing : 1 = false;  // FIN once the outbox is empty; bytes that arrive are discarded
   bool fin_sent : 1 = false;
   bool peer_gone : 1 = false;  // FIN or failure was seen
-  bool in_slow_list : 1 = false;
+  bool noted_slow : 1 = false;
+  bool dead : 1 = false;  // closed; the slot is freed at the end of the tick
   // Set by sessions.
   bool want_drained = false;      // on_drained when the outbox gets empty
   bool unlimited_output = false;  // the limits do not apply (HTTP answers, bounded by their own limits)
@@ -65,6 +67,8 @@ struct Connection {
   FrameLength frame_length = nullptr;
   uint32_t outbox_bytes_max = 0;
   uint32_t outbox_messages_max = 0;
+  TimerNode timer;
+  uint64_t unread_bytes = 0;  // this connection's part of the reactor's count
   Outbox outbox;
 
   ConnectionId id() const { return {slot, generation}; }

@@ -1,5 +1,6 @@
 // What waits to be sent on one connection: segments of shared blocks, in order. Owned by the connection, touched by its
-// reactor only. A connection with at most one segment needs no memory beyond itself; more take a Backlog from a pool.
+// reactor only. A connection with at most one whole segment needs no memory beyond itself; more take a Backlog from a
+// per-thread pool, given back as soon as it is not needed.
 #pragma once
 
 #include <sys/uio.h>
@@ -25,13 +26,14 @@ struct Segment {
 static_assert(sizeof(Segment) == 32);
 
 // Length of the frame that begins at `bytes` (which holds at least one whole frame): frames are self-delimiting, so
-// boundaries inside a run are found only when somebody is slow. Given by the session that knows the wire form.
+// boundaries inside a run are looked for only when somebody is slow. Given by the session that knows the wire form;
+// null: the segment is one frame.
 using FrameLength = uint32_t (*)(std::span<const uint8_t> bytes);
 
 struct Dropped {
   uint32_t channel = kNoChannel;
   uint32_t frames = 0;
-  uint64_t first_id = 0;  // of the identified ones; 0 if none
+  uint64_t first_id = 0;  // of the first and last with an id; 0: none had
   uint64_t last_id = 0;
 };
 
@@ -43,59 +45,80 @@ class Outbox {
   ~Outbox() { clear(); }
 
   bool empty() const { return bytes_ == 0; }
-  uint32_t bytes() const { return bytes_; }
+  uint64_t bytes() const { return bytes_; }
   uint32_t messages() const { return messages_; }
 
   // Acquires the hold. Extends the last segment where the bytes lie right behind it and come from the same channel.
-  void append(const Segment& segment);
+  void append(const Segment& segment) {
+    if (bytes_ == 0) {
+      segment.hold->acquire();
+      first_ = segment;
+      bytes_ = segment.length;
+      messages_ = segment.frames;
+      return;
+    }
+    append_behind(segment);
+  }
   // Goes before everything; only while nothing of what is queued has been sent.
   void prepend(const Segment& segment);
-  // Fills up to `max` pieces; the caller checks total() against what was taken.
-  int gather(iovec* out, int max) const;
-  // The first `bytes` were taken by the kernel.
-  void consume(uint64_t bytes, FrameLength frame_length);
+  // Fills up to `max` pieces, returns how many. `wanted` is how many bytes they hold.
+  int gather(iovec* out, int max, uint64_t& wanted) const;
+  bool single() const { return backlog_ == nullptr; }
+  const Segment& first() const { return first_; }
+  // The first `bytes` were taken by the kernel. `frame_length` is called only where that ends inside a segment.
+  void consume(uint64_t bytes, FrameLength frame_length) {
+    if (bytes == bytes_ && backlog_ == nullptr) {
+      first_.hold->release();
+      first_.hold = nullptr;
+      bytes_ = 0;
+      messages_ = 0;
+      return;
+    }
+    consume_part(bytes, frame_length);
+  }
   // Drops everything but the rest of a frame that has begun.
   void discard_unsent(FrameLength frame_length);
-  // Drops whole unsent frames, oldest first, of channels that `may_drop` allows until at most `bytes_max` and
-  // `messages_max` remain; reports per channel through `report`. Returns whether enough could be dropped.
+  // Drops whole unsent frames, oldest first, of channels that `may_drop(channel)` allows, until at most `bytes_max` and
+  // `messages_max` remain; each stretch goes to `report(Dropped)`. Returns whether enough could be dropped.
   template <class MayDrop, class Report>
   bool drop_oldest(uint64_t bytes_max, uint32_t messages_max, FrameLength frame_length, MayDrop may_drop,
-                   Report report);
+                   Report report) {
+    uint32_t index = 0;
+    while (index < segments() && (bytes_ > bytes_max || messages_ > messages_max)) {
+      const Segment& at = segment(index);
+      if (at.channel == kNoChannel || at.frames == 0 || !may_drop(at.channel)) {
+        ++index;
+        continue;
+      }
+      const Dropped dropped = drop_from(index, bytes_max, messages_max, frame_length);
+      if (dropped.frames != 0) {
+        report(dropped);
+      } else {
+        ++index;  // nothing but a frame that has begun
+      }
+    }
+    return bytes_ <= bytes_max && messages_ <= messages_max;
+  }
   void clear();
 
  private:
   struct Backlog;
-  Segment* begin();
-  uint32_t count() const;
-  bool drop_some(size_t index, uint64_t bytes_over, uint32_t messages_over, FrameLength frame_length, Dropped& dropped);
+  void append_behind(const Segment& segment);
+  void consume_part(uint64_t bytes, FrameLength frame_length);
+  // Drops frames of segment `index` from its first unsent frame on, until the limits hold or it is used up.
+  Dropped drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_max, FrameLength frame_length);
   uint32_t begun_rest(FrameLength frame_length) const;
-  size_t segments() const;
-  Segment& segment(size_t index);
-  Backlog* backlog();
+  uint32_t segments() const;
+  Segment& segment(uint32_t index);
+  Backlog& backlog();
+  void pop_first();
+  void remove(uint32_t index);
+  void drop_backlog_if_idle();
 
   Segment first_;
   Backlog* backlog_ = nullptr;  // segments after the first, and where the frame in progress began
-  uint32_t bytes_ = 0;
+  uint64_t bytes_ = 0;
   uint32_t messages_ = 0;
 };
-
-template <class MayDrop, class Report>
-bool Outbox::drop_oldest(uint64_t bytes_max, uint32_t messages_max, FrameLength frame_length, MayDrop may_drop,
-                         Report report) {
-  for (size_t i = 0; i < segments() && (bytes_ > bytes_max || messages_ > messages_max);) {
-    Segment& at = segment(i);
-    if (at.channel == kNoChannel || at.frames == 0 || !may_drop(at.channel)) {
-      ++i;
-      continue;
-    }
-    Dropped dropped;
-    const uint64_t bytes_over = bytes_ > bytes_max ? bytes_ - bytes_max : 0;
-    const uint32_t messages_over = messages_ > messages_max ? messages_ - messages_max : 0;
-    const bool removed = drop_some(i, bytes_over, messages_over, frame_length, dropped);
-    if (dropped.frames != 0) report(dropped);
-    if (!removed) ++i;
-  }
-  return bytes_ <= bytes_max && messages_ <= messages_max;
-}
 
 }  // namespace ringcast::runtime

@@ -1,5 +1,5 @@
 // One core's event loop: owns its backend, connections, timing wheel and mailboxes for good. Everything here is called
-// on the reactor's own thread, stop() and wake() apart. A tick is written in Reactor::tick().
+// on the reactor's own thread, stop() apart. A tick is written in Reactor::tick().
 #pragma once
 
 #include <atomic>
@@ -20,6 +20,10 @@
 
 namespace ringcast::runtime {
 
+inline constexpr io::Nanoseconds kInterval = std::chrono::milliseconds(100);
+// Timers fire on multiples of this, so that heartbeats leave in batches.
+inline constexpr io::Nanoseconds kTimerTick = std::chrono::milliseconds(50);
+
 // What lives above a reactor: the sessions. One level up, one object per reactor.
 class Handler {
  public:
@@ -34,13 +38,16 @@ class Handler {
   // Everything that was queued has been taken by the kernel; called once per flush that emptied an outbox which
   // Connection::want_drained asked about.
   virtual void on_drained(ConnectionId id) = 0;
-  // More is queued than the connection's limits allow (after a flush could not send it).
-  virtual void on_slow(ConnectionId id) = 0;
+  // More is queued than the connection's limits allow (`cause` slow_consumer), or this one holds the most while all
+  // slow readers together hold too much (`cause` unread_total), after a flush could not send it.
+  virtual void on_slow(ConnectionId id, CloseCause cause) = 0;
   virtual void on_timer(ConnectionId id) = 0;
   virtual void on_mail(const Mail& mail) = 0;
   // Before the flush: what was put aside for the tick goes to the outboxes now.
   virtual void on_tick() = 0;
-  // The connection's slot is about to be freed, whoever closed it.
+  // Every kInterval, for sweeps.
+  virtual void on_interval() = 0;
+  // The connection's slot is about to be freed, whoever closed it. Called at the end of the tick.
   virtual void on_closed(ConnectionId id, CloseCause cause) = 0;
 };
 
@@ -70,12 +77,12 @@ class Reactor {
   void tick(io::Nanoseconds timeout);
   // Ticks until stop() was called.
   void run();
-  void stop();  // any thread
+  // Any thread; run() returns after the tick, so wake it (Mesh::wake).
+  void stop() { stop_.store(true, std::memory_order_release); }
 
   // --- for handlers ---
   Connection* find(ConnectionId id);  // nullptr when that connection is gone
   Connection& at(uint32_t slot);      // must be live
-  ConnectionId id_of(uint32_t slot) const;
   // A connection made by us (load generator, tests): `connected` arrives as on_accepted with listener UINT16_MAX.
   Result<ConnectionId> connect(const io::SocketAddress& remote, const io::SocketAddress* local);
 
@@ -107,11 +114,15 @@ class Reactor {
   const ReactorOptions& options() const { return options_; }
   uint16_t core() const { return options_.core; }
   ReactorStats& stats() { return stats_; }
-  uint32_t open_connections() const { return open_; }
+  uint32_t open_connections() const { return connections_.size(); }
   template <class F>
   void for_each(F&& f);  // every live connection
 
  private:
+  struct TimerNodes {
+    Slab<Connection>* connections;
+    TimerNode& operator()(TimerId slot) const { return (*connections)[slot].timer; }
+  };
   void take_events(std::span<const io::Event> events);
   void take_accepted(const io::Event& event);
   void take_mail();
@@ -119,24 +130,40 @@ class Reactor {
   void flush();
   void flush_batch(std::span<const uint32_t> slots);
   void after_send(Connection& connection, int64_t result, uint64_t wanted);
+  void finish_closing(Connection& connection);
   void mark_dirty(Connection& connection);
-  void release(Connection& connection, CloseCause cause);
-  void check_slow(Connection& connection);
+  void take_slow();
+  void note_slow(Connection& connection);
+  void count_unread(Connection& connection);
+  void reap();
+  io::Nanoseconds wait_time(io::Nanoseconds timeout);
 
   ReactorOptions options_;
   std::unique_ptr<io::Backend> backend_;
   Mailboxes& mailboxes_;
   Clock& clock_;
   Handler* handler_ = nullptr;
-  // definitions of slab, wheel, dirty list: reactor.cc
-  struct State;
-  std::unique_ptr<State> state_;
+  io::Nanoseconds now_;
+  uint64_t wall_us_;
+  io::Nanoseconds next_interval_;
+  io::Nanoseconds last_active_{0};
+  Slab<Connection> connections_;
+  TimingWheel<TimerNodes> wheel_;
+  std::vector<uint32_t> dirty_;  // have something to send in this tick
+  std::vector<uint32_t> slow_;   // over their limits
+  std::vector<uint32_t> dead_;   // closed in this tick, freed at its end
+  std::vector<uint8_t> gather_;  // where small pieces of one connection are laid together
+  uint64_t unread_bytes_ = 0;    // queued on blocked connections
   BlockWriter scratch_{16384, 65536};
-  io::Nanoseconds now_{0};
-  uint64_t wall_us_ = 0;
-  uint32_t open_ = 0;
   std::atomic<bool> stop_{false};
   ReactorStats stats_;
 };
+
+template <class F>
+void Reactor::for_each(F&& f) {
+  connections_.for_each([&](uint32_t, Connection& connection) {
+    if (!connection.dead) f(connection);
+  });
+}
 
 }  // namespace ringcast::runtime

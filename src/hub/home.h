@@ -1,0 +1,162 @@
+// The home side of one core's hub: the channels that hash to this core. It alone gives ids, keeps history, presence
+// and, per core, the number of members. Its reactor's thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hub/context.h"
+#include "hub/history.h"
+#include "hub/idempotency.h"
+#include "hub/presence.h"
+#include "hub/table.h"
+
+namespace ringcast::hub {
+
+class Home {
+ public:
+  explicit Home(Context& context);
+
+  void on_publish(const Mail& mail);
+  void on_join(const Mail& mail);
+  void on_replay_next(const Mail& mail);
+  void on_leave(const Mail& mail);
+  void on_status(const Mail& mail);
+  // This core's part of an answer.
+  void answer(const Query& query, Answer& answer);
+  // Gives credit back for publishes whose fan-out has left this core.
+  void tick();
+  void sweep();
+
+  // Invariants, for tests: counts agree with shares, ids with history. Aborts when violated.
+  void check() const;
+
+ private:
+  // Members of a channel on one core.
+  struct Share {
+    uint16_t core = UINT16_MAX;
+    uint32_t channel = 0;     // the core's own index of the channel
+    uint32_t generation = 0;  // and its generation
+    uint32_t live = 0;
+    uint32_t silent = 0;
+    uint32_t compressed = 0;  // of the live ones
+  };
+  // Mostly one core has members; more take memory of their own.
+  class Shares {
+   public:
+    Share* find(uint16_t core);
+    Share& of(uint16_t core);
+    template <class F>
+    void for_each(F&& f) const {
+      if (first_.core != UINT16_MAX) f(first_);
+      if (more_ != nullptr) {
+        for (const Share& share : *more_) f(share);
+      }
+    }
+    template <class F>
+    void for_each(F&& f) {
+      if (first_.core != UINT16_MAX) f(first_);
+      if (more_ != nullptr) {
+        for (Share& share : *more_) f(share);
+      }
+    }
+
+   private:
+    Share first_;
+    std::unique_ptr<std::vector<Share>> more_;
+  };
+  // Exists from the first message with an id on.
+  struct Log {
+    BlockWriter writer{512, 65536};
+    History history;
+    uint64_t final_id = 0;      // the newest final message
+    uint64_t last_ms = 0;       // inboxes: timestamps rise strictly in ms
+    uint32_t older = kNoIndex;  // list of channels by their last publish
+    uint32_t newer = kNoIndex;
+  };
+  struct Channel {
+    uint64_t hash = 0;
+    Name key;
+    uint64_t position = 0;  // the id given last
+    uint32_t epoch = 0;     // raised when all members are counted out at once
+    uint32_t live = 0;
+    uint32_t silent = 0;
+    uint32_t compressed = 0;
+    uint32_t used_s = 0;
+    uint8_t policy = 0;
+    Status status = Status::online;  // inboxes: the user's
+    bool inbox = false;
+    bool online = false;  // inboxes: shown online (grace included)
+    bool in_grace_list = false;
+    uint64_t offline_at_us = 0;  // inboxes: end of the grace
+    Shares shares;
+    std::unique_ptr<Log> log;
+    std::unique_ptr<Presence> presence;
+  };
+  struct Joiner {  // who asks, in mail terms
+    uint16_t core;
+    uint32_t channel, generation;  // the core's local channel
+    uint32_t membership, number;
+    uint8_t flags;
+    std::string_view user;
+  };
+
+  uint32_t find_or_make(std::string_view key);  // kNoIndex: full
+  Channel* addressed(const Mail& mail);
+  void touch(Channel& channel);
+  const RoomPolicy& policy(const Channel& channel) const { return (*context_.options.policies)[channel.policy]; }
+  Log& log_of(uint32_t index);
+  void keep(uint32_t index, const Slice& slice, bool final);
+  void pop_oldest(Channel& channel);
+  void drop_history(uint32_t index);
+  void trim(Channel& channel);
+  void trim_total();
+  void list_unlink(Log& log, uint32_t index);
+  void list_append(Log& log, uint32_t index);
+  void deliver(Channel& channel, const Slice& canonical, const Slice* compressed, uint64_t id, uint8_t flags,
+               const Address& exclude);
+  void publish_ephemeral(Channel& channel, std::string_view canonical, const Address& exclude);
+  void tell_published(const Mail& asked, const Published& published);
+  void send_piece(uint32_t index, const Joiner& joiner, uint64_t position, uint64_t gap_oldest);
+  void add_member(uint32_t index, const Joiner& joiner);
+  void enter_presence(Channel& channel, std::string_view user);
+  void leave_presence(uint32_t index, std::string_view user, bool grace, bool poll);
+  void presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status);
+  void note_online(uint32_t index, bool grace);
+  void watch_grace(uint32_t index);
+  bool forget_if_unused(uint32_t index);
+  void note_credit(const Mail& mail);
+  void rows_of_members(const Channel& channel, const Query& query, Answer& answer) const;
+  void rows_of_history(Channel& channel, const Query& query, Answer& answer);
+  void rows_of_channels(const Query& query, Answer& answer);
+  void evict(const Channel& channel, std::string_view user, uint64_t what);
+  void send_credit(uint16_t core, uint32_t publishes, uint64_t bytes);
+
+  // Credit of one tick's publishes, given back once every pair's overflow has moved past its mark.
+  struct CreditBatch {
+    std::vector<uint64_t> marks;                          // per core
+    std::vector<std::pair<uint32_t, uint64_t>> received;  // per core: publishes, bytes
+  };
+
+  Context& context_;
+  Table<Channel> channels_;
+  IdempotencyKeys idempotency_;
+  BlockWriter ephemeral_{4096, 65536};
+  BlockWriter compressed_{4096, 65536};
+  std::string encoded_;
+  std::string compressed_bytes_;
+  std::vector<std::pair<uint32_t, uint64_t>> received_;  // this tick's, per core
+  bool received_any_ = false;
+  std::deque<CreditBatch> credit_;
+  std::vector<SlabHandle> grace_list_;  // channels with a grace time running
+  uint64_t position_highest_ = 0;
+  uint64_t history_bytes_ = 0;
+  uint32_t oldest_log_ = kNoIndex;
+  uint32_t newest_log_ = kNoIndex;
+  uint32_t sweep_at_ = 0;
+};
+
+}  // namespace ringcast::hub

@@ -1,0 +1,180 @@
+#include "hub/hub.h"
+
+#include "hub/context.h"
+#include "hub/credit.h"
+#include "hub/home.h"
+#include "hub/local.h"
+#include "hub/questions.h"
+
+namespace ringcast::hub {
+
+struct Hub::State {
+  Context context;
+  Home home;
+  Local local;
+  Questions questions;
+  Credit credit;
+  bool refused = false;      // somebody waits for credit
+  bool credit_came = false;  // and some has come since
+  State(const HubOptions& options, Post& post, Encoder& encoder, Sink& sink, HubStats& stats)
+      : context{options, post, encoder, sink, stats, KeyedHash(HashKey{options.key[0], options.key[1]}), false, {}},
+        home(context),
+        local(context),
+        questions(context, home, local),
+        credit(options.cores, options.credit_publishes, options.credit_bytes) {}
+};
+
+std::string channel_key(std::string_view tenant, std::string_view name) {
+  std::string key;
+  key.reserve(tenant.size() + 1 + name.size());
+  key.append(tenant).push_back(kTenantEnd);
+  key.append(name);
+  return key;
+}
+
+Hub::Hub(const HubOptions& options, Post& post, Encoder& encoder, Sink& sink)
+    : state_(std::make_unique<State>(options, post, encoder, sink, stats_)) {
+  RINGCAST_ASSERT(options.policies != nullptr && options.clock != nullptr && options.core < options.cores);
+}
+Hub::~Hub() = default;
+
+void Hub::open(ConnectionId connection, FormId form) {
+  state_->local.open(connection, form);
+}
+void Hub::close(ConnectionId connection, bool grace) {
+  state_->local.close(connection, grace);
+}
+bool Hub::is_open(ConnectionId connection) const {
+  return state_->local.is_open(connection);
+}
+bool Hub::join(const Join& join) {
+  return state_->local.join(join);
+}
+void Hub::replay_next(ConnectionId connection) {
+  state_->local.replay_next(connection);
+}
+bool Hub::replaying(ConnectionId connection) const {
+  return state_->local.replaying(connection);
+}
+bool Hub::leave(ConnectionId connection, std::string_view key, bool grace) {
+  return state_->local.leave(connection, key, grace);
+}
+bool Hub::is_member(ConnectionId connection, std::string_view key) const {
+  return state_->local.is_member(connection, key);
+}
+uint32_t Hub::joined_count(ConnectionId connection) const {
+  return state_->local.joined_count(connection);
+}
+void Hub::set_status(ConnectionId connection, std::string_view user, Status status) {
+  state_->local.set_status(connection, user, status);
+}
+void Hub::query(const Query& query) {
+  state_->questions.ask(query);
+}
+std::string_view Hub::key_of(uint32_t channel) const {
+  return state_->local.key_of(channel);
+}
+const RoomPolicy& Hub::policy_of(uint32_t channel) const {
+  return (*state_->context.options.policies)[state_->local.policy_of(channel)];
+}
+uint16_t Hub::home_of(std::string_view key) const {
+  return state_->context.home_of(state_->context.hash(key));
+}
+bool Hub::has_credit(std::string_view key) const {
+  return state_->credit.has(home_of(key), 0);
+}
+bool Hub::credit_all_back() const {
+  return state_->credit.all_back();
+}
+void Hub::check() const {
+  state_->home.check();
+}
+void Hub::set_draining(bool draining) {
+  state_->context.draining = draining;
+}
+
+PublishResult Hub::publish(const Publish& publish) {
+  Context& context = state_->context;
+  Mail mail = Context::mail(Kind::publish);
+  mail.connection = publish.from.slot;
+  mail.generation = publish.from.generation;
+  mail.value = publish.correlation;
+  if (publish.acknowledge) mail.flags = flag::kAcknowledge;
+  if (context.draining) {
+    // Nothing is acknowledged that would die with the process unseen.
+    mail.kind = static_cast<uint8_t>(Kind::published);
+    mail.flags = static_cast<uint8_t>(PublishError::draining) << 1;
+    context.post.send(context.options.core, mail);
+    return PublishResult::accepted;
+  }
+  const uint16_t home = home_of(publish.key);
+  RecordWriter(context.scratch)
+      .number(publish.kind)
+      .number(static_cast<uint8_t>(publish.ephemeral))
+      .number(static_cast<uint8_t>(publish.final))
+      .number(publish.exclude.core)
+      .number(publish.exclude.connection.slot)
+      .number(publish.exclude.connection.generation)
+      .text(publish.key)
+      .text(publish.user)
+      .text(publish.event)
+      .text(publish.idempotency_key)
+      .text(publish.payload);
+  if (!state_->credit.has(home, context.scratch.size())) {
+    state_->refused = true;
+    add(stats_.no_credit);
+    return PublishResult::no_credit;
+  }
+  state_->credit.take(home, context.scratch.size());
+  context.attach_scratch(mail);
+  context.post.send(home, mail);
+  return PublishResult::accepted;
+}
+
+void Hub::on_mail(const Mail& mail) {
+  State& state = *state_;
+  switch (static_cast<Kind>(mail.kind)) {
+    case Kind::publish: return state.home.on_publish(mail);
+    case Kind::join: return state.home.on_join(mail);
+    case Kind::replay_next: return state.home.on_replay_next(mail);
+    case Kind::leave: return state.home.on_leave(mail);
+    case Kind::status: return state.home.on_status(mail);
+    case Kind::ask: return state.questions.on_ask(mail);
+    case Kind::joined: return state.local.on_joined(mail);
+    case Kind::replay: return state.local.on_replay(mail);
+    case Kind::deliver: return state.local.on_deliver(mail);
+    case Kind::evict: return state.local.on_evict(mail);
+    case Kind::answer: return state.questions.on_answer(mail);
+    case Kind::credit:
+      state.credit.give_back(mail.from, mail.value, mail.extra);
+      state.credit_came = true;
+      return;
+    case Kind::published: {
+      const ConnectionId connection{mail.connection, mail.generation};
+      Published published;
+      published.correlation = mail.value;
+      published.error = static_cast<PublishError>(mail.flags >> 1);
+      published.id = mail.id;
+      published.receivers = static_cast<uint32_t>(mail.extra);
+      published.duplicate = (mail.flags & 1) != 0;
+      return state.context.sink.published(connection, published);
+    }
+  }
+  RINGCAST_ASSERT(false);  // a kind that nobody sends
+}
+
+void Hub::on_tick() {
+  State& state = *state_;
+  state.local.tick();
+  state.home.tick();
+  if (state.refused && state.credit_came) {
+    state.refused = state.credit_came = false;
+    state.context.sink.credit_available();
+  }
+}
+
+void Hub::sweep() {
+  state_->home.sweep();
+}
+
+}  // namespace ringcast::hub

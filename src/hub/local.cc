@@ -1,0 +1,556 @@
+#include "hub/local.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ringcast::hub {
+
+namespace {
+// Memberships of one core: far beyond what connections times rooms will reach, the slab grows as it is used.
+constexpr uint32_t kMembershipsMax = 1u << 30;
+constexpr size_t kFansKept = 256;
+}  // namespace
+
+Local::Local(Context& context)
+    : context_(context),
+      channels_(kMembershipsMax, 1024),
+      memberships_(kMembershipsMax, 4096),
+      pending_(kMembershipsMax, 256) {}
+
+void Local::open(ConnectionId connection, FormId form) {
+  if (connections_.size() <= connection.slot) connections_.resize(connection.slot + 1 + connection.slot / 2);
+  Peer& peer = connections_[connection.slot];
+  RINGCAST_ASSERT(!peer.open);
+  RINGCAST_ASSERT(form < kSilentForm);
+  peer = Peer{};
+  peer.generation = connection.generation;
+  peer.form = form;
+  peer.open = true;
+}
+
+Local::Peer* Local::find(ConnectionId connection) {
+  if (connection.slot >= connections_.size()) return nullptr;
+  Peer& peer = connections_[connection.slot];
+  return peer.open && peer.generation == connection.generation ? &peer : nullptr;
+}
+
+void Local::close(ConnectionId connection, bool grace) {
+  Peer* peer = find(connection);
+  if (peer == nullptr) return;
+  while (peer->first != kNoIndex) {
+    const uint32_t membership = peer->first;
+    unlink(*peer, membership);
+    remove(membership, false, grace, true);
+  }
+  *peer = Peer{};
+}
+
+Local::Channel* Local::find_channel(std::string_view key, uint32_t* index) const {
+  auto& channels = const_cast<Local*>(this)->channels_;
+  const uint32_t found = channels.find(context_.hash(key), key);
+  if (index != nullptr) *index = found;
+  return found == kNoIndex ? nullptr : &channels[found];
+}
+
+uint32_t Local::channel_for(std::string_view key) {
+  const uint64_t hash = context_.hash(key);
+  uint32_t index = channels_.find(hash, key);
+  if (index != kNoIndex) return index;
+  index = channels_.insert(hash, key);
+  RINGCAST_ASSERT(index != kNoIndex);
+  Channel& channel = channels_[index];
+  channel.home = context_.home_of(hash);
+  channel.policy = context_.options.policies->match(name_of(key));
+  return index;
+}
+
+uint32_t Local::membership_of(const Peer& peer, std::string_view key) const {
+  uint32_t channel;
+  if (find_channel(key, &channel) == nullptr) return kNoIndex;
+  for (uint32_t at = peer.first; at != kNoIndex; at = memberships_[at].next) {
+    if (memberships_[at].channel == channel) return at;
+  }
+  return kNoIndex;
+}
+
+void Local::unlink(Peer& peer, uint32_t membership) {
+  uint32_t* link = &peer.first;
+  while (*link != membership) {
+    RINGCAST_ASSERT(*link != kNoIndex);
+    link = &memberships_[*link].next;
+  }
+  *link = memberships_[membership].next;
+  --peer.count;
+}
+
+bool Local::join(const Join& join) {
+  Peer* peer = find(join.connection);
+  RINGCAST_ASSERT(peer != nullptr);
+  if (membership_of(*peer, join.key) != kNoIndex) return false;
+  if (peer->user.empty() && !join.user.empty()) peer->user = Name(join.user);
+  const uint32_t channel_index = channel_for(join.key);
+  Channel& channel = channels_[channel_index];
+  ++channel.waiting;
+  const uint32_t pending_index = pending_.acquire();
+  const uint32_t index = memberships_.acquire();
+  RINGCAST_ASSERT(pending_index != kNoIndex && index != kNoIndex);
+  Pending& pending = pending_[pending_index];
+  pending.correlation = join.correlation;
+  pending.generation = join.connection.generation;
+  pending.silent = join.silent;
+  pending.asked = true;
+  pending.user = peer->user;
+  memberships_[index] = Membership{join.connection.slot, channel_index,  peer->first, pending_index,
+                                   next_number_++,       Stage::joining, peer->form};
+  peer->first = index;
+  ++peer->count;
+
+  Mail mail = Context::mail(Kind::join);
+  if (join.silent) mail.flags |= flag::kSilent;
+  if (join.has_cursor) mail.flags |= flag::kHasCursor;
+  if (context_.encoder.takes_compressed(peer->form)) mail.flags |= flag::kDeflate;
+  mail.channel = channel_index;
+  mail.number = channels_.generation(channel_index);
+  mail.membership = index;
+  mail.extra = memberships_[index].number;
+  mail.connection = join.connection.slot;
+  mail.generation = join.connection.generation;
+  mail.id = join.cursor;
+  RecordWriter(context_.scratch).text(join.key).text(peer->user.view());
+  context_.attach_scratch(mail);
+  context_.post.send(channel.home, mail);
+  add(context_.stats.joins);
+  add(context_.stats.memberships);
+  return true;
+}
+
+bool Local::leave(ConnectionId connection, std::string_view key, bool grace) {
+  Peer* peer = find(connection);
+  if (peer == nullptr) return false;
+  const uint32_t membership = membership_of(*peer, key);
+  if (membership == kNoIndex) return false;
+  unlink(*peer, membership);
+  remove(membership, true, grace, true);
+  return true;
+}
+
+void Local::remove(uint32_t index, bool deliver, bool grace, bool tell_home) {
+  Membership& membership = memberships_[index];
+  Channel& channel = channels_[membership.channel];
+  const uint32_t channel_index = membership.channel;
+  add(context_.stats.leaves);
+  subtract(context_.stats.memberships);
+  if (membership.stage == Stage::joining || membership.stage == Stage::replaying) {
+    Pending& pending = pending_[membership.place];
+    if (pending.asked) {  // the answer decides whether the home core has added it
+      membership.stage = Stage::abandoned;
+      return;
+    }
+    for (const Slice& piece : pending.pieces) piece.hold->release();
+    pending_.release(membership.place);
+    memberships_.release(index);
+    --channel.waiting;
+    forget_if_unused(channel_index);
+    return;
+  }
+  const bool silent = membership.stage == Stage::silent;
+  if (tell_home) {
+    send_leave(channel, connections_[membership.connection].user.view(), membership.form, silent, grace, channel.epoch);
+  }
+  if (channel.fan == nullptr) {
+    RINGCAST_ASSERT(channel.only == index);
+    channel.only = kNoIndex;
+  } else {
+    Group& group = channel.fan->group(silent ? kSilentForm : membership.form);
+    const uint32_t moved = group.remove(membership.place, deliver, channel_index, context_.sink);
+    if (moved != kNoIndex) memberships_[moved].place = membership.place;
+    mark(channel_index);  // so that an idle fan is given back
+  }
+  --channel.members;
+  memberships_.release(index);
+  forget_if_unused(channel_index);
+}
+
+void Local::send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace,
+                       uint32_t epoch) {
+  Mail mail = Context::mail(Kind::leave);
+  mail.flags = static_cast<uint8_t>(
+      (grace ? flag::kGrace : 0) | (context_.encoder.short_lived(form) ? flag::kPoll : 0) |
+      (context_.encoder.takes_compressed(form) ? flag::kDeflate : 0) | (silent ? flag::kLeaveSilent : 0));
+  mail.channel = channel.home_index;
+  mail.number = channel.home_generation;
+  mail.value = epoch;
+  if (!user.empty()) {
+    RecordWriter(context_.scratch).text(user);
+    context_.attach_scratch(mail);
+  }
+  context_.post.send(channel.home, mail);
+}
+
+void Local::forget_if_unused(uint32_t index) {
+  Channel& channel = channels_[index];
+  if (channel.members != 0 || channel.waiting != 0) return;
+  if (channel.fan != nullptr) {
+    if (channel.fan->dirty) return;  // settle() comes back here
+    drop_fan_if_idle(index);
+  }
+  channels_.erase(index);
+}
+
+void Local::add_live(uint32_t index, bool silent) {
+  Membership& membership = memberships_[index];
+  Channel& channel = channels_[membership.channel];
+  pending_.release(membership.place);
+  membership.stage = silent ? Stage::silent : Stage::live;
+  --channel.waiting;
+  ++channel.members;
+  if (channel.fan == nullptr && channel.only == kNoIndex) {
+    channel.only = index;
+    membership.place = 0;
+    return;
+  }
+  Fan& fan = fan_of(membership.channel);
+  Group& group = fan.group(silent ? kSilentForm : membership.form);
+  if (group.crowded()) settle(membership.channel);
+  membership.place = group.insert(membership.connection, index);
+}
+
+Fan& Local::fan_of(uint32_t index) {
+  Channel& channel = channels_[index];
+  if (channel.fan != nullptr) return *channel.fan;
+  if (fans_free_.empty()) {
+    channel.fan = new Fan;
+  } else {
+    channel.fan = fans_free_.back().release();
+    fans_free_.pop_back();
+  }
+  if (channel.only != kNoIndex) {
+    Membership& only = memberships_[channel.only];
+    only.place =
+        channel.fan->group(only.stage == Stage::silent ? kSilentForm : only.form).insert(only.connection, channel.only);
+    channel.only = kNoIndex;
+  }
+  return *channel.fan;
+}
+
+void Local::drop_fan_if_idle(uint32_t index) {
+  Channel& channel = channels_[index];
+  if (channel.fan == nullptr || channel.fan->dirty || channel.members > 1) return;
+  for (const auto& group : channel.fan->groups()) {
+    if (group->size() != 0) {
+      channel.only = group->membership_at(0);
+      memberships_[channel.only].place = 0;
+    }
+  }
+  std::unique_ptr<Fan> fan(std::exchange(channel.fan, nullptr));
+  fan->reset();
+  if (fans_free_.size() < kFansKept) fans_free_.push_back(std::move(fan));
+}
+
+void Local::mark(uint32_t index) {
+  Fan& fan = *channels_[index].fan;
+  if (fan.dirty) return;
+  fan.dirty = true;
+  dirty_.push_back(index);
+}
+
+void Local::settle(uint32_t index) {
+  for (const auto& group : channels_[index].fan->groups()) {
+    group->settle(index, context_.sink,
+                  [this](uint32_t membership, uint32_t place) { memberships_[membership].place = place; });
+  }
+}
+
+void Local::tick() {
+  for (size_t i = 0; i < dirty_.size(); ++i) {
+    const uint32_t index = dirty_[i];
+    settle(index);
+    channels_[index].fan->dirty = false;
+    drop_fan_if_idle(index);
+    forget_if_unused(index);
+  }
+  dirty_.clear();
+}
+
+Local::Membership* Local::expected(const Mail& mail) {
+  if (!memberships_.live(mail.membership) || memberships_[mail.membership].number != mail.number) {
+    add(context_.stats.stale_mail);
+    return nullptr;
+  }
+  return &memberships_[mail.membership];
+}
+
+void Local::on_joined(const Mail& mail) {
+  Membership* membership = expected(mail);
+  if (membership == nullptr) return;
+  const bool was_replaying = membership->stage == Stage::replaying;  // only a failure comes so late
+  RINGCAST_ASSERT(membership->stage == Stage::joining || membership->stage == Stage::abandoned ||
+                  (was_replaying && (mail.flags & flag::kFailed) != 0));
+  const uint32_t index = mail.membership;
+  const uint32_t channel_index = membership->channel;
+  Channel& channel = channels_[channel_index];
+  Pending& pending = pending_[membership->place];
+  const bool failed = (mail.flags & flag::kFailed) != 0;
+  const bool live = (mail.flags & flag::kLive) != 0;
+  pending.asked = (mail.flags & flag::kFirst) != 0;  // a replay's first piece follows by itself
+  pending.position = mail.id;
+  if (!failed) {
+    channel.home_index = mail.channel;
+    channel.home_generation = mail.generation;
+    channel.epoch = mail.connection;
+  }
+  if (membership->stage == Stage::abandoned) {
+    if (pending.asked) return;
+    if (live) send_leave(channel, pending.user.view(), membership->form, pending.silent, false, channel.epoch);
+  } else {
+    Joined joined;
+    joined.correlation = pending.correlation;
+    joined.error = failed ? JoinError::channels_full : JoinError::none;
+    joined.key = channel.key.view();
+    joined.id = mail.id;
+    joined.replayed = mail.value;
+    joined.newest = mail.id + mail.value;
+    joined.members = static_cast<uint32_t>(mail.extra >> 32);
+    joined.recovered = (mail.extra & kJoinedGap) == 0;
+    joined.reset = (mail.extra & kJoinedReset) != 0;
+    joined.ended = (mail.extra & kJoinedEnded) != 0;
+    joined.keeps_history = (mail.extra & kJoinedNoHistory) == 0;
+    joined.oldest = static_cast<uint64_t>(mail.offset) << 32 | mail.length;
+    const ConnectionId connection{membership->connection, pending.generation};
+    if (!failed && mail.value != 0) add(context_.stats.resumed);
+    if (!joined.recovered) add(context_.stats.gaps);
+    if (failed) {
+      unlink(connections_[membership->connection], index);
+      subtract(context_.stats.memberships);
+    } else if (live) {
+      add_live(index, pending.silent);
+    } else {
+      membership->stage = Stage::replaying;
+    }
+    // Told last: the session may leave, or close, from within.
+    const Name key = channel.key;
+    joined.key = key.view();
+    if (failed) {
+      pending_.release(membership->place);
+      memberships_.release(index);
+      --channel.waiting;
+      forget_if_unused(channel_index);
+    }
+    if (was_replaying) {
+      context_.sink.left(connection, joined.key, LeftReason::closed);
+    } else {
+      context_.sink.joined(connection, joined);
+    }
+    return;
+  }
+  pending_.release(membership->place);
+  memberships_.release(index);
+  --channel.waiting;
+  forget_if_unused(channel_index);
+}
+
+void Local::on_replay(const Mail& mail) {
+  Membership* membership = expected(mail);
+  if (membership == nullptr) {
+    if (mail.block != nullptr) mail.block->release();
+    return;
+  }
+  const uint32_t index = mail.membership;
+  Channel& channel = channels_[membership->channel];
+  Pending& pending = pending_[membership->place];
+  const bool last = (mail.flags & (flag::kLast | flag::kMore)) != 0;
+  const bool live = (mail.flags & flag::kLive) != 0;
+  if ((mail.flags & flag::kGapAhead) != 0) pending.gap_oldest = mail.extra;
+  if (mail.block != nullptr) {
+    if (pending.pieces.empty()) pending.first_id = mail.id;
+    RINGCAST_ASSERT(pending.first_id + pending.count == mail.id);
+    pending.pieces.push_back(Slice{Hold::adopt(mail.block), mail.offset, mail.length});
+    pending.count += static_cast<uint32_t>(mail.value);
+  }
+  if (!last) return;
+  if (live) {
+    // The home core may have dropped and made the channel anew during the replay.
+    channel.home_index = mail.connection;
+    channel.home_generation = mail.generation;
+    channel.epoch = mail.offset;
+  }
+  pending.asked = false;
+  pending.more = (mail.flags & flag::kMore) != 0;
+  std::vector<Slice> pieces = std::move(pending.pieces);
+  pending.pieces.clear();
+  if (membership->stage == Stage::abandoned) {
+    if (live) send_leave(channel, pending.user.view(), membership->form, pending.silent, false, channel.epoch);
+    const uint32_t channel_index = membership->channel;
+    pending_.release(membership->place);
+    memberships_.release(index);
+    --channel.waiting;
+    for (const Slice& piece : pieces) piece.hold->release();
+    forget_if_unused(channel_index);
+    return;
+  }
+  const ConnectionId connection{membership->connection, pending.generation};
+  const uint64_t first_id = pending.first_id;
+  const uint64_t gap_oldest = std::exchange(pending.gap_oldest, 0);
+  const uint32_t count = std::exchange(pending.count, 0);
+  if (count != 0) pending.position = first_id + count - 1;
+  const Name key = channel.key;
+  // The home core has added it, or not: what the session does from within must find that state.
+  if (live) add_live(index, pending.silent);
+  context_.sink.replay(connection, key.view(), pieces, first_id, count, gap_oldest, replaying(connection));
+  for (const Slice& piece : pieces) piece.hold->release();
+}
+
+void Local::replay_next(ConnectionId connection) {
+  const Peer* peer = find(connection);
+  if (peer == nullptr) return;
+  uint32_t next = kNoIndex;
+  for (uint32_t at = peer->first; at != kNoIndex; at = memberships_[at].next) {
+    if (memberships_[at].stage != Stage::replaying) continue;
+    const Pending& pending = pending_[memberships_[at].place];
+    if (pending.asked) return;
+    if (pending.more) next = at;
+  }
+  if (next == kNoIndex) return;
+  Membership& membership = memberships_[next];
+  Channel& channel = channels_[membership.channel];
+  Pending& pending = pending_[membership.place];
+  pending.asked = true;
+  Mail mail = Context::mail(Kind::replay_next);
+  if (context_.encoder.takes_compressed(membership.form)) mail.flags |= flag::kDeflate;
+  if (pending.silent) mail.flags |= flag::kSilent;
+  mail.channel = channel.home_index;
+  mail.generation = channel.home_generation;
+  mail.membership = next;
+  mail.number = membership.number;
+  mail.id = pending.position;
+  // The home core may have dropped and made the channel anew since: then everything it needs to add the member is here.
+  mail.value = membership.channel;
+  mail.extra = channels_.generation(membership.channel);
+  RecordWriter(context_.scratch).text(channel.key.view()).text(pending.user.view());
+  context_.attach_scratch(mail);
+  context_.post.send(channel.home, mail);
+}
+
+bool Local::replaying(ConnectionId connection) const {
+  const Peer* peer = const_cast<Local*>(this)->find(connection);
+  if (peer == nullptr) return false;
+  for (uint32_t at = peer->first; at != kNoIndex; at = memberships_[at].next) {
+    if (memberships_[at].stage == Stage::replaying) return true;
+  }
+  return false;
+}
+
+bool Local::is_member(ConnectionId connection, std::string_view key) const {
+  const Peer* peer = const_cast<Local*>(this)->find(connection);
+  return peer != nullptr && membership_of(*peer, key) != kNoIndex;
+}
+
+uint32_t Local::joined_count(ConnectionId connection) const {
+  const Peer* peer = const_cast<Local*>(this)->find(connection);
+  return peer == nullptr ? 0 : peer->count;
+}
+
+void Local::set_status(ConnectionId connection, std::string_view user, Status status) {
+  const Peer* peer = find(connection);
+  if (peer == nullptr) return;
+  for (uint32_t at = peer->first; at != kNoIndex; at = memberships_[at].next) {
+    const Membership& membership = memberships_[at];
+    if (membership.stage != Stage::live && membership.stage != Stage::silent) continue;
+    const Channel& channel = channels_[membership.channel];
+    if (is_broadcast(name_of(channel.key.view()))) continue;
+    Mail mail = Context::mail(Kind::status);
+    mail.channel = channel.home_index;
+    mail.number = channel.home_generation;
+    mail.value = static_cast<uint64_t>(status);
+    RecordWriter(context_.scratch).text(user);
+    context_.attach_scratch(mail);
+    context_.post.send(channel.home, mail);
+  }
+}
+
+std::string_view Local::key_of(uint32_t channel) const {
+  return channels_[channel].key.view();
+}
+uint8_t Local::policy_of(uint32_t channel) const {
+  return channels_[channel].policy;
+}
+
+void Local::on_deliver(const Mail& mail) {
+  Channel* channel = channels_.get(mail.channel, mail.number);
+  auto* compressed = (mail.flags & flag::kCompressed) != 0 ? reinterpret_cast<Block*>(mail.value) : nullptr;
+  if (channel == nullptr || channel->members == 0) {
+    mail.block->release();
+    if (compressed != nullptr) compressed->release();
+    return;
+  }
+  Fan& fan = fan_of(mail.channel);
+  mark(mail.channel);
+  Arrival arrival{fan.take_canonical(mail.block, mail.offset, mail.length), {}, mail.id};
+  if (compressed != nullptr) {
+    arrival.compressed =
+        fan.take_compressed(compressed, static_cast<uint32_t>(mail.extra >> 32), static_cast<uint32_t>(mail.extra));
+  }
+  uint32_t excluded = kNoIndex;
+  if ((mail.flags & flag::kExclude) != 0 && mail.membership == context_.options.core) {
+    const Peer* peer = find({mail.connection, mail.generation});
+    for (uint32_t at = peer == nullptr ? kNoIndex : peer->first; at != kNoIndex; at = memberships_[at].next) {
+      if (memberships_[at].channel == mail.channel && memberships_[at].stage == Stage::live) excluded = at;
+    }
+  }
+  for (const auto& group : fan.groups()) {
+    if (group->crowded()) settle(mail.channel);
+    const bool here = excluded != kNoIndex && memberships_[excluded].form == group->form;
+    group->arrive(arrival, here ? memberships_[excluded].place : kNoIndex, context_.encoder, context_.scratch);
+  }
+  add(context_.stats.delivered, channel->members);
+  if ((mail.flags & flag::kFinal) == 0) return;
+  settle(mail.channel);
+  const Name key = channel->key;
+  collected_.clear();
+  collect(*channel, collected_);
+  for (const uint32_t index : collected_) {
+    Membership& membership = memberships_[index];
+    if (membership.stage == Stage::silent) continue;
+    Peer& peer = connections_[membership.connection];
+    const ConnectionId connection{membership.connection, peer.generation};
+    unlink(peer, index);
+    remove(index, false, false, false);  // the home core has counted them out
+    context_.sink.left(connection, key.view(), LeftReason::final);
+  }
+}
+
+void Local::collect(const Channel& channel, std::vector<uint32_t>& out) const {
+  if (channel.fan == nullptr) {
+    if (channel.only != kNoIndex) out.push_back(channel.only);
+    return;
+  }
+  for (const auto& group : channel.fan->groups()) {
+    for (size_t i = 0; i < group->size(); ++i) out.push_back(group->membership_at(i));
+  }
+}
+
+void Local::on_evict(const Mail& mail) {
+  const Payload payload(mail);
+  const Channel* channel = channels_.get(mail.channel, mail.number);
+  if (channel == nullptr) return;
+  std::string_view user;
+  if (!payload.view().empty()) user = RecordReader(payload.view()).text();
+  const Name key = channel->key;
+  collected_.clear();
+  collect(*channel, collected_);
+  for (const uint32_t index : collected_) {
+    if (!memberships_.live(index)) continue;
+    Peer& peer = connections_[memberships_[index].connection];
+    if (!user.empty() && peer.user.view() != user) continue;
+    const ConnectionId connection{memberships_[index].connection, peer.generation};
+    if (mail.value == kKick) {
+      context_.sink.kicked(connection);
+      continue;
+    }
+    unlink(peer, index);
+    remove(index, true, false, true);
+    context_.sink.left(connection, key.view(), static_cast<LeftReason>(mail.value));
+  }
+}
+
+}  // namespace ringcast::hub

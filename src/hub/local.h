@@ -1,0 +1,132 @@
+// The member side of one core's hub: which of its connections have joined what, and the runs they are about to get.
+// Its reactor's thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/slab.h"
+#include "hub/context.h"
+#include "hub/name.h"
+#include "hub/run.h"
+#include "hub/table.h"
+
+namespace ringcast::hub {
+
+class Local {
+ public:
+  explicit Local(Context& context);
+
+  void open(ConnectionId connection, FormId form);
+  void close(ConnectionId connection, bool grace);
+  bool is_open(ConnectionId connection) const { return const_cast<Local*>(this)->find(connection) != nullptr; }
+  bool join(const Join& join);
+  bool leave(ConnectionId connection, std::string_view key, bool grace);
+  void replay_next(ConnectionId connection);
+  bool replaying(ConnectionId connection) const;
+  bool is_member(ConnectionId connection, std::string_view key) const;
+  uint32_t joined_count(ConnectionId connection) const;
+  void set_status(ConnectionId connection, std::string_view user, Status status);
+
+  std::string_view key_of(uint32_t channel) const;
+  uint8_t policy_of(uint32_t channel) const;
+
+  void on_joined(const Mail& mail);
+  void on_replay(const Mail& mail);
+  void on_deliver(const Mail& mail);
+  void on_evict(const Mail& mail);
+  void tick();
+
+  // Connections for QueryKind::connections: f(ConnectionId, user).
+  template <class F>
+  void for_each_connection(F&& f) const {
+    for (uint32_t slot = 0; slot < connections_.size(); ++slot) {
+      if (connections_[slot].open) f(ConnectionId{slot, connections_[slot].generation}, connections_[slot].user.view());
+    }
+  }
+
+ private:
+  enum class Stage : uint8_t {
+    joining,    // asked, not answered
+    replaying,  // answered; the home core has not added it yet
+    live,       // receives
+    silent,     // counted only
+    abandoned,  // left while an answer is outstanding; the answer decides whether there is something to undo
+  };
+  struct Channel {
+    uint64_t hash = 0;
+    Name key;
+    uint32_t home_index = kNoIndex;  // the channel at its home core, as last heard
+    uint32_t home_generation = 0;
+    uint32_t epoch = 0;
+    uint32_t waiting = 0;      // memberships that are joining, replaying or abandoned
+    uint32_t members = 0;      // live and silent ones
+    uint32_t only = kNoIndex;  // the one member's membership while there is no fan
+    uint16_t home = 0;
+    uint8_t policy = 0;
+    Fan* fan = nullptr;
+  };
+  struct Membership {
+    uint32_t connection;  // slot
+    uint32_t channel;
+    uint32_t next;    // of the same connection
+    uint32_t place;   // live, silent: in the group; else: index of its Pending
+    uint32_t number;  // of the join, so that late answers are recognised
+    Stage stage;
+    FormId form;
+  };
+  // A join that is under way.
+  struct Pending {
+    uint64_t correlation = 0;
+    uint64_t position = 0;    // replay goes on after it
+    uint32_t generation = 0;  // of the connection
+    bool silent = false;
+    bool asked = false;  // an answer is outstanding
+    bool more = false;   // there is more to ask for
+    Name user;
+    std::vector<Slice> pieces;  // of the piece that is arriving
+    uint64_t first_id = 0;
+    uint64_t gap_oldest = 0;
+    uint32_t count = 0;
+  };
+  struct Peer {
+    uint32_t generation = 0;
+    uint32_t first = kNoIndex;
+    uint16_t count = 0;
+    FormId form = 0;
+    bool open = false;
+    Name user;
+  };
+
+  Peer* find(ConnectionId connection);
+  Channel* find_channel(std::string_view key, uint32_t* index) const;
+  uint32_t channel_for(std::string_view key);
+  uint32_t membership_of(const Peer& peer, std::string_view key) const;
+  void unlink(Peer& peer, uint32_t membership);
+  // Takes a membership out of its channel; tells the home core unless `tell_home` is false.
+  void remove(uint32_t membership, bool deliver, bool grace, bool tell_home);
+  void send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace, uint32_t epoch);
+  void add_live(uint32_t membership, bool silent);
+  void forget_if_unused(uint32_t channel);
+  Fan& fan_of(uint32_t channel);
+  void drop_fan_if_idle(uint32_t channel);
+  void mark(uint32_t channel);
+  void settle(uint32_t channel);
+  void ask_replay(uint32_t membership);
+  Membership* expected(const Mail& mail);
+  // Every member of a channel, collected so that the caller may take them out.
+  void collect(const Channel& channel, std::vector<uint32_t>& out) const;
+
+  Context& context_;
+  Table<Channel> channels_;
+  Slab<Membership> memberships_;
+  Slab<Pending> pending_;
+  std::vector<Peer> connections_;  // by slot
+  std::vector<uint32_t> dirty_;
+  std::vector<std::unique_ptr<Fan>> fans_free_;
+  std::vector<uint32_t> collected_;
+  uint32_t next_number_ = 1;
+};
+
+}  // namespace ringcast::hub

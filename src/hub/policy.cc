@@ -1,0 +1,63 @@
+#include "hub/policy.h"
+
+#include "base/assert.h"
+#include "hub/types.h"
+
+namespace ringcast::hub {
+
+bool glob_match(std::string_view pattern, std::string_view text) {
+  // Backtracking over the last star only is not enough with two kinds of stars, so both are remembered: a plain star
+  // may grow until a slash, a double star without limit.
+  size_t p = 0, t = 0;
+  size_t star_p = std::string_view::npos, star_t = 0;
+  size_t deep_p = std::string_view::npos, deep_t = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      if (p + 1 < pattern.size() && pattern[p + 1] == '*') {
+        p += 2;
+        deep_p = p;
+        deep_t = t;
+        star_p = std::string_view::npos;
+      } else {
+        star_p = ++p;
+        star_t = t;
+      }
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star_p != std::string_view::npos && text[star_t] != '/') {
+      p = star_p;
+      t = ++star_t;
+    } else if (deep_p != std::string_view::npos) {
+      p = deep_p;
+      t = ++deep_t;
+      star_p = std::string_view::npos;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+RoomPolicies::RoomPolicies() {
+  RoomPolicy inbox;
+  inbox.history_messages = 100;
+  inbox.presence = false;
+  policies_.push_back({"", RoomPolicy{}});
+  policies_.push_back({"", inbox});
+}
+
+void RoomPolicies::add(std::string pattern, RoomPolicy policy) {
+  RINGCAST_ASSERT(policies_.size() < 250);
+  policies_.push_back({std::move(pattern), policy});
+}
+
+uint8_t RoomPolicies::match(std::string_view name) const {
+  for (size_t i = 2; i < policies_.size(); ++i) {
+    if (glob_match(policies_[i].pattern, name)) return static_cast<uint8_t>(i);
+  }
+  return is_inbox(name) ? 1 : 0;
+}
+
+}  // namespace ringcast::hub

@@ -1,0 +1,153 @@
+#include "hub/questions.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "hub/home.h"
+#include "hub/local.h"
+
+namespace ringcast::hub {
+
+void Questions::ask(const Query& query) {
+  const uint32_t index = gathers_.acquire();
+  RINGCAST_ASSERT(index != kNoIndex);
+  Gather& gather = gathers_[index];
+  gather.from = query.from;
+  gather.limit = query.limit;
+  gather.answer.kind = query.kind;
+  gather.answer.correlation = query.correlation;
+  switch (query.kind) {
+    case QueryKind::rooms:
+    case QueryKind::users:
+    case QueryKind::connections:
+      gather.missing = context_.options.cores;
+      for (uint16_t core = 0; core < context_.options.cores; ++core) send(core, query, index);
+      return;
+    case QueryKind::disconnect:
+    case QueryKind::send_to_connection:
+      gather.missing = 1;
+      // A core that does not exist has no connections: any core says so.
+      return send(query.address.core < context_.options.cores ? query.address.core : context_.options.core, query,
+                  index);
+    default: gather.missing = 1; return send(context_.home_of(context_.hash(query.key)), query, index);
+  }
+}
+
+void Questions::send(uint16_t core, const Query& query, uint32_t gather) {
+  Mail mail = Context::mail(Kind::ask);
+  mail.value = static_cast<uint64_t>(gathers_.generation(gather)) << 32 | gather;
+  RecordWriter(context_.scratch)
+      .number(query.kind)
+      .number(query.after)
+      .number(query.limit)
+      .number(query.address.core)
+      .number(query.address.connection.slot)
+      .number(query.address.connection.generation)
+      .text(query.key)
+      .text(query.user)
+      .text(query.tenant)
+      .text(query.after_name)
+      .text(query.payload);
+  context_.attach_scratch(mail);
+  context_.post.send(core, mail);
+}
+
+void Questions::on_ask(const Mail& mail) {
+  const Payload payload(mail);
+  RecordReader record(payload.view());
+  Query query{};
+  query.kind = record.number<QueryKind>();
+  query.after = record.number<uint64_t>();
+  query.limit = record.number<uint32_t>();
+  query.address.core = record.number<uint16_t>();
+  query.address.connection.slot = record.number<uint32_t>();
+  query.address.connection.generation = record.number<uint32_t>();
+  query.key = record.text();
+  query.user = record.text();
+  query.tenant = record.text();
+  query.after_name = record.text();
+  query.payload = record.text();
+  Answer answer{};
+  answer.kind = query.kind;
+  answer_here(query, answer);
+
+  RecordWriter out(context_.scratch);
+  out.number(answer.oldest).number(answer.newest).number(answer.count);
+  for (const Row& row : answer.rows) out.text(row.name).text(row.text).number(row.a).number(row.b).number(row.c);
+  Mail reply = Context::mail(Kind::answer);
+  reply.flags = static_cast<uint8_t>((answer.found ? flag::kFound : 0) | (answer.more ? flag::kCut : 0));
+  reply.value = mail.value;
+  context_.attach_scratch(reply);
+  context_.post.send(mail.from, reply);
+}
+
+void Questions::answer_here(const Query& query, Answer& answer) {
+  switch (query.kind) {
+    case QueryKind::connections: return rows_of_connections(query, answer);
+    case QueryKind::disconnect:
+      if (query.address.core != context_.options.core || !local_.is_open(query.address.connection)) return;
+      answer.found = true;
+      answer.count = 1;
+      return context_.sink.kicked(query.address.connection);
+    case QueryKind::send_to_connection:
+      if (query.address.core != context_.options.core || !local_.is_open(query.address.connection)) return;
+      answer.found = context_.sink.send_canonical(query.address.connection, query.payload);
+      answer.count = answer.found ? 1 : 0;
+      return;
+    default: return home_.answer(query, answer);
+  }
+}
+
+void Questions::rows_of_connections(const Query& query, Answer& answer) const {
+  answer.found = true;
+  local_.for_each_connection([&](ConnectionId connection, std::string_view user) {
+    if (!query.key.empty() && !local_.is_member(connection, query.key)) return;
+    if (!query.user.empty() && user != query.user) return;
+    ++answer.count;
+    char name[40];
+    std::snprintf(name, sizeof name, "%04x.%08x.%08x", context_.options.core, connection.slot, connection.generation);
+    if (!query.after_name.empty() && query.after_name >= name) return;
+    answer.rows.push_back(Row{name, std::string(user), connection.slot, connection.generation, context_.options.core});
+  });
+  if (answer.rows.size() > query.limit) {
+    answer.rows.resize(query.limit);
+    answer.more = true;
+  }
+}
+
+void Questions::on_answer(const Mail& mail) {
+  const Payload payload(mail);
+  const auto index = static_cast<uint32_t>(mail.value);
+  Gather* gather = gathers_.get(index, static_cast<uint32_t>(mail.value >> 32));
+  RINGCAST_ASSERT(gather != nullptr && gather->missing != 0);
+  Answer& answer = gather->answer;
+  RecordReader record(payload.view());
+  answer.oldest = std::max(answer.oldest, record.number<uint64_t>());
+  answer.newest = std::max(answer.newest, record.number<uint64_t>());
+  answer.count += record.number<uint64_t>();
+  while (!record.done()) {
+    Row row;
+    row.name = record.text();
+    row.text = record.text();
+    row.a = record.number<uint64_t>();
+    row.b = record.number<uint64_t>();
+    row.c = record.number<uint64_t>();
+    answer.rows.push_back(std::move(row));
+  }
+  if ((mail.flags & flag::kFound) != 0) answer.found = true;
+  if ((mail.flags & flag::kCut) != 0) answer.more = true;
+  if (--gather->missing != 0) return;
+  if (answer.kind == QueryKind::rooms || answer.kind == QueryKind::users || answer.kind == QueryKind::connections) {
+    std::sort(answer.rows.begin(), answer.rows.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
+    if (answer.rows.size() > gather->limit) {
+      answer.rows.resize(gather->limit);
+      answer.more = true;
+    }
+  }
+  const Answer complete = std::move(answer);
+  const ConnectionId from = gather->from;
+  gathers_.release(index);
+  context_.sink.answered(from, complete);
+}
+
+}  // namespace ringcast::hub

@@ -1,0 +1,37 @@
+// Questions to one core or to all of them, and the putting together of the answers. Its reactor's thread only.
+#pragma once
+
+#include "base/slab.h"
+#include "hub/context.h"
+
+namespace ringcast::hub {
+
+class Home;
+class Local;
+
+class Questions {
+ public:
+  Questions(Context& context, Home& home, Local& local) : context_(context), home_(home), local_(local) {}
+
+  void ask(const Query& query);
+  void on_ask(const Mail& mail);
+  void on_answer(const Mail& mail);
+
+ private:
+  struct Gather {
+    ConnectionId from;
+    uint32_t missing = 0;
+    uint32_t limit = 0;
+    Answer answer;
+  };
+  void send(uint16_t core, const Query& query, uint32_t gather);
+  void answer_here(const Query& query, Answer& answer);
+  void rows_of_connections(const Query& query, Answer& answer) const;
+
+  Context& context_;
+  Home& home_;
+  Local& local_;
+  Slab<Gather> gathers_{1u << 24, 64};
+};
+
+}  // namespace ringcast::hub

@@ -1,0 +1,259 @@
+#include "runtime/outbox.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace ringcast::runtime {
+
+struct Outbox::Backlog {
+  std::vector<Segment> rest;  // behind `head`
+  uint32_t head = 0;
+  uint32_t begun_at = UINT32_MAX;  // offset, in the first segment, of the frame that is partly sent; else UINT32_MAX
+  Backlog* next_free = nullptr;
+
+  uint32_t count() const { return static_cast<uint32_t>(rest.size()) - head; }
+
+  struct Pool {
+    static constexpr uint32_t kKept = 4096;
+    static constexpr size_t kCapacityKept = 64;
+    Backlog* free = nullptr;
+    uint32_t kept = 0;
+    ~Pool() {
+      while (free != nullptr) delete std::exchange(free, free->next_free);
+    }
+    Backlog* take() {
+      if (free == nullptr) return new Backlog;
+      --kept;
+      return std::exchange(free, free->next_free);
+    }
+    void give(Backlog* backlog) {
+      if (kept == kKept || backlog->rest.capacity() > kCapacityKept) {
+        delete backlog;
+        return;
+      }
+      backlog->rest.clear();
+      backlog->head = 0;
+      backlog->begun_at = UINT32_MAX;
+      backlog->next_free = free;
+      free = backlog;
+      ++kept;
+    }
+    static Pool& of_this_thread() {
+      thread_local Pool pool;
+      return pool;
+    }
+  };
+};
+
+namespace {
+
+bool follows(const Segment& before, const Segment& next) {
+  return before.hold == next.hold && before.offset + before.length == next.offset && before.channel == next.channel &&
+         (before.frames == 0) == (next.frames == 0) &&
+         (next.first_id == 0
+              ? before.first_id == 0
+              : before.first_id != 0 && before.frames != 0 && before.first_id + before.frames == next.first_id);
+}
+
+}  // namespace
+
+Outbox::Backlog& Outbox::backlog() {
+  if (backlog_ == nullptr) backlog_ = Backlog::Pool::of_this_thread().take();
+  return *backlog_;
+}
+
+void Outbox::drop_backlog_if_idle() {
+  if (backlog_ == nullptr || backlog_->count() != 0 || backlog_->begun_at != UINT32_MAX) return;
+  Backlog::Pool::of_this_thread().give(std::exchange(backlog_, nullptr));
+}
+
+uint32_t Outbox::segments() const {
+  return bytes_ == 0 ? 0 : 1 + (backlog_ == nullptr ? 0 : backlog_->count());
+}
+
+Segment& Outbox::segment(uint32_t index) {
+  return index == 0 ? first_ : backlog_->rest[backlog_->head + index - 1];
+}
+
+void Outbox::append_behind(const Segment& next) {
+  Segment& last = segment(segments() - 1);
+  if (follows(last, next)) {
+    last.length += next.length;
+    last.frames += next.frames;
+  } else {
+    next.hold->acquire();
+    backlog().rest.push_back(next);
+  }
+  bytes_ += next.length;
+  messages_ += next.frames;
+}
+
+void Outbox::prepend(const Segment& before) {
+  if (bytes_ == 0) return append(before);
+  RINGCAST_ASSERT(backlog_ == nullptr || (backlog_->begun_at == UINT32_MAX && backlog_->head == 0));
+  before.hold->acquire();
+  Backlog& rest = backlog();
+  rest.rest.insert(rest.rest.begin(), first_);
+  first_ = before;
+  bytes_ += before.length;
+  messages_ += before.frames;
+}
+
+int Outbox::gather(iovec* out, int max, uint64_t& wanted) const {
+  wanted = 0;
+  if (bytes_ == 0) return 0;
+  const auto fill = [&](iovec& piece, const Segment& from) {
+    piece.iov_base = const_cast<uint8_t*>(from.hold->data() + from.offset);
+    piece.iov_len = from.length;
+    wanted += from.length;
+  };
+  fill(out[0], first_);
+  int count = 1;
+  if (backlog_ != nullptr) {
+    for (uint32_t i = backlog_->head; i < backlog_->rest.size() && count < max; ++i) {
+      fill(out[count++], backlog_->rest[i]);
+    }
+  }
+  return count;
+}
+
+void Outbox::pop_first() {
+  bytes_ -= first_.length;
+  messages_ -= first_.frames;
+  first_.hold->release();
+  first_.hold = nullptr;
+  if (backlog_ == nullptr) return;
+  backlog_->begun_at = UINT32_MAX;
+  if (backlog_->count() != 0) {
+    first_ = backlog_->rest[backlog_->head++];
+    if (backlog_->count() == 0) {
+      backlog_->rest.clear();
+      backlog_->head = 0;
+    }
+  }
+  drop_backlog_if_idle();
+}
+
+void Outbox::consume_part(uint64_t bytes, FrameLength frame_length) {
+  RINGCAST_ASSERT(bytes <= bytes_);
+  while (bytes_ != 0 && bytes >= first_.length) {
+    bytes -= first_.length;
+    pop_first();
+  }
+  if (bytes == 0) return;
+  const auto taken = static_cast<uint32_t>(bytes);
+  const uint32_t sent_to = first_.offset + taken;
+  const uint32_t segment_end = first_.offset + first_.length;
+  Backlog& rest = backlog();
+  uint32_t at = rest.begun_at == UINT32_MAX ? first_.offset : rest.begun_at;
+  while (at < sent_to) {
+    const uint32_t length =
+        frame_length == nullptr ? segment_end - at : frame_length({first_.hold->data() + at, segment_end - at});
+    RINGCAST_ASSERT(length != 0 && at + length <= segment_end);
+    if (at + length > sent_to) break;
+    at += length;
+    if (first_.frames != 0) {
+      --first_.frames;
+      --messages_;
+      if (first_.first_id != 0) ++first_.first_id;
+    }
+  }
+  first_.offset = sent_to;
+  first_.length -= taken;
+  bytes_ -= taken;
+  rest.begun_at = at == sent_to ? UINT32_MAX : at;
+  drop_backlog_if_idle();
+}
+
+uint32_t Outbox::begun_rest(FrameLength frame_length) const {
+  if (bytes_ == 0 || backlog_ == nullptr || backlog_->begun_at == UINT32_MAX) return 0;
+  const uint32_t at = backlog_->begun_at;
+  const uint32_t segment_end = first_.offset + first_.length;
+  if (frame_length == nullptr) return first_.length;
+  return at + frame_length({first_.hold->data() + at, segment_end - at}) - first_.offset;
+}
+
+void Outbox::discard_unsent(FrameLength frame_length) {
+  if (bytes_ == 0) return;
+  const uint32_t rest = begun_rest(frame_length);
+  while (segments() > 1) remove(segments() - 1);
+  if (rest == 0) {
+    clear();
+    return;
+  }
+  bytes_ = first_.length = rest;
+  messages_ = first_.frames = first_.frames == 0 ? 0 : 1;
+}
+
+void Outbox::remove(uint32_t index) {
+  if (index == 0) return pop_first();
+  Segment& gone = segment(index);
+  bytes_ -= gone.length;
+  messages_ -= gone.frames;
+  gone.hold->release();
+  backlog_->rest.erase(backlog_->rest.begin() + backlog_->head + index - 1);
+  drop_backlog_if_idle();
+}
+
+Dropped Outbox::drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_max, FrameLength frame_length) {
+  Segment& from = segment(index);
+  const uint32_t keep = index == 0 ? begun_rest(frame_length) : 0;  // bytes of the begun frame stay
+  const uint32_t end = from.offset + from.length;
+  const uint32_t begun_frames = keep == 0 ? 0 : 1;
+  Dropped dropped;
+  uint32_t at = from.offset + keep;
+  uint64_t id = from.first_id == 0 ? 0 : from.first_id + begun_frames;
+  uint64_t bytes = bytes_;
+  uint32_t messages = messages_;
+  while (at < end && (bytes > bytes_max || messages > messages_max)) {
+    const uint32_t length = frame_length == nullptr ? end - at : frame_length({from.hold->data() + at, end - at});
+    RINGCAST_ASSERT(length != 0 && at + length <= end);
+    at += length;
+    bytes -= length;
+    --messages;
+    ++dropped.frames;
+    if (id != 0) {
+      if (dropped.first_id == 0) dropped.first_id = id;
+      dropped.last_id = id++;
+    }
+  }
+  if (dropped.frames == 0) return dropped;
+  dropped.channel = from.channel;
+  const Segment behind{from.hold, at, end - at, from.frames - begun_frames - dropped.frames, from.channel, id};
+  if (keep == 0 && at == end) {
+    remove(index);
+    return dropped;
+  }
+  bytes_ = bytes;
+  messages_ = messages;
+  if (keep == 0) {
+    from = behind;
+    return dropped;
+  }
+  // The begun frame stays in front, what is left of the run goes behind it as a segment of its own.
+  from.length = keep;
+  from.frames = begun_frames;
+  if (behind.length != 0) {
+    behind.hold->acquire();
+    Backlog& rest = backlog();
+    rest.rest.insert(rest.rest.begin() + rest.head, behind);
+  }
+  return dropped;
+}
+
+void Outbox::clear() {
+  if (bytes_ != 0) {
+    first_.hold->release();
+    if (backlog_ != nullptr) {
+      for (uint32_t i = backlog_->head; i < backlog_->rest.size(); ++i) backlog_->rest[i].hold->release();
+    }
+  }
+  first_ = Segment{};
+  bytes_ = 0;
+  messages_ = 0;
+  if (backlog_ != nullptr) Backlog::Pool::of_this_thread().give(std::exchange(backlog_, nullptr));
+}
+
+}  // namespace ringcast::runtime

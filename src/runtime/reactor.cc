@@ -1,0 +1,466 @@
+#include "runtime/reactor.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace ringcast::runtime {
+
+namespace {
+
+constexpr size_t kFlushBatch = 256;
+// Several small pieces of one connection are laid together up to this: one buffer is cheaper for the kernel than many.
+constexpr uint64_t kGatherMax = 8192;
+
+void add(std::atomic<uint64_t>& counter, uint64_t by = 1) {
+  // Single writer: a load and a store are enough, readers may be a moment late.
+  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+CloseCause cause_of(io::CloseReason reason) {
+  switch (reason) {
+    case io::CloseReason::peer_closed: return CloseCause::peer_closed;
+    case io::CloseReason::peer_reset: return CloseCause::peer_reset;
+    case io::CloseReason::peer_timeout: return CloseCause::peer_timeout;
+    case io::CloseReason::connect_failed: return CloseCause::connect_failed;
+    default: return CloseCause::io_error;
+  }
+}
+
+io::CloseReason reason_of(int error) {
+  switch (error) {
+    case EPIPE:
+    case ECONNRESET: return io::CloseReason::peer_reset;
+    case ETIMEDOUT: return io::CloseReason::peer_timeout;
+    default: return io::CloseReason::io_error;
+  }
+}
+
+}  // namespace
+
+Reactor::Reactor(const ReactorOptions& options, std::unique_ptr<io::Backend> backend, Mailboxes& mailboxes,
+                 Clock& clock)
+    : options_(options),
+      backend_(std::move(backend)),
+      mailboxes_(mailboxes),
+      clock_(clock),
+      now_(clock.monotonic_ns()),
+      wall_us_(static_cast<uint64_t>(clock.wall_us())),
+      next_interval_(now_ + kInterval),
+      connections_(options.connections_max, 4096),
+      wheel_(TimerNodes{&connections_}, now_.count(), kTimerTick.count()) {}
+
+Reactor::~Reactor() {
+  // Sockets close with the backend; what was queued is given back while blocks can still be counted.
+  connections_.for_each([](uint32_t, Connection& connection) { connection.outbox.clear(); });
+}
+
+void Reactor::tick(io::Nanoseconds timeout) {
+  timeout = wait_time(timeout);
+  if (timeout != io::Nanoseconds::zero() && !mailboxes_.prepare_sleep()) timeout = io::Nanoseconds::zero();
+  const std::span<const io::Event> events = backend_->wait(timeout);
+  mailboxes_.finish_sleep();
+  clock_.refresh();
+  now_ = io::Nanoseconds(clock_.monotonic_ns());
+  wall_us_ = static_cast<uint64_t>(clock_.wall_us());
+  if (!events.empty()) last_active_ = now_;
+  take_events(events);
+  take_mail();
+  take_timers();
+  handler_->on_tick();
+  flush();
+  take_slow();
+  reap();
+  mailboxes_.publish();
+  add(stats_.ticks);
+  stats_.open.store(connections_.size(), std::memory_order_relaxed);
+  stats_.queued_bytes.store(unread_bytes_, std::memory_order_relaxed);
+}
+
+void Reactor::run() {
+  while (!stop_.load(std::memory_order_acquire)) tick(io::Nanoseconds(-1));
+}
+
+io::Nanoseconds Reactor::wait_time(io::Nanoseconds timeout) {
+  if (!dirty_.empty() || mailboxes_.has_self()) return io::Nanoseconds::zero();
+  // Against the clock as it is now: the work since the tick's beginning has taken its time.
+  const io::Nanoseconds now(clock_.refresh().monotonic_ns);
+  if (now - last_active_ < options_.spin) return io::Nanoseconds::zero();
+  const io::Nanoseconds due = std::min(next_interval_, io::Nanoseconds(wheel_.next_expiry_ns()));
+  const io::Nanoseconds until = std::max(due - now, io::Nanoseconds::zero());
+  return timeout < io::Nanoseconds::zero() ? until : std::min(timeout, until);
+}
+
+Connection* Reactor::find(ConnectionId id) {
+  Connection* connection = connections_.get(id.slot, id.generation);
+  return connection == nullptr || connection->dead ? nullptr : connection;
+}
+
+Connection& Reactor::at(uint32_t slot) {
+  return connections_[slot];
+}
+
+void Reactor::take_events(std::span<const io::Event> events) {
+  for (const io::Event& event : events) {
+    if (event.kind == io::EventKind::accepted) {
+      take_accepted(event);
+      continue;
+    }
+    if (!connections_.live(event.owner)) continue;
+    Connection& connection = connections_[event.owner];
+    // The batch may hold events of a connection that an earlier event of the same batch has closed.
+    if (connection.dead || connection.socket != event.socket) continue;
+    switch (event.kind) {
+      case io::EventKind::connected: handler_->on_accepted(connection.id(), connection.listener); break;
+      case io::EventKind::bytes:
+        add(stats_.bytes_in, event.bytes.size());
+        if (!connection.closing) handler_->on_bytes(connection.id(), event.bytes);
+        break;
+      case io::EventKind::writable:
+        connection.blocked = false;
+        count_unread(connection);
+        if (!connection.outbox.empty()) mark_dirty(connection);
+        break;
+      case io::EventKind::closed:
+        connection.peer_gone = true;
+        if (connection.closing && (connection.fin_sent || event.reason != io::CloseReason::peer_closed)) {
+          close(connection, connection.close_cause);
+        } else if (!connection.closing) {
+          connection.close_cause = cause_of(event.reason);
+          handler_->on_peer_gone(connection.id(), event.reason);
+        }
+        break;
+      case io::EventKind::accepted: break;
+    }
+  }
+}
+
+void Reactor::take_accepted(const io::Event& event) {
+  const uint32_t slot = connections_.acquire();
+  if (slot == kNoIndex) {
+    backend_->close(event.socket, io::CloseMode::reset);
+    add(stats_.closed_by_cause[static_cast<size_t>(CloseCause::refused)]);
+    return;
+  }
+  Connection& connection = connections_[slot];
+  connection.socket = event.socket;
+  connection.slot = slot;
+  connection.generation = connections_.generation(slot);
+  connection.listener = event.listener;
+  connection.outbox_bytes_max = options_.outbox_bytes_max;
+  connection.outbox_messages_max = options_.outbox_messages_max;
+  add(stats_.accepted);
+  handler_->on_accepted(connection.id(), event.listener);
+}
+
+Result<ConnectionId> Reactor::connect(const io::SocketAddress& remote, const io::SocketAddress* local) {
+  const uint32_t slot = connections_.acquire();
+  if (slot == kNoIndex) {
+    return fail("connections_full", "all " + std::to_string(options_.connections_max) + " connections are in use");
+  }
+  auto socket = backend_->connect(remote, local, slot);
+  if (!socket) {
+    connections_.release(slot);
+    return tl::unexpected<Error>(std::move(socket.error()));
+  }
+  Connection& connection = connections_[slot];
+  connection.socket = *socket;
+  connection.slot = slot;
+  connection.generation = connections_.generation(slot);
+  connection.listener = UINT16_MAX;
+  connection.outbox_bytes_max = options_.outbox_bytes_max;
+  connection.outbox_messages_max = options_.outbox_messages_max;
+  return connection.id();
+}
+
+void Reactor::take_mail() {
+  // Mail to this core itself may cause more of it; the chain is finite because every step moves a request forward.
+  do {
+    mailboxes_.drain([this](const Mail& mail) { handler_->on_mail(mail); });
+  } while (mailboxes_.has_self());
+}
+
+void Reactor::take_timers() {
+  wheel_.advance(now_.count(), [this](TimerId slot) {
+    Connection& connection = connections_[slot];
+    if (connection.dead) return;
+    if (connection.closing) {
+      close(connection, connection.close_cause, io::CloseMode::reset);
+    } else {
+      handler_->on_timer(connection.id());
+    }
+  });
+  if (now_ >= next_interval_) {
+    next_interval_ = now_ + kInterval;
+    handler_->on_interval();
+  }
+}
+
+void Reactor::start_receive(Connection& connection) {
+  RINGCAST_ASSERT(!connection.receiving && !connection.dead);
+  connection.receiving = true;
+  backend_->start_receive(connection.socket, connection.slot);
+  if (connection.pauses != 0) backend_->pause_receive(connection.socket);
+}
+
+void Reactor::pause_reading(Connection& connection, PauseReason reason) {
+  const bool was_paused = connection.pauses != 0;
+  connection.pauses |= static_cast<uint8_t>(reason);
+  if (!was_paused && connection.receiving && !connection.dead) backend_->pause_receive(connection.socket);
+}
+
+void Reactor::resume_reading(Connection& connection, PauseReason reason) {
+  if ((connection.pauses & static_cast<uint8_t>(reason)) == 0) return;
+  connection.pauses &= static_cast<uint8_t>(~static_cast<uint8_t>(reason));
+  if (connection.pauses == 0 && connection.receiving && !connection.dead) backend_->resume_receive(connection.socket);
+}
+
+void Reactor::send(Connection& connection, const Segment& segment) {
+  if (connection.dead || segment.length == 0) return;
+  RINGCAST_ASSERT(!connection.fin_sent);
+  connection.outbox.append(segment);
+  if (connection.blocked) {
+    count_unread(connection);
+    note_slow(connection);
+  } else {
+    mark_dirty(connection);
+  }
+}
+
+void Reactor::send_first(Connection& connection, const Segment& segment) {
+  if (connection.dead || segment.length == 0) return;
+  RINGCAST_ASSERT(!connection.fin_sent && !connection.blocked);
+  connection.outbox.prepend(segment);
+  mark_dirty(connection);
+}
+
+Slice Reactor::copy(std::string_view bytes) {
+  return scratch_.append(bytes);
+}
+
+void Reactor::send_copy(Connection& connection, std::string_view bytes, uint32_t frames) {
+  if (bytes.empty() || connection.dead) return;
+  const Slice slice = scratch_.append(bytes);
+  send(connection, Segment{slice.hold, slice.offset, slice.length, frames, kNoChannel, 0});
+}
+
+void Reactor::cork(Connection& connection, bool corked) {
+  connection.corked = corked;
+  if (!corked && !connection.outbox.empty() && !connection.blocked) mark_dirty(connection);
+}
+
+void Reactor::mark_dirty(Connection& connection) {
+  if (connection.dirty || connection.corked) return;
+  connection.dirty = true;
+  dirty_.push_back(connection.slot);
+}
+
+void Reactor::flush() {
+  // Answers to on_drained may queue more; that leaves in the same tick, so a replay flows without waiting.
+  for (size_t from = 0; from < dirty_.size();) {
+    std::array<uint32_t, kFlushBatch> slots;
+    const size_t count = std::min(kFlushBatch, dirty_.size() - from);
+    std::copy_n(dirty_.begin() + static_cast<std::ptrdiff_t>(from), count, slots.begin());
+    from += count;
+    flush_batch({slots.data(), count});
+  }
+  dirty_.clear();
+}
+
+void Reactor::flush_batch(std::span<const uint32_t> slots) {
+  std::array<io::SendOp, kFlushBatch> ops;
+  std::array<iovec, kFlushBatch> single;
+  std::array<uint64_t, kFlushBatch> wanted;
+  std::array<uint32_t, kFlushBatch> owners;
+  // Pieces of connections with several segments: rare, so they share one table and leave with the batch that fills it.
+  std::array<iovec, 4 * io::kIovMax> many;
+  size_t many_used = 0;
+  size_t count = 0;
+  gather_.resize(kFlushBatch * 1024);
+  size_t gathered = 0;
+  const auto leave = [&] {
+    if (count == 0) return;
+    backend_->flush({ops.data(), count});
+    add(stats_.flushes);
+    add(stats_.flushed_connections, count);
+    for (size_t i = 0; i < count; ++i) {
+      Connection& connection = connections_[owners[i]];
+      if (!connection.dead) after_send(connection, ops[i].result, wanted[i]);
+    }
+    count = many_used = gathered = 0;
+  };
+  for (const uint32_t slot : slots) {
+    if (!connections_.live(slot)) continue;
+    Connection& connection = connections_[slot];
+    connection.dirty = false;
+    if (connection.dead || connection.blocked || connection.corked || connection.outbox.empty()) continue;
+    io::SendOp& op = ops[count];
+    op.socket = connection.socket;
+    op.result = 0;
+    if (connection.outbox.single()) {
+      const Segment& segment = connection.outbox.first();
+      single[count] = {const_cast<uint8_t*>(segment.hold->data() + segment.offset), segment.length};
+      wanted[count] = segment.length;
+      op.iov = &single[count];
+      op.iov_count = 1;
+    } else {
+      if (many_used + io::kIovMax > many.size()) {
+        leave();
+        ops[0] = io::SendOp{connection.socket};
+      }
+      io::SendOp& several = ops[count];
+      iovec* pieces = &many[many_used];
+      const int number = connection.outbox.gather(pieces, io::kIovMax, wanted[count]);
+      if (number > 1 && wanted[count] <= kGatherMax && gathered + wanted[count] <= gather_.size()) {
+        uint8_t* to = gather_.data() + gathered;
+        single[count] = {to, wanted[count]};
+        for (int i = 0; i < number; ++i) {
+          std::memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
+          to += pieces[i].iov_len;
+        }
+        gathered += wanted[count];
+        several.iov = &single[count];
+        several.iov_count = 1;
+      } else {
+        several.iov = pieces;
+        several.iov_count = static_cast<uint16_t>(number);
+        many_used += static_cast<size_t>(number);
+      }
+    }
+    owners[count++] = slot;
+  }
+  leave();
+}
+
+void Reactor::after_send(Connection& connection, int64_t result, uint64_t wanted) {
+  if (result < 0) {
+    connection.peer_gone = true;
+    const io::CloseReason reason = reason_of(static_cast<int>(-result));
+    connection.outbox.clear();
+    if (connection.closing) {
+      close(connection, connection.close_cause);
+    } else {
+      connection.close_cause = cause_of(reason);
+      handler_->on_peer_gone(connection.id(), reason);
+    }
+    return;
+  }
+  add(stats_.bytes_out, static_cast<uint64_t>(result));
+  connection.outbox.consume(static_cast<uint64_t>(result), connection.frame_length);
+  if (static_cast<uint64_t>(result) < wanted) {
+    connection.blocked = true;
+    count_unread(connection);
+    note_slow(connection);
+    return;
+  }
+  if (!connection.outbox.empty()) {
+    mark_dirty(connection);  // more segments than one call takes
+    return;
+  }
+  if (connection.closing) {
+    finish_closing(connection);
+  } else if (connection.want_drained) {
+    connection.want_drained = false;
+    handler_->on_drained(connection.id());
+  }
+}
+
+void Reactor::count_unread(Connection& connection) {
+  const uint64_t bytes = connection.blocked && !connection.dead ? connection.outbox.bytes() : 0;
+  unread_bytes_ += bytes - connection.unread_bytes;
+  connection.unread_bytes = bytes;
+}
+
+void Reactor::note_slow(Connection& connection) {
+  if (connection.noted_slow || connection.closing || connection.unlimited_output) return;
+  if (connection.outbox.bytes() <= connection.outbox_bytes_max &&
+      connection.outbox.messages() <= connection.outbox_messages_max) {
+    return;
+  }
+  connection.noted_slow = true;
+  slow_.push_back(connection.slot);
+}
+
+void Reactor::take_slow() {
+  for (size_t i = 0; i < slow_.size(); ++i) {
+    Connection& connection = connections_[slow_[i]];
+    connection.noted_slow = false;
+    if (connection.dead || connection.closing) continue;
+    add(stats_.slow);
+    handler_->on_slow(connection.id(), CloseCause::slow_consumer);
+    if (!connection.dead) count_unread(connection);
+  }
+  slow_.clear();
+  while (unread_bytes_ > options_.unread_bytes_max) {
+    Connection* largest = nullptr;
+    connections_.for_each([&](uint32_t, Connection& connection) {
+      if (connection.dead || connection.unread_bytes == 0) return;
+      if (largest == nullptr || connection.unread_bytes > largest->unread_bytes) largest = &connection;
+    });
+    if (largest == nullptr) break;
+    const uint64_t before = unread_bytes_;
+    if (!largest->closing) handler_->on_slow(largest->id(), CloseCause::unread_total);
+    if (!largest->dead) count_unread(*largest);
+    if (unread_bytes_ == before) close(*largest, CloseCause::unread_total, io::CloseMode::reset);
+  }
+}
+
+void Reactor::close(Connection& connection, CloseCause cause, io::CloseMode mode) {
+  if (connection.dead) return;
+  connection.dead = true;
+  connection.close_cause = cause;
+  count_unread(connection);
+  wheel_.cancel(connection.slot);
+  backend_->close(connection.socket, mode);
+  connection.outbox.clear();
+  dead_.push_back(connection.slot);
+}
+
+void Reactor::close_after_flush(Connection& connection, CloseCause cause, io::Nanoseconds linger) {
+  if (connection.dead || connection.closing) return;
+  connection.closing = true;
+  connection.corked = false;
+  connection.close_cause = cause;
+  if (connection.outbox.empty()) {
+    arm_timer(connection, linger);
+    finish_closing(connection);
+    return;
+  }
+  arm_timer(connection, linger);
+  if (!connection.blocked) mark_dirty(connection);
+}
+
+void Reactor::finish_closing(Connection& connection) {
+  // With the peer's FIN seen nothing can arrive any more that would turn our answer into an RST.
+  if (connection.peer_gone) return close(connection, connection.close_cause);
+  connection.fin_sent = true;
+  backend_->shutdown_write(connection.socket);
+  // A paused socket would never show the peer's FIN.
+  if (connection.pauses != 0) {
+    connection.pauses = 0;
+    if (connection.receiving) backend_->resume_receive(connection.socket);
+  }
+}
+
+void Reactor::reap() {
+  for (size_t i = 0; i < dead_.size(); ++i) {  // on_closed may close others
+    const uint32_t slot = dead_[i];
+    Connection& connection = connections_[slot];
+    handler_->on_closed(connection.id(), connection.close_cause);
+    add(stats_.closed);
+    add(stats_.closed_by_cause[static_cast<size_t>(connection.close_cause)]);
+    connections_.release(slot);
+  }
+  dead_.clear();
+}
+
+void Reactor::arm_timer(Connection& connection, io::Nanoseconds from_now) {
+  wheel_.arm(connection.slot, (now_ + from_now).count());
+}
+
+void Reactor::cancel_timer(Connection& connection) {
+  wheel_.cancel(connection.slot);
+}
+
+}  // namespace ringcast::runtime

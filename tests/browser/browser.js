@@ -1,0 +1,70 @@
+// One chromium for all tests; each tab is a context of its own, and says what went wrong in it.
+
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const kExecutable = process.env.RINGCAST_CHROMIUM ?? '/usr/bin/chromium';
+const kFlags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'];
+
+let browser = null;
+let folder = '';
+
+export function use_screenshots(path) {
+  folder = path;
+  if (path) mkdirSync(path, { recursive: true });
+}
+
+export async function close_browser() { await browser?.close(); }
+
+export async function open_tab(t, { base = t.server.url, query = '', width = 1180, height = 800, scheme = 'light', csp = true } = {}) {
+  if (!existsSync(kExecutable)) t.skip(`no ${kExecutable}`);
+  browser ??= await chromium.launch({ executablePath: kExecutable, args: kFlags });
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, bypassCSP: false });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const problems = [];
+  page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
+  page.on('pageerror', (error) => problems.push(String(error)));
+  // The strictest policy that the page is meant for, whatever the server sends.
+  if (csp) {
+    await page.route((url) => url.pathname === '/', async (route) => {
+      const response = await route.fetch();
+      const headers = { ...response.headers(), 'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" };
+      await route.fulfill({ response, headers });
+    });
+  }
+  await page.goto(`${base}/${query}`);
+  return new Tab(page, problems);
+}
+
+export class Tab {
+  constructor(page, problems) {
+    this.page = page;
+    this.problems = problems;
+  }
+
+  async connect({ user, room, transport }) {
+    await this.page.fill('#user', user);
+    await this.page.fill('#room', room);
+    await this.page.selectOption('#transport', transport);
+    await this.page.click('#connect');
+    await this.open();
+  }
+
+  open() { return this.page.waitForSelector('#state[data-state="open"]'); }
+
+  async say(text) {
+    await this.page.fill('#message', text);
+    await this.page.press('#message', 'Enter');
+  }
+
+  hears(text) { return this.page.waitForFunction((wanted) => [...document.querySelectorAll('.entry:not(.pending) .text')].some((node) => node.textContent === wanted), text); }
+
+  texts() { return this.page.$$eval('.entry:not(.pending) .text', (nodes) => nodes.map((node) => node.textContent)); }
+
+  has_member(name) { return this.page.waitForFunction((wanted) => [...document.querySelectorAll('#members .name')].some((node) => node.textContent.startsWith(wanted)), name); }
+
+  async picture(name) { if (folder) await this.page.screenshot({ path: join(folder, `${name}.png`), fullPage: true }); }
+}

@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 #include "wire/http_syntax.h"
-#include "wire/json_writer.h"
+#include "wire/rest_json.h"
 #include "wire/utf8.h"
 
 namespace ringcast::wire {
@@ -72,25 +72,17 @@ void append_response(std::string& out, HttpResponseHead head, std::string_view b
   if (!bodiless && !head_only) out.append(body);
 }
 
-void append_error_body(std::string& out, std::string_view code, std::string_view message) {
-  out.append(R"({"error":{"code":)");
-  append_json_string(out, code);
-  out.append(R"(,"message":)");
+void append_error_response(std::string& out, HttpResponseHead head, uint16_t status, std::string_view code,
+                           std::string_view message, bool head_only) {
+  std::string body;
   if (is_utf8(message)) {
-    append_json_string(out, message);
+    append_error_body(body, code, message);
   } else {
     // A message may quote what the client sent.
     std::string readable(message);
     for (char& c : readable) c = static_cast<unsigned char>(c) < 0x80 ? c : '?';
-    append_json_string(out, readable);
+    append_error_body(body, code, readable);
   }
-  out.append("}}");
-}
-
-void append_error_response(std::string& out, HttpResponseHead head, uint16_t status, std::string_view code,
-                           std::string_view message, bool head_only) {
-  std::string body;
-  append_error_body(body, code, message);
   head.status = status;
   head.content_type = "application/json";
   append_response(out, head, body, head_only);

@@ -41,7 +41,6 @@ void append_response(std::string& out, HttpResponseHead head, std::string_view b
 // {"error":{"code":…,"message":…}} with the status; `head` gives date, version, keep_alive and further headers.
 void append_error_response(std::string& out, HttpResponseHead head, uint16_t status, std::string_view code,
                            std::string_view message, bool head_only = false);
-void append_error_body(std::string& out, std::string_view code, std::string_view message);
 
 inline constexpr std::string_view kContinueResponse = "HTTP/1.1 100 Continue\r\n\r\n";
 

@@ -63,7 +63,10 @@ struct Mailboxes::SleepOps {
   // Relaxed: ordered by the fence, and before the waiting flags by their release.
   void store_sleeping(bool value) { sleeping(boxes.own_).store(value, std::memory_order_relaxed); }
   void store_waiting() {
-    for (MemberId to : boxes.dirty_) boxes.outbound_[to].pair->waiting.store(1, std::memory_order_release);
+    for (MemberId to : boxes.dirty_) {
+      RINGCAST_ASSERT(!boxes.outbound_[to].overflow.empty());  // or mail was sent after publish()
+      boxes.outbound_[to].pair->waiting.store(1, std::memory_order_release);
+    }
   }
   void fence(SleepFence) { full_fence(); }
   bool any_mail() {

@@ -152,6 +152,7 @@ class Mailboxes {
   // enqueued has left the overflow when delivered_total reaches n.
   uint64_t enqueued_total(MemberId to) const { return outbound_[to].enqueued; }
   uint64_t delivered_total(MemberId to) const { return outbound_[to].delivered; }
+  bool has_self() const { return !self_.empty(); }  // mail to oneself is waiting
   uint32_t overflow_depth(MemberId to) const { return outbound_[to].overflow.size(); }
   const MailboxStats& stats() const { return stats_; }
   // Mails that wait for this member in its rings and from itself.

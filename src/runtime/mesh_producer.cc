@@ -67,6 +67,14 @@ struct Producer::SleepOps {
 Producer::Producer(Producer&& other) noexcept
     : mesh_(std::exchange(other.mesh_, nullptr)), id_(other.id_), wakeups_(other.wakeups_) {}
 
+Producer& Producer::operator=(Producer&& other) noexcept {
+  Producer moved(std::move(other));
+  std::swap(mesh_, moved.mesh_);
+  std::swap(id_, moved.id_);
+  std::swap(wakeups_, moved.wakeups_);
+  return *this;
+}
+
 Producer::~Producer() {
   if (mesh_ != nullptr) mesh_->retire_producer(id_);
 }

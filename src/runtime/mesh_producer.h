@@ -31,7 +31,7 @@ enum class SendResult : uint8_t {
 class Producer {
  public:
   Producer(Producer&& other) noexcept;
-  Producer& operator=(Producer&&) = delete;
+  Producer& operator=(Producer&& other) noexcept;
   ~Producer();
 
   MemberId id() const { return id_; }

@@ -59,6 +59,7 @@ enum class Phase : uint8_t {
 // State of the moment, made and downcast by the session of the client's kind; gone when not needed.
 struct Extra {
   virtual ~Extra() = default;
+  std::unique_ptr<Extra> below;  // HTTP's, while a poll of that connection waits: kept by the HTTP session
 };
 
 struct Client {
@@ -85,7 +86,8 @@ struct Client {
   bool keep_alive : 1 = false;
   bool head_only : 1 = false;
   bool http10 : 1 = false;
-  bool wants_stream : 1 = false;  // Accept names text/event-stream
+  bool wants_stream : 1 = false;      // Accept names text/event-stream
+  bool between_requests : 1 = false;  // at least one was answered, none has begun since
 
   // WebSocket, SSE.
   bool anonymous : 1 = false;
@@ -94,7 +96,7 @@ struct Client {
   bool deflate : 1 = false;
   bool awaiting_pong : 1 = false;
   bool heartbeat_event : 1 = false;
-  bool expecting_binary_room : 1 = false;
+  bool has_aside : 1 = false;  // acks outstanding, or a room named for binary frames
   bool close_sent : 1 = false;
   bool close_received : 1 = false;
 

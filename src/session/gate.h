@@ -17,7 +17,8 @@
 //                  uint64_t gap_oldest, bool more)
 //   void on_published(C, const hub::Published&), on_answer(C, const hub::Answer&)     WebSocket only
 //   void on_credit(C)                                                                 WebSocket only
-//   void deliver(C, std::string_view key, const hub::Delivery&)                       SSE and poll: forms with entries
+//   void deliver(std::string_view key, const hub::Delivery&)     SSE and poll: forms with entries
+//   void on_tick()                          after the hub's own tick, before the flush
 //   void on_kicked(C), drain(C)             tell why, then close
 //   bool send_canonical(C, std::string_view)
 //   void on_closed(Client&)                 the connection is gone; the gate has left the hub for it
@@ -57,8 +58,10 @@ struct CoreView {
   const SessionStats* sessions = nullptr;
   const hub::HubStats* hub = nullptr;
   const runtime::ReactorStats* reactor = nullptr;
-  const io::BackendStats* backend = nullptr;
 };
+
+// Connections that came in here may make the server calls when those have an address of their own.
+inline constexpr uint16_t kAdminListener = UINT16_MAX - 1;
 
 // What all gates of a process share: made before the reactors start; only the atomics change afterwards.
 struct Shared {
@@ -88,7 +91,11 @@ class Gate final : public runtime::Handler, public hub::Sink {
   // The hub is made after its sink; before the first tick.
   void attach(hub::Hub& hub) { hub_ = &hub; }
   // A reload; `options` outlives the gate or the next call.
-  void set_options(const SessionOptions& options) { options_ = &options; }
+  void set_options(const SessionOptions& options) {
+    options_ = &options;
+    ++options_epoch_;
+  }
+  uint32_t options_epoch() const { return options_epoch_; }
   void drain(DrainPhase phase);
   DrainPhase drain_phase() const { return drain_phase_; }
   bool draining() const { return drain_phase_ >= DrainPhase::refusing; }
@@ -141,12 +148,15 @@ class Gate final : public runtime::Handler, public hub::Sink {
   // Milliseconds in [base - percent %, base + percent %], the same for a connection each time, spread over all.
   milliseconds jittered(const Client& client, milliseconds base, uint32_t percent) const;
   // Tenths of a second since the gate was made.
-  uint32_t decisecond() const;
+  uint32_t decisecond() const { return decisecond_; }
   // "Sat, 21 Nov 2026 02:36:00 GMT", made once per second.
   std::string_view http_date();
   // For building what is copied at once; cleared by the caller.
   std::string& scratch() { return scratch_; }
   std::string& second_scratch() { return second_scratch_; }
+
+  // The verdict of AddressLimits: the connection may be read from now, if only to be told that there are too many.
+  void admitted(ConnectionId id, bool allowed);
 
   // --- runtime::Handler ---
   void on_accepted(ConnectionId id, uint16_t listener) override;
@@ -173,9 +183,10 @@ class Gate final : public runtime::Handler, public hub::Sink {
   bool send_canonical(ConnectionId connection, std::string_view canonical) override;
 
  private:
-  void begin(Client& client, runtime::Connection& connection);
-  void receive(Client& client, std::span<uint8_t> bytes);
+  void begin(Client& client);
+  size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
   void read_stash(Client& client);
+  void take_engine_counters();
   void serve_stalled();
   void work_off();
   void tell_some();
@@ -184,6 +195,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   runtime::Reactor& reactor_;
   hub::Encoder& encoder_;
   const SessionOptions* options_;
+  uint32_t options_epoch_ = 0;
   Shared& shared_;
   hub::Hub* hub_ = nullptr;
   ConnectionNames names_;
@@ -212,10 +224,11 @@ class Gate final : public runtime::Handler, public hub::Sink {
 
   DrainPhase drain_phase_ = DrainPhase::running;
   io::Nanoseconds telling_since_{0};
-  uint32_t told_slots_ = 0;
+  uint32_t told_slots_ = 0;  // those below have been told
+  uint32_t slots_end_ = 0;   // no connection has had a slot at or above
 
   io::Nanoseconds started_{0};
-  io::Nanoseconds swept_{0};
+  uint32_t decisecond_ = 0;
   uint64_t date_second_ = 0;
   std::string date_;
   std::string scratch_;

@@ -55,6 +55,7 @@ struct SessionOptions {
   std::vector<std::string> origins;   // allowed besides the request's own host; "*" allows all
   std::vector<std::string> api_keys;  // empty: no authentication
   bool status_open = true;            // /stats, /health and /ready without a key
+  bool admin_apart = false;           // the server calls are answered on kAdminListener only
   bool tenants = true;                // tenant= is taken from the query where there is no authentication
   bool clients_may_broadcast = true;  // WebSocket clients publishing to `*`
   bool clients_may_direct = true;     // and to somebody else's inbox

@@ -1,0 +1,372 @@
+#include "session/gate.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "session/address_limits.h"
+#include "session/form.h"
+#include "session/http_session.h"
+#include "session/poll_session.h"
+#include "session/sse_session.h"
+#include "session/websocket_session.h"
+
+namespace ringcast::session {
+
+using runtime::CloseCause;
+using runtime::Connection;
+using runtime::PauseReason;
+
+namespace {
+
+// Turns of sessions and hub within one tick: each needs something that the one before it has caused.
+constexpr int kTurnsMax = 64;
+// Larger ones are not kept for the next use.
+constexpr size_t kScratchKept = 1 << 20;
+
+}  // namespace
+
+Gate::Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOptions& options, Shared& shared)
+    : reactor_(reactor),
+      encoder_(encoder),
+      options_(&options),
+      shared_(shared),
+      names_(shared.name_key),
+      addresses_(std::make_unique<AddressLimits>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
+      http_(std::make_unique<HttpSession>(*this)),
+      websocket_(std::make_unique<WebSocketSession>(*this)),
+      sse_(std::make_unique<SseSession>(*this)),
+      poll_(std::make_unique<PollSession>(*this)),
+      stalled_(std::max<size_t>(shared.cores.size(), 1)),
+      started_(reactor.now()) {}
+
+Gate::~Gate() = default;
+
+Client* Gate::find(ConnectionId id) {
+  return reactor_.find(id) == nullptr ? nullptr : &clients_[id.slot];
+}
+
+void Gate::open_at_hub(Client& client, hub::FormId form) {
+  RINGCAST_ASSERT(!client.hub_open);
+  client.form = form;
+  client.hub_open = true;
+  hub_->open(client.id, form);
+}
+
+void Gate::close_at_hub(Client& client, bool grace) {
+  if (!client.hub_open) return;
+  client.hub_open = false;
+  hub_->close(client.id, grace);
+}
+
+void Gate::stall(Client& client, std::string_view key) {
+  if (client.stalled) return;
+  client.stalled = true;
+  stats_.stalls.add();
+  reactor_.pause_reading(connection(client), PauseReason::credit);
+  const int home = hub_->home_of(key);
+  std::deque<ConnectionId>& line = stalled_[static_cast<size_t>(home)];
+  if (home == serving_home_) {
+    line.push_front(client.id);
+  } else {
+    line.push_back(client.id);
+  }
+}
+
+uint32_t Gate::await(Client& client) {
+  client.waiting = true;
+  if (++last_correlation_ == 0) ++last_correlation_;  // 0 is nobody's
+  client.correlation = last_correlation_;
+  reactor_.pause_reading(connection(client), PauseReason::answer);
+  return client.correlation;
+}
+
+void Gate::proceed(Client& client) {
+  client.waiting = false;
+  reactor_.resume_reading(connection(client), PauseReason::answer);
+  read_on(client);
+}
+
+void Gate::read_on(Client& client) {
+  if (client.ready) return;
+  client.ready = true;
+  ready_.push_back(client.id);
+}
+
+void Gate::close_gently(Client& client, CloseCause cause) {
+  close_at_hub(client, !client.clean_leave);
+  client.phase = Phase::closing;
+  reactor_.close_after_flush(connection(client), cause, options_->close_timeout);
+}
+
+void Gate::close_now(Client& client, CloseCause cause, io::CloseMode mode) {
+  close_at_hub(client, !client.clean_leave);
+  client.phase = Phase::closing;
+  reactor_.close(connection(client), cause, mode);
+}
+
+milliseconds Gate::jittered(const Client& client, milliseconds base, uint32_t percent) const {
+  // Golden-ratio steps: connections that come one after another are told times far apart, and evenly spread.
+  const uint32_t mixed = (client.id.slot + 1) * 0x9E3779B1u + client.id.generation * 0x85EBCA6Bu;
+  const int64_t span = base.count() * percent / 100;
+  return milliseconds(base.count() - span + static_cast<int64_t>(static_cast<uint64_t>(2 * span + 1) * mixed >> 32));
+}
+
+std::string_view Gate::http_date() {
+  const uint64_t second = reactor_.wall_us() / 1'000'000;
+  if (second == date_second_ && !date_.empty()) return date_;
+  date_second_ = second;
+  // Names are fixed by RFC 9110 section 5.6.7, whatever the locale.
+  static constexpr char kDays[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr char kMonths[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto time = static_cast<time_t>(second);
+  tm parts{};
+  gmtime_r(&time, &parts);
+  char text[64];
+  const int length =
+      std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[parts.tm_wday], parts.tm_mday,
+                    kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  date_.assign(text, static_cast<size_t>(length));
+  return date_;
+}
+
+void Gate::on_accepted(ConnectionId id, uint16_t) {
+  clients_.need(id.slot);
+  slots_end_ = std::max(slots_end_, id.slot + 1);
+  Client& client = clients_[id.slot];
+  client.id = id;
+  stats_.http_connections.add();
+  const uint32_t max = options_->connections_max;
+  client.admitted = true;
+  if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= max && max != 0) {
+    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+    client.admitted = false;
+    client.over_limit = true;
+    stats_.over_limit.add();
+  } else if (options_->connections_per_address_max != 0) {
+    const io::SocketAddress address = reactor_.backend().peer_address(connection(client).socket);
+    if (address.family() != AF_UNSPEC && !address.is_loopback()) {
+      client.kind = Kind::http;
+      client.by_address = true;
+      return addresses_->ask(id, address);
+    }
+  }
+  begin(client);
+}
+
+void Gate::admitted(ConnectionId id, bool allowed) {
+  Client* client = find(id);
+  if (client == nullptr) return;
+  if (!allowed) {
+    client->over_limit = true;
+    stats_.over_limit.add();
+  }
+  begin(*client);
+}
+
+void Gate::begin(Client& client) {
+  http_->begin(client, connection(client));
+  reactor_.start_receive(connection(client));
+}
+
+void Gate::on_bytes(ConnectionId id, std::span<uint8_t> bytes) {
+  Client& client = clients_[id.slot];
+  client.heard_decisecond = decisecond_;
+  if (client.stash != nullptr) {
+    client.stash->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return;
+  }
+  const size_t used = feed(client, connection(client), bytes);
+  if (used == bytes.size()) return;
+  const std::span<uint8_t> rest = bytes.subspan(used);
+  client.stash = std::make_unique<std::string>(reinterpret_cast<const char*>(rest.data()), rest.size());
+}
+
+size_t Gate::feed(Client& client, Connection& connection, std::span<uint8_t> bytes) {
+  size_t used = 0;
+  while (used < bytes.size()) {
+    if (connection.dead || connection.closing) return bytes.size();
+    if (connection.pauses != 0) break;
+    const std::span<uint8_t> rest = bytes.subspan(used);
+    const Kind kind = client.kind;
+    size_t taken = 0;
+    switch (kind) {
+      case Kind::http: taken = http_->on_bytes(client, connection, rest); break;
+      case Kind::websocket: taken = websocket_->on_bytes(client, connection, rest); break;
+      case Kind::sse: taken = sse_->on_bytes(client, connection, rest); break;
+      case Kind::poll: taken = poll_->on_bytes(client, connection, rest); break;
+      case Kind::none: return bytes.size();
+    }
+    used += taken;
+    // Who takes nothing must have said so, or this would go on for ever.
+    RINGCAST_ASSERT(taken != 0 || connection.pauses != 0 || client.kind != kind || connection.dead ||
+                    connection.closing);
+  }
+  return used;
+}
+
+void Gate::read_stash(Client& client) {
+  Connection& at = connection(client);
+  if (client.stash != nullptr) {
+    std::unique_ptr<std::string> held = std::move(client.stash);
+    const size_t used = feed(client, at, {reinterpret_cast<uint8_t*>(held->data()), held->size()});
+    if (used != held->size()) {
+      held->erase(0, used);
+      client.stash = std::move(held);
+    }
+  }
+  // The last answer to a client that had already said that nothing more comes.
+  const bool answered = client.kind == Kind::http && client.extra == nullptr && client.stash == nullptr;
+  if (client.peer_done && answered && !at.dead && !at.closing) close_gently(client, CloseCause::peer_closed);
+}
+
+void Gate::on_peer_gone(ConnectionId id, io::CloseReason reason) {
+  Client& client = clients_[id.slot];
+  Connection& at = connection(client);
+  switch (client.kind) {
+    case Kind::http: return http_->on_peer_gone(client, at, reason);
+    case Kind::websocket: return websocket_->on_peer_gone(client, at, reason);
+    case Kind::sse: return sse_->on_peer_gone(client, at, reason);
+    case Kind::poll: return poll_->on_peer_gone(client, at, reason);
+    case Kind::none: return reactor_.close(at, at.close_cause);
+  }
+}
+
+void Gate::on_drained(ConnectionId id) {
+  Client& client = clients_[id.slot];
+  Connection& at = connection(client);
+  switch (client.kind) {
+    case Kind::http: http_->on_drained(client, at); break;
+    case Kind::websocket: websocket_->on_drained(client, at); break;
+    case Kind::sse: sse_->on_drained(client, at); break;
+    case Kind::poll: poll_->on_drained(client, at); break;
+    case Kind::none: break;
+  }
+  // The flush goes on with what this adds; on_tick of this tick is over.
+  work_off();
+}
+
+void Gate::on_slow(ConnectionId id, CloseCause cause) {
+  Client& client = clients_[id.slot];
+  Connection& at = connection(client);
+  switch (client.kind) {
+    case Kind::websocket: return websocket_->on_slow(client, at, cause);
+    case Kind::sse: return sse_->on_slow(client, at, cause);
+    case Kind::poll: return poll_->on_slow(client, at, cause);
+    case Kind::http:
+    case Kind::none: return close_now(client, cause, io::CloseMode::reset);
+  }
+}
+
+void Gate::on_timer(ConnectionId id) {
+  Client& client = clients_[id.slot];
+  Connection& at = connection(client);
+  switch (client.kind) {
+    case Kind::http: return http_->on_timer(client, at);
+    case Kind::websocket: return websocket_->on_timer(client, at);
+    case Kind::sse: return sse_->on_timer(client, at);
+    case Kind::poll: return poll_->on_timer(client, at);
+    case Kind::none: return;
+  }
+}
+
+void Gate::on_mail(const runtime::Mail& mail) {
+  if (!addresses_->on_mail(mail)) hub_->on_mail(mail);
+}
+
+void Gate::on_tick() {
+  for (int turn = 0; turn < kTurnsMax; ++turn) {
+    serve_stalled();
+    work_off();
+    http_->on_tick();
+    hub_->on_tick();
+    websocket_->on_tick();
+    sse_->on_tick();
+    poll_->on_tick();
+    if (ready_.empty() && !credit_came_ && http_->idle()) break;
+  }
+  if (scratch_.capacity() > kScratchKept) std::string().swap(scratch_);
+  if (second_scratch_.capacity() > kScratchKept) std::string().swap(second_scratch_);
+}
+
+void Gate::on_interval() {
+  decisecond_ = static_cast<uint32_t>((reactor_.now() - started_) / std::chrono::milliseconds(100));
+  hub_->sweep();
+  take_engine_counters();
+  if (drain_phase_ == DrainPhase::telling) tell_some();
+}
+
+void Gate::take_engine_counters() {
+  // The engine's own counters are plain numbers of this thread; other threads read these copies.
+  const io::BackendStats& engine = reactor_.backend().stats();
+  EngineStats& copy = stats_.engine;
+  copy.waits.set(engine.waits);
+  copy.syscalls.set(engine.syscalls);
+  copy.sends.set(engine.sends);
+  copy.short_sends.set(engine.short_sends);
+  copy.receives.set(engine.receives);
+  copy.buffers_exhausted.set(engine.buffers_exhausted);
+  copy.accept_emfile.set(engine.accept_emfile);
+  copy.wakeups.set(engine.wakeups);
+}
+
+void Gate::serve_stalled() {
+  if (!credit_came_) return;
+  credit_came_ = false;
+  for (size_t home = 0; home < stalled_.size(); ++home) {
+    std::deque<ConnectionId>& line = stalled_[home];
+    serving_home_ = static_cast<int>(home);
+    while (!line.empty()) {
+      const ConnectionId id = line.front();
+      line.pop_front();
+      Client* client = find(id);
+      if (client == nullptr) continue;
+      client->stalled = false;
+      Connection& at = connection(*client);
+      switch (client->kind) {
+        case Kind::http: http_->on_credit(*client, at); break;
+        case Kind::websocket: websocket_->on_credit(*client, at); break;
+        default: break;
+      }
+      if (!client->stalled) {
+        reactor_.resume_reading(at, PauseReason::credit);
+        read_on(*client);
+      } else if (!line.empty() && line.front() == id) {
+        break;  // no more credit for this home
+      }
+    }
+  }
+  serving_home_ = -1;
+}
+
+void Gate::work_off() {
+  // What is read may put others in line, or the same one again.
+  for (size_t i = 0; i < ready_.size(); ++i) {
+    Client* client = find(ready_[i]);
+    if (client == nullptr) continue;
+    client->ready = false;
+    if (connection(*client).pauses == 0) read_stash(*client);
+  }
+  ready_.clear();
+}
+
+void Gate::on_closed(ConnectionId id, CloseCause) {
+  Client& client = clients_[id.slot];
+  switch (client.kind) {
+    case Kind::http: http_->on_closed(client); break;
+    case Kind::websocket: websocket_->on_closed(client); break;
+    case Kind::sse: sse_->on_closed(client); break;
+    case Kind::poll: poll_->on_closed(client); break;
+    case Kind::none: break;
+  }
+  close_at_hub(client, !client.clean_leave);
+  if (client.by_address) addresses_->release(id);
+  if (client.admitted) shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  if (client.stalled) {
+    for (std::deque<ConnectionId>& line : stalled_) std::erase(line, id);
+  }
+  client = Client();
+}
+
+}  // namespace ringcast::session

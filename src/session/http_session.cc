@@ -1,0 +1,375 @@
+#include "session/http_session.h"
+
+#include "session/gate.h"
+#include "session/origin.h"
+#include "session/poll_session.h"
+#include "session/request.h"
+#include "session/sse_session.h"
+#include "session/static_files.h"
+#include "session/websocket_session.h"
+#include "wire/http_response.h"
+#include "wire/http_syntax.h"
+#include "wire/names.h"
+
+namespace ringcast::session {
+
+using runtime::CloseCause;
+using runtime::Connection;
+using wire::HttpMethod;
+using wire::HttpParseStatus;
+
+namespace {
+
+constexpr size_t kIdleParsersMax = 64;
+
+bool is_stream_endpoint(Endpoint endpoint) {
+  return endpoint == Endpoint::websocket || endpoint == Endpoint::echo || endpoint == Endpoint::events ||
+         endpoint == Endpoint::poll;
+}
+
+bool is_status_endpoint(Endpoint endpoint) {
+  return endpoint == Endpoint::health || endpoint == Endpoint::ready || endpoint == Endpoint::stats ||
+         endpoint == Endpoint::metrics;
+}
+
+wire::HttpLimits limits_of(const SessionOptions& options) {
+  return {options.request_line_max, options.headers_bytes_max, options.headers_max, options.body_max};
+}
+
+// Every byte is compared, so that the time says nothing about how much of a guess was right.
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0 : 1;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference |= static_cast<unsigned>(static_cast<uint8_t>(a[i]) ^ static_cast<uint8_t>(i < b.size() ? b[i] : 0));
+  }
+  return difference == 0;
+}
+
+}  // namespace
+
+HttpSession::HttpSession(Gate& gate) : gate_(gate) {
+  parsers_.reserve(kIdleParsersMax);
+}
+HttpSession::~HttpSession() = default;
+
+void HttpSession::begin(Client& client, Connection& connection) {
+  client.kind = Kind::http;
+  // Answers are bounded by limits of their own, and finish() stops reading before many of them pile up.
+  connection.unlimited_output = true;
+  gate_.reactor().arm_timer(connection, gate_.options().request_timeout);
+}
+
+HttpState& HttpSession::state(Client& client) {
+  if (client.extra == nullptr) {
+    auto state = std::make_unique<HttpState>();
+    if (parsers_.empty()) {
+      state->parser = std::make_unique<wire::HttpRequestParser>(limits_of(gate_.options()));
+    } else {
+      state->parser = std::move(parsers_.back());
+      parsers_.pop_back();
+    }
+    client.extra = std::move(state);
+  }
+  return client.extra_as<HttpState>();
+}
+
+void HttpSession::keep_parser(HttpState& state) {
+  if (state.parser == nullptr) return;
+  // A parser made under limits that a reload has changed is not used again.
+  if (parsers_.size() < kIdleParsersMax && gate_.options_epoch() == parsers_epoch_) {
+    state.parser->reset();
+    parsers_.push_back(std::move(state.parser));
+  }
+  state.parser.reset();
+  if (gate_.options_epoch() != parsers_epoch_) {
+    parsers_.clear();
+    parsers_epoch_ = gate_.options_epoch();
+  }
+}
+
+void HttpSession::release(Client& client) {
+  if (client.extra == nullptr) return;
+  keep_parser(client.extra_as<HttpState>());
+  client.extra.reset();
+}
+
+size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) {
+  size_t used = 0;
+  while (used < bytes.size()) {
+    if (connection.closing || connection.dead) return bytes.size();
+    if (client.extra == nullptr && client.between_requests) {
+      // The time for a request runs from its first byte, so that trickling bytes gains nothing.
+      client.between_requests = false;
+      gate_.reactor().arm_timer(connection, gate_.options().request_timeout);
+    }
+    HttpState& current = state(client);
+    wire::HttpRequestParser& parser = *current.parser;
+    const wire::HttpParseResult result = parser.feed(bytes.subspan(used));
+    used += result.consumed;
+    switch (result.status) {
+      case HttpParseStatus::need_more:
+        if (parser.idle()) release(client);
+        return bytes.size();
+      case HttpParseStatus::headers_complete:
+        read_flags(client, parser.request());
+        if (!check_head(client, connection, parser.request())) return bytes.size();
+        if (parser.request().expects_continue && !client.http10) {
+          gate_.reactor().send_copy(connection, wire::kContinueResponse);
+        }
+        break;
+      case HttpParseStatus::complete:
+        gate_.reactor().cancel_timer(connection);
+        dispatch(client, connection);
+        if (client.kind != Kind::http || connection.pauses != 0) return used;
+        break;
+      case HttpParseStatus::error: {
+        const wire::HttpError error = parser.error();
+        client.keep_alive = client.head_only = client.http10 = client.wants_stream = false;
+        refuse(client, connection, error.status, error.code, error.message);
+        return bytes.size();
+      }
+    }
+  }
+  return used;
+}
+
+void HttpSession::read_flags(Client& client, const wire::HttpRequest& http) {
+  client.keep_alive = http.keep_alive && !gate_.draining();
+  client.head_only = http.method == HttpMethod::head;
+  client.http10 = http.version_minor == 0;
+  client.wants_stream = false;
+}
+
+// Who may not call, or calls what is not there, is told before the body has been sent.
+bool HttpSession::check_head(Client& client, Connection& connection, const wire::HttpRequest& http) {
+  HttpState& current = state(client);
+  current.checked = true;
+  const Routes& routes = *gate_.shared().routes;
+  Routes::Match match = routes.match(http.method, http.path);
+  if (match.route == nullptr) {
+    const bool reads = http.method == HttpMethod::get || http.method == HttpMethod::head;
+    if (http.method == HttpMethod::options) {
+      answer_options(client, connection, http, match.allow);
+      return false;
+    }
+    if (!match.allow.empty()) {
+      const wire::HttpHeader allow{"Allow", match.allow};
+      client.keep_alive = client.keep_alive && http.content_length == 0 && !http.chunked;
+      refuse(client, connection, 405, "method_not_allowed",
+             std::string(to_string(http.method)) + " is not for this path; there is " + match.allow, {&allow, 1});
+      return false;
+    }
+    if (!reads) {
+      client.keep_alive = client.keep_alive && http.content_length == 0 && !http.chunked;
+      refuse(client, connection, 404, "not_found", "there is nothing at this path");
+      return false;
+    }
+    match.route = &routes.file_route();
+  }
+  current.match = std::move(match);
+  client.route = current.match.route->index;
+  const bool body_to_come = !client.head_only && (http.content_length != 0 || http.chunked);
+  const bool keep_alive = client.keep_alive;
+  if (body_to_come) client.keep_alive = false;  // where the next request begins would have to be read first
+  if (!admit(client, connection, http, *current.match.route)) return false;
+  client.keep_alive = keep_alive;
+  return true;
+}
+
+bool HttpSession::has_key(const wire::HttpHeaders& headers) const {
+  std::string_view given = headers.find_or("X-API-Key", "");
+  if (const std::string_view bearer = headers.find_or("Authorization", ""); given.empty() && bearer.size() > 7) {
+    if (wire::equal_ignoring_case(bearer.substr(0, 7), "Bearer ")) given = wire::trim_blanks(bearer.substr(7));
+  }
+  if (given.empty()) return false;
+  bool found = false;
+  for (const std::string& key : gate_.options().api_keys) found |= equal_in_constant_time(given, key);
+  return found;
+}
+
+bool HttpSession::admit(Client& client, Connection& connection, const wire::HttpRequest& http, const Route& route) {
+  const SessionOptions& options = gate_.options();
+  client.wants_stream = route.endpoint == Endpoint::events &&
+                        http.headers.find_or("Accept", "").find("text/event-stream") != std::string_view::npos;
+  const bool status_is_open = route.access == Access::status && options.status_open;
+  if (route.access != Access::open && !status_is_open) {
+    const std::string_view origin = http.headers.find_or("Origin", "");
+    switch (check_origin(origin, http.host, options.origins)) {
+      case OriginVerdict::absent:
+      case OriginVerdict::same_host: break;
+      case OriginVerdict::listed: state(client).allow_origin = origin; break;
+      case OriginVerdict::forbidden:
+        refuse(client, connection, 403, "forbidden_origin",
+               "pages of " + wire::quoted(origin, 100) + " may not use this server; see the setting origins");
+        return false;
+    }
+  }
+  if (client.over_limit && !is_status_endpoint(route.endpoint)) {
+    client.keep_alive = false;
+    refuse(client, connection, 503, "full", "this server has as many connections as it may have");
+    return false;
+  }
+  // Where the server calls have an address of their own, nothing here says that they exist.
+  if (options.admin_apart && route.access == Access::key && connection.listener != kAdminListener) {
+    refuse(client, connection, 404, "not_found", "there is nothing at this path");
+    return false;
+  }
+  const bool key_needed = route.access == Access::key || (route.access == Access::status && !options.status_open);
+  if (key_needed && !options.api_keys.empty() && !has_key(http.headers)) {
+    static constexpr wire::HttpHeader kChallenge{"WWW-Authenticate", "Bearer"};
+    refuse(client, connection, 401, "unauthorized",
+           "this call needs an API key (Authorization: Bearer …, or X-API-Key)", {&kChallenge, 1});
+    return false;
+  }
+  if (gate_.draining() && (is_stream_endpoint(route.endpoint) || route.endpoint == Endpoint::messages)) {
+    client.keep_alive = false;
+    refuse(client, connection, 503, "draining", "this server is about to stop");
+    return false;
+  }
+  return true;
+}
+
+void HttpSession::dispatch(Client& client, Connection& connection) {
+  HttpState& current = state(client);
+  const wire::HttpRequest& http = current.parser->request();
+  if (!current.checked) {
+    read_flags(client, http);
+    if (!check_head(client, connection, http)) return;
+  }
+  const Routes::Match match = std::move(current.match);
+  Request request{http, *match.route};
+  if (!read_names(client, connection, request, match)) return;
+  if (is_stream_endpoint(request.route.endpoint)) return hand_over(client, connection, request);
+  serve(client, connection, request, match.second);
+}
+
+bool HttpSession::read_names(Client& client, Connection& connection, Request& request, const Routes::Match& match) {
+  const SessionOptions& options = gate_.options();
+  request.accepts_stream = client.wants_stream;
+  request.has_api_key = !options.api_keys.empty() && has_key(request.http.headers);
+  if (!wire::append_percent_decoded(request.path, request.http.path) ||
+      !wire::append_percent_decoded(request.argument, match.first)) {
+    refuse(client, connection, 400, "bad_path", "the path has a bad percent-escape or is not UTF-8");
+    return false;
+  }
+  if (request.route.endpoint == Endpoint::file) return true;
+  auto query = wire::Query::parse(request.http.query);
+  if (!query) return refuse(client, connection, 400, query.error().code, query.error().message), false;
+  request.query = std::move(*query);
+
+  if (options.tenants && (options.api_keys.empty() || request.has_api_key)) {
+    const std::string_view tenant = request.query.get_any({"tenant", "tenant_id"}).value_or("");
+    if (const auto checked = tenant.empty() ? Result<void>() : wire::check_tenant(tenant); !checked) {
+      return refuse(client, connection, 400, checked.error().code, checked.error().message), false;
+    }
+    request.tenant = tenant;
+  }
+  request.user = wire::kAnonymousUser;
+  if (!is_stream_endpoint(request.route.endpoint)) return true;
+  const std::string_view user = request.query.get("user").value_or("");
+  if (user.empty()) return true;
+  if (const auto checked = wire::check_user(user); !checked) {
+    return refuse(client, connection, 400, checked.error().code, checked.error().message), false;
+  }
+  request.user = user;
+  return true;
+}
+
+void HttpSession::hand_over(Client& client, Connection& connection, const Request& request) {
+  // The request is looked at while the new session already keeps its own state in client.extra.
+  std::unique_ptr<Extra> held = std::move(client.extra);
+  HttpState& current = static_cast<HttpState&>(*held);
+  handing_over_ = &current;
+  switch (request.route.endpoint) {
+    case Endpoint::websocket:
+    case Endpoint::echo: gate_.websocket().open(client, connection, request); break;
+    case Endpoint::events: gate_.sse().open(client, connection, request); break;
+    default: gate_.poll().open(client, connection, request); break;
+  }
+  handing_over_ = nullptr;
+  keep_parser(current);
+  if (client.kind == Kind::poll && client.extra != nullptr) client.extra->below = std::move(held);
+}
+
+void HttpSession::take_back(Client& client) {
+  client.kind = Kind::http;
+  std::unique_ptr<Extra> below = client.extra == nullptr ? nullptr : std::move(client.extra->below);
+  client.extra = std::move(below);
+}
+
+std::string_view HttpSession::allow_origin(const Client& client) const {
+  if (handing_over_ != nullptr) return handing_over_->allow_origin;
+  if (client.kind != Kind::http || client.extra == nullptr) return {};
+  return static_cast<const HttpState&>(*client.extra).allow_origin;
+}
+
+void HttpSession::serve(Client& client, Connection& connection, Request& request, std::string_view second) {
+  switch (request.route.endpoint) {
+    case Endpoint::messages: return begin_publish(client, connection, request);
+    case Endpoint::stats: return ask_stats(client, request);
+    case Endpoint::metrics: return answer_metrics(client, connection);
+    case Endpoint::health:
+    case Endpoint::ready: return answer_status(client, connection, request);
+    case Endpoint::file: return serve_file(client, connection, request);
+    default: return ask(client, connection, request, second);
+  }
+}
+
+void HttpSession::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
+  if (!client.waiting || client.extra == nullptr) return;
+  HttpState& current = client.extra_as<HttpState>();
+  if (current.publish != nullptr) return take_delivery(client, connection, answer);
+  if (answer.correlation != client.correlation) return;
+  if (current.endpoint == Endpoint::stats) return answer_stats(client, connection, answer);
+  gate_.proceed(client);
+  answer_rooms(client, connection, answer);
+}
+
+void HttpSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason reason) {
+  // After a FIN the client may still be reading: what it asked for is answered first.
+  if (reason != io::CloseReason::peer_closed) {
+    return gate_.close_now(client, connection.close_cause);
+  }
+  client.peer_done = true;
+  const bool busy = client.waiting || client.stalled || client.stash != nullptr;
+  if (!busy) gate_.close_gently(client, CloseCause::peer_closed);
+}
+
+void HttpSession::on_tick() {
+  for (size_t i = 0; i < continuing_.size(); ++i) {
+    Client* client = gate_.find(continuing_[i]);
+    if (client == nullptr || client->kind != Kind::http || client->extra == nullptr) continue;
+    const HttpState& current = client->extra_as<HttpState>();
+    if (current.publish != nullptr) {
+      on_credit(*client, gate_.connection(*client));
+    } else if (current.endpoint == Endpoint::stats && client->waiting) {
+      ask_position(*client);
+    }
+  }
+  continuing_.clear();
+}
+
+void HttpSession::on_drained(Client& client, Connection& connection) {
+  gate_.reactor().resume_reading(connection, runtime::PauseReason::slow_output);
+  gate_.read_on(client);
+}
+
+void HttpSession::on_timer(Client& client, Connection& connection) {
+  if (client.extra != nullptr && !client.waiting) {
+    client.keep_alive = false;
+    return refuse(client, connection, 408, "request_timeout", "the request was not complete in time");
+  }
+  gate_.close_gently(client, client.between_requests ? CloseCause::idle_timeout : CloseCause::request_timeout);
+}
+
+void HttpSession::drain(Client& client, Connection&) {
+  client.keep_alive = false;
+  const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.stash != nullptr;
+  if (!busy) gate_.close_gently(client, CloseCause::drained);
+}
+
+void HttpSession::on_closed(Client& client) {
+  release(client);
+}
+
+}  // namespace ringcast::session

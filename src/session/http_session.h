@@ -1,0 +1,130 @@
+// HTTP/1.x on one connection: reads requests one at a time, routes them, and answers in order; what a client pipelines
+// waits. Stateless: works on the clients of its gate, whose thread is the only one. Upgrades and streams are handed to
+// the session of their transport; polls come back afterwards (take_back).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/types.h"
+#include "runtime/connection.h"
+#include "session/client.h"
+#include "session/rest_publish.h"
+#include "session/routes.h"
+#include "wire/http_message.h"
+#include "wire/http_request_parser.h"
+#include "wire/publish_request.h"
+#include "wire/rest_json.h"
+
+namespace ringcast::session {
+
+class Gate;
+struct Request;
+struct StaticFile;
+
+struct HttpAnswer {
+  uint16_t status = 200;
+  std::string_view content_type;  // none when empty
+  std::string_view body;
+  std::span<const wire::HttpHeader> headers;
+  bool cacheable = false;  // false: Cache-Control: no-store goes with it
+};
+inline constexpr std::string_view kJson = "application/json";
+
+// How many connections a query has reached or closed.
+uint64_t affected(const hub::Answer& answer);
+
+// What is kept while a request is read or its answer is outstanding.
+struct HttpState final : Extra {
+  std::unique_ptr<wire::HttpRequestParser> parser;  // from the session's pool; none while another session answers
+  std::string allow_origin;                         // of a listed page: goes into the answer (CORS)
+  Routes::Match match;                              // views into the parser's head
+  bool checked = false;                             // `match` is set, and this client may call it
+  Endpoint endpoint = Endpoint::file;               // whose answer is outstanding
+  std::string name;                                 // what was asked about, for the answer
+  std::string partial;                              // the first part of an answer that takes two questions
+  std::unique_ptr<PublishProgress> publish;
+};
+
+class HttpSession {
+ public:
+  explicit HttpSession(Gate& gate);
+  ~HttpSession();
+
+  void begin(Client& client, runtime::Connection& connection);  // a fresh connection
+  size_t on_bytes(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
+  void on_peer_gone(Client& client, runtime::Connection& connection, io::CloseReason reason);
+  void on_drained(Client& client, runtime::Connection& connection);
+  void on_timer(Client& client, runtime::Connection& connection);
+  void on_answer(Client& client, runtime::Connection& connection, const hub::Answer& answer);
+  void on_published(Client& client, runtime::Connection& connection, const hub::Published& published);
+  void on_credit(Client& client, runtime::Connection& connection);
+  void drain(Client& client, runtime::Connection& connection);
+  void on_closed(Client& client);
+  // Before the flush: what the hub's calls asked for but may not be done within them.
+  void on_tick();
+  bool idle() const { return continuing_.empty(); }
+
+  // Answers the request in progress; the connection goes on to the next one or closes.
+  void respond(Client& client, runtime::Connection& connection, const HttpAnswer& answer);
+  // {"error":{…}}. With 429 and 503 goes Retry-After, and a stream's client gets 200, `retry:`, `problem` and the end
+  // instead, because EventSource would give up for good.
+  void refuse(Client& client, runtime::Connection& connection, uint16_t status, std::string_view code,
+              std::string_view message, std::span<const wire::HttpHeader> headers = {});
+  // Streams write their own head: the fields that let a listed page read it.
+  static void append_cors(std::vector<wire::HttpHeader>& headers, std::string_view allow_origin);
+  // A poll that is about to be answered: the client speaks HTTP again. Then respond().
+  void take_back(Client& client);
+  std::string_view allow_origin(const Client& client) const;
+
+ private:
+  HttpState& state(Client& client);
+  void release(Client& client);
+  void keep_parser(HttpState& state);
+  void read_flags(Client& client, const wire::HttpRequest& http);
+  bool check_head(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
+  void dispatch(Client& client, runtime::Connection& connection);
+  bool admit(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
+  bool read_names(Client& client, runtime::Connection& connection, Request& request, const Routes::Match& match);
+  void serve(Client& client, runtime::Connection& connection, Request& request, std::string_view second);
+  void serve_file(Client& client, runtime::Connection& connection, const Request& request);
+  void hand_over(Client& client, runtime::Connection& connection, const Request& request);
+  void answer_options(Client& client, runtime::Connection& connection, const wire::HttpRequest& http,
+                      std::string_view allow);
+  void send_and_finish(Client& client, runtime::Connection& connection, uint16_t status);
+  bool has_key(const wire::HttpHeaders& headers) const;
+
+  // rest_rooms.cc: questions to the hub and their answers.
+  void ask(Client& client, runtime::Connection& connection, const Request& request, std::string_view second);
+  void answer_rooms(Client& client, runtime::Connection& connection, const hub::Answer& answer);
+  // rest_stats.cc
+  void ask_stats(Client& client, const Request& request);
+  void ask_position(Client& client);
+  void answer_stats(Client& client, runtime::Connection& connection, const hub::Answer& answer);
+  void answer_metrics(Client& client, runtime::Connection& connection);
+  void answer_status(Client& client, runtime::Connection& connection, const Request& request);
+  // rest_messages.cc
+  void begin_publish(Client& client, runtime::Connection& connection, const Request& request);
+  void go_on_publishing(Client& client, runtime::Connection& connection, const wire::PublishBody& body);
+  void send_to_connection(Client& client, const wire::PublishRequest& item, std::string_view name,
+                          std::string_view tenant, uint64_t correlation);
+  void take_delivery(Client& client, runtime::Connection& connection, const hub::Answer& answer);
+  void finish_publish(Client& client, runtime::Connection& connection);
+
+  Gate& gate_;
+  HttpState* handing_over_ = nullptr;  // during open() of another session
+  uint32_t parsers_epoch_ = 0;
+  std::vector<std::unique_ptr<wire::HttpRequestParser>> parsers_;  // idle ones
+  std::vector<wire::HttpHeader> headers_;
+  std::string out_;  // of the response being written
+  std::string body_;
+  std::string key_;
+  std::vector<wire::PublishResult> results_;
+  std::vector<ConnectionId> continuing_;
+};
+
+}  // namespace ringcast::session

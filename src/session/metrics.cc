@@ -1,0 +1,268 @@
+#include "session/metrics.h"
+
+#include <atomic>
+
+#include "base/block.h"
+#include "session/gate.h"
+#include "wire/json_writer.h"
+
+namespace ringcast::session {
+
+namespace {
+
+uint64_t read(const std::atomic<uint64_t>& counter) {
+  return counter.load(std::memory_order_relaxed);
+}
+uint64_t read(const Counter& counter) {
+  return counter.get();
+}
+uint64_t read(uint64_t value) {
+  return value;
+}
+
+class Writer {
+ public:
+  explicit Writer(std::string& out) : out_(out) {}
+
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    out_ += "# HELP ringcast_";
+    out_ += name;
+    out_ += ' ';
+    out_ += help;
+    out_ += "\n# TYPE ringcast_";
+    out_ += name;
+    out_ += ' ';
+    out_ += type;
+    out_ += '\n';
+  }
+  // Labels without braces; values of ours need no escaping.
+  void sample(std::string_view labels, uint64_t value) {
+    out_ += "ringcast_";
+    out_ += name_;
+    if (!labels.empty()) {
+      out_ += '{';
+      out_ += labels;
+      out_ += '}';
+    }
+    out_ += ' ';
+    wire::append_uint(out_, value);
+    out_ += '\n';
+  }
+
+ private:
+  std::string& out_;
+  std::string_view name_;
+};
+
+std::string core_label(size_t core) {
+  return "core=\"" + std::to_string(core) + '"';
+}
+
+std::string label(size_t core, std::string_view name, std::string_view value) {
+  return core_label(core) + ',' + std::string(name) + "=\"" + std::string(value) + '"';
+}
+
+template <class Get>
+void per_core(Writer& writer, const Shared& shared, std::string_view name, std::string_view type, std::string_view help,
+              Get get) {
+  writer.family(name, type, help);
+  for (size_t i = 0; i < shared.cores.size(); ++i) writer.sample(core_label(i), read(get(shared.cores[i])));
+}
+
+template <class Get>
+void per_transport(Writer& writer, const Shared& shared, std::string_view name, std::string_view type,
+                   std::string_view help, Get get) {
+  writer.family(name, type, help);
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t t = 0; t < static_cast<size_t>(Transport::count_); ++t) {
+      writer.sample(label(i, "transport", to_string(static_cast<Transport>(t))),
+                    get(*shared.cores[i].sessions)[t].get());
+    }
+  }
+}
+
+void append_connections(Writer& writer, const Shared& shared) {
+  per_transport(
+      writer, shared, "clients", "gauge", "Open WebSockets and streams, and waiting polls.",
+      [](const SessionStats& stats) -> auto& { return stats.open; });
+  per_transport(
+      writer, shared, "clients_opened_total", "counter", "WebSockets, streams and polls that were opened.",
+      [](const SessionStats& stats) -> auto& { return stats.opened; });
+  per_transport(
+      writer, shared, "events_sent_total", "counter", "Messages queued for clients.",
+      [](const SessionStats& stats) -> auto& { return stats.events_out; });
+  per_core(
+      writer, shared, "connections", "gauge", "Open sockets.",
+      [](const CoreView& core) -> auto& { return core.reactor->open; });
+  per_core(
+      writer, shared, "connections_accepted_total", "counter", "Sockets accepted.",
+      [](const CoreView& core) -> auto& { return core.reactor->accepted; });
+  writer.family("connections_closed_total", "counter", "Sockets closed, by reason.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t cause = 0; cause < static_cast<size_t>(runtime::CloseCause::count_); ++cause) {
+      writer.sample(label(i, "reason", to_string(static_cast<runtime::CloseCause>(cause))),
+                    read(shared.cores[i].reactor->closed_by_cause[cause]));
+    }
+  }
+  per_core(
+      writer, shared, "connections_over_limit_total", "counter", "Connections refused for a limit.",
+      [](const CoreView& core) -> auto& { return core.sessions->over_limit; });
+}
+
+void append_http(Writer& writer, const Shared& shared) {
+  writer.family("http_requests_total", "counter", "Requests answered, by class of status.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t status = 1; status <= 5; ++status) {
+      writer.sample(label(i, "status", std::to_string(status) + "xx"),
+                    shared.cores[i].sessions->requests[status].get());
+    }
+  }
+  writer.family("errors_total", "counter", "What clients were told went wrong.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t code = 0; code < static_cast<size_t>(ErrorCount::count_); ++code) {
+      writer.sample(label(i, "code", to_string(static_cast<ErrorCount>(code))),
+                    shared.cores[i].sessions->errors[code].get());
+    }
+  }
+}
+
+void append_sessions(Writer& writer, const Shared& shared) {
+  constexpr struct {
+    std::string_view name;
+    std::string_view help;
+    Counter SessionStats::*counter;
+  } kCounters[] = {
+      {"upgrades_total", "WebSocket handshakes done.", &SessionStats::upgrades},
+      {"publishes_total", "Publishes asked for by clients and servers.", &SessionStats::messages_in},
+      {"publish_bytes_total", "Bytes of their payloads.", &SessionStats::message_bytes_in},
+      {"actions_total", "WebSocket text messages.", &SessionStats::actions},
+      {"echoed_total", "Messages sent back by /echo.", &SessionStats::echoed},
+      {"resumed_total", "Joins with a cursor that lost nothing.", &SessionStats::resumed},
+      {"gaps_total", "Joins and replays that were told a gap.", &SessionStats::gaps},
+      {"replayed_total", "Messages sent from history.", &SessionStats::replayed},
+      {"dropped_total", "Messages dropped from the outboxes of slow clients.", &SessionStats::dropped},
+      {"lagged_total", "lagged events sent.", &SessionStats::lagged},
+      {"slow_closed_total", "Slow clients disconnected.", &SessionStats::slow_closed},
+      {"heartbeats_total", "Heartbeats sent.", &SessionStats::heartbeats},
+      {"heartbeat_timeouts_total", "Clients closed for silence.", &SessionStats::heartbeat_timeouts},
+      {"publisher_stalls_total", "Waits of publishers for credit.", &SessionStats::stalls},
+      {"kicked_total", "Clients closed by an administrator.", &SessionStats::kicked},
+  };
+  for (const auto& [name, help, counter] : kCounters) {
+    per_core(writer, shared, name, "counter", help,
+             [counter](const CoreView& core) { return (core.sessions->*counter).get(); });
+  }
+}
+
+void append_hub(Writer& writer, const Shared& shared) {
+  constexpr struct {
+    std::string_view name;
+    std::string_view type;
+    std::string_view help;
+    std::atomic<uint64_t> hub::HubStats::*counter;
+  } kCounters[] = {
+      {"channels", "gauge", "Channels that exist at this home core.", &hub::HubStats::channels},
+      {"history_messages", "gauge", "Messages kept.", &hub::HubStats::history_messages},
+      {"history_bytes", "gauge", "Bytes kept in history.", &hub::HubStats::history_bytes},
+      {"memberships", "gauge", "Memberships of this core's connections.", &hub::HubStats::memberships},
+      {"online_users", "gauge", "Users online, counted at their home core.", &hub::HubStats::online_users},
+      {"messages_total", "counter", "Messages that were given an id or sent as ephemeral.", &hub::HubStats::published},
+      {"deliveries_total", "counter", "Messages handed to members.", &hub::HubStats::delivered},
+      {"joins_total", "counter", "Joins.", &hub::HubStats::joins},
+      {"leaves_total", "counter", "Leaves.", &hub::HubStats::leaves},
+      {"duplicates_total", "counter", "Publishes whose idempotency key was known.", &hub::HubStats::duplicates},
+      {"no_credit_total", "counter", "Publishes that had to wait for credit.", &hub::HubStats::no_credit},
+      {"evicted_channels_total", "counter", "Channels given up.", &hub::HubStats::evicted_channels},
+      {"evicted_messages_total", "counter", "Messages that history has let go.", &hub::HubStats::evicted_messages},
+  };
+  for (const auto& [name, type, help, counter] : kCounters) {
+    per_core(writer, shared, name, type, help,
+             [counter](const CoreView& core) { return (core.hub->*counter).load(std::memory_order_relaxed); });
+  }
+}
+
+void append_reactors(Writer& writer, const Shared& shared) {
+  constexpr struct {
+    std::string_view name;
+    std::string_view type;
+    std::string_view help;
+    std::atomic<uint64_t> runtime::ReactorStats::*counter;
+  } kCounters[] = {
+      {"ticks_total", "counter", "Turns of the event loop.", &runtime::ReactorStats::ticks},
+      {"received_bytes_total", "counter", "Bytes received.", &runtime::ReactorStats::bytes_in},
+      {"sent_bytes_total", "counter", "Bytes sent.", &runtime::ReactorStats::bytes_out},
+      {"flushes_total", "counter", "Batches of sends.", &runtime::ReactorStats::flushes},
+      {"flushed_connections_total", "counter", "Sends.", &runtime::ReactorStats::flushed_connections},
+      {"unread_bytes", "gauge", "Bytes that wait for slow readers.", &runtime::ReactorStats::queued_bytes},
+  };
+  for (const auto& [name, type, help, counter] : kCounters) {
+    per_core(writer, shared, name, type, help,
+             [counter](const CoreView& core) { return (core.reactor->*counter).load(std::memory_order_relaxed); });
+  }
+  constexpr struct {
+    std::string_view name;
+    std::string_view help;
+    Counter EngineStats::*counter;
+  } kEngine[] = {
+      {"engine_waits_total", "Waits for events.", &EngineStats::waits},
+      {"engine_syscalls_total", "System calls of the engine.", &EngineStats::syscalls},
+      {"engine_short_sends_total", "Sends that the kernel did not take whole.", &EngineStats::short_sends},
+      {"engine_receives_total", "Buffers received.", &EngineStats::receives},
+      {"engine_buffers_exhausted_total", "Times that no receive buffer was free.", &EngineStats::buffers_exhausted},
+      {"engine_accept_emfile_total", "Clients refused for want of descriptors.", &EngineStats::accept_emfile},
+      {"engine_wakeups_total", "Waits ended by another core.", &EngineStats::wakeups},
+  };
+  for (const auto& [name, help, counter] : kEngine) {
+    per_core(writer, shared, name, "counter", help,
+             [counter](const CoreView& core) { return (core.sessions->engine.*counter).get(); });
+  }
+}
+
+}  // namespace
+
+void Totals::add(const CoreView& core) {
+  for (size_t i = 0; i < static_cast<size_t>(Transport::count_); ++i) open[i] += core.sessions->open[i].get();
+  resumed += core.sessions->resumed.get();
+  gaps += core.sessions->gaps.get();
+  slow_closed += core.sessions->slow_closed.get();
+  online_users += read(core.hub->online_users);
+  channels += read(core.hub->channels);
+  memberships += read(core.hub->memberships);
+  history_messages += read(core.hub->history_messages);
+  history_bytes += read(core.hub->history_bytes);
+  published += read(core.hub->published);
+  delivered += read(core.hub->delivered);
+  sockets += read(core.reactor->open);
+  bytes_in += read(core.reactor->bytes_in);
+  bytes_out += read(core.reactor->bytes_out);
+  queued_bytes += read(core.reactor->queued_bytes);
+  ticks += read(core.reactor->ticks);
+}
+
+uint64_t Totals::clients() const {
+  uint64_t sum = 0;
+  for (const uint64_t count : open) sum += count;
+  return sum;
+}
+
+void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, int drain_phase) {
+  Writer writer(out);
+  writer.family("info", "gauge", "Version and engine.");
+  writer.sample("version=\"" + shared.version + "\",io=\"" + shared.engine + "\"", 1);
+  writer.family("uptime_seconds", "gauge", "Since the start.");
+  writer.sample({}, wall_us > shared.started_wall_us ? (wall_us - shared.started_wall_us) / 1'000'000 : 0);
+  writer.family("draining", "gauge", "0 while running, then the phase of the drain.");
+  writer.sample({}, static_cast<uint64_t>(drain_phase));
+  writer.family("frame_blocks", "gauge", "Blocks of frame memory alive in the process.");
+  writer.sample({}, static_cast<uint64_t>(Block::live_blocks()));
+  writer.family("frame_bytes", "gauge", "Their bytes.");
+  writer.sample({}, static_cast<uint64_t>(Block::live_bytes()));
+  append_connections(writer, shared);
+  append_http(writer, shared);
+  append_sessions(writer, shared);
+  append_hub(writer, shared);
+  append_reactors(writer, shared);
+}
+
+}  // namespace ringcast::session

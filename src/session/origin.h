@@ -1,0 +1,22 @@
+// Which pages may talk to this server from a browser (RFC 6454): by default those that it serves itself, and clients
+// that send no Origin at all. Pure functions; any thread.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ringcast::session {
+
+enum class OriginVerdict : uint8_t {
+  absent,     // no Origin: not a browser, or a browser's own navigation
+  same_host,  // the page came from the host that it asks
+  listed,     // allowed by configuration
+  forbidden,
+};
+
+// `origin` and `host` are the fields' values, empty when absent. `allowed` are origins ("https://chat.example.org",
+// a leading "*." of the host standing for any subdomain), or "*" for all; "null" only where it is listed.
+OriginVerdict check_origin(std::string_view origin, std::string_view host, std::span<const std::string> allowed);
+
+}  // namespace ringcast::session

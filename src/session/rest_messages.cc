@@ -1,0 +1,248 @@
+// HttpSession: POST /messages. Everything is checked before anything is published; then the units go to the hub in
+// order, as far as its credit reaches, and the answer is written when the last outcome has come.
+
+#include "base/assert.h"
+#include "session/gate.h"
+#include "session/http_session.h"
+#include "session/request.h"
+#include "wire/http_syntax.h"
+#include "wire/publish_request.h"
+#include "wire/rest_json.h"
+
+namespace ringcast::session {
+
+using runtime::Connection;
+using wire::TargetKind;
+
+namespace {
+
+bool declares_json(std::string_view content_type) {
+  std::string_view type;
+  if (!wire::next_part(content_type, ';', type)) return false;
+  if (wire::equal_ignoring_case(type, "application/json")) return true;
+  constexpr std::string_view kSuffix = "+json";
+  return type.size() > kSuffix.size() && wire::equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix);
+}
+
+wire::JsonLimits limits_of(const SessionOptions& options) {
+  return {options.json_depth_max, options.message_max, options.batch_items_max};
+}
+
+hub::PayloadKind kind_of(wire::PayloadKind kind) {
+  return kind == wire::PayloadKind::data ? hub::PayloadKind::data : hub::PayloadKind::content;
+}
+
+size_t units_of(const wire::PublishRequest& request) {
+  return request.target == TargetKind::broadcast ? 1 : request.names.size();
+}
+
+bool has_results(const wire::PublishRequest& request) {
+  return request.target == TargetKind::rooms || request.target == TargetKind::users;
+}
+
+// The second time a body is parsed nothing can be wrong with it: what was accepted stays accepted, also when a reload
+// in between has made a limit narrower.
+wire::PublishBody parse_again(const HttpState& state) {
+  constexpr wire::JsonLimits kWide{1024, UINT32_MAX, UINT32_MAX};
+  wire::PublishBody body;
+  const auto error = parse_publish_body(state.parser->request().body, kWide, body);
+  RINGCAST_ASSERT(!error);
+  return body;
+}
+
+const Error* error_of(hub::PublishError error) {
+  static const Error kDraining{"draining", "this server is about to stop"};
+  static const Error kFull{"channels_full", "there are as many rooms as there may be"};
+  switch (error) {
+    case hub::PublishError::none: return nullptr;
+    case hub::PublishError::draining: return &kDraining;
+    case hub::PublishError::channels_full: return &kFull;
+  }
+  return nullptr;
+}
+
+wire::PublishResult result_of(const PublishOutcome& outcome) {
+  wire::PublishResult result;
+  if (outcome.has_id && outcome.error == hub::PublishError::none) result.event_id = outcome.id;
+  result.receivers = outcome.receivers;
+  result.duplicate = outcome.duplicate;
+  result.error = error_of(outcome.error);
+  return result;
+}
+
+}  // namespace
+
+void HttpSession::begin_publish(Client& client, Connection& connection, const Request& request) {
+  if (!declares_json(request.http.headers.find_or("Content-Type", ""))) {
+    return refuse(client, connection, 415, "not_json", "the body must be declared as Content-Type: application/json");
+  }
+  wire::PublishBody body;
+  if (const auto error = parse_publish_body(request.http.body, limits_of(gate_.options()), body)) {
+    return refuse(client, connection, static_cast<uint16_t>(wire::http_status_of(*error)), error->code, error->message);
+  }
+  size_t units = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    units += units_of(item);
+    gate_.stats().messages_in.add();
+    gate_.stats().message_bytes_in.add(item.payload.size());
+  }
+  HttpState& current = state(client);
+  current.endpoint = Endpoint::messages;
+  current.name = request.tenant;
+  current.publish = std::make_unique<PublishProgress>();
+  current.publish->outcomes.resize(units);
+  current.publish->single = !body.is_batch && !has_results(body.requests[0]);
+  gate_.await(client);
+  go_on_publishing(client, connection, body);
+}
+
+void HttpSession::go_on_publishing(Client& client, Connection& connection, const wire::PublishBody& body) {
+  HttpState& current = state(client);
+  PublishProgress& progress = *current.publish;
+  const std::string_view tenant = current.name;
+
+  size_t unit = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    const size_t units = units_of(item);
+    if (unit + units <= progress.next) {
+      unit += units;
+      continue;
+    }
+    for (size_t i = 0; i < units; ++i, ++unit) {
+      if (unit < progress.next) continue;
+      if (progress.asking) return;
+      const uint64_t correlation = uint64_t{client.correlation} << 32 | unit;
+      if (item.target == TargetKind::connection) {
+        send_to_connection(client, item, item.names[i], tenant, correlation);
+        ++progress.next;
+        continue;
+      }
+      key_.assign(tenant);
+      key_ += hub::kTenantEnd;
+      const bool inbox = item.target == TargetKind::user || item.target == TargetKind::users;
+      if (item.target == TargetKind::broadcast) {
+        key_ += wire::kBroadcastChannel;
+      } else {
+        if (inbox) key_ += '@';
+        key_ += item.names[i];
+      }
+      hub::Publish publish;
+      publish.key = key_;
+      publish.user = item.user;
+      publish.event = inbox && item.event == wire::kDefaultEventType ? "direct" : item.event;
+      publish.kind = kind_of(item.payload_kind);
+      publish.payload = item.payload;
+      publish.idempotency_key = item.idempotency_key;
+      publish.final = item.final_message;
+      if (!item.exclude.empty()) {
+        // A name that this process did not give belongs to a connection that is gone: nobody to leave out.
+        if (const auto excluded = gate_.parse_name(item.exclude)) publish.exclude = *excluded;
+      }
+      publish.from = client.id;
+      publish.acknowledge = true;
+      publish.correlation = correlation;
+      if (gate_.hub().publish(publish) == hub::PublishResult::no_credit) return gate_.stall(client, key_);
+      ++progress.next;
+      ++progress.outstanding;
+    }
+  }
+  if (progress.outstanding == 0 && !progress.asking) finish_publish(client, connection);
+}
+
+void HttpSession::send_to_connection(Client& client, const wire::PublishRequest& item, std::string_view name,
+                                     std::string_view tenant, uint64_t correlation) {
+  PublishProgress& progress = *state(client).publish;
+  PublishOutcome& outcome = progress.outcomes[progress.next];
+  outcome.has_id = false;
+  const auto address = gate_.parse_name(name);
+  if (!address) return;
+  key_.assign(tenant);
+  key_ += hub::kTenantEnd;
+  hub::MessageView message;
+  message.timestamp_us = gate_.reactor().wall_us();
+  message.key = key_;
+  message.user = item.user;
+  message.event = item.event;
+  message.kind = kind_of(item.payload_kind);
+  message.payload = item.payload;
+  body_.clear();
+  gate_.encoder().canonical(message, body_);
+  hub::Query query{hub::QueryKind::send_to_connection};
+  query.address = *address;
+  query.tenant = tenant;
+  query.payload = body_;
+  query.from = client.id;
+  query.correlation = correlation;
+  progress.asking = true;
+  gate_.hub().query(query);
+}
+
+void HttpSession::on_published(Client& client, Connection& connection, const hub::Published& published) {
+  if (!client.waiting || client.extra == nullptr) return;
+  HttpState& current = client.extra_as<HttpState>();
+  if (current.publish == nullptr || published.correlation >> 32 != client.correlation) return;
+  PublishProgress& progress = *current.publish;
+  const auto unit = static_cast<size_t>(published.correlation & UINT32_MAX);
+  if (unit >= progress.outcomes.size() || progress.outstanding == 0) return;
+  progress.outcomes[unit] = {published.error, true, published.duplicate, published.id, published.receivers};
+  --progress.outstanding;
+  if (progress.outstanding == 0 && progress.next == progress.outcomes.size() && !progress.asking) {
+    finish_publish(client, connection);
+  }
+}
+
+void HttpSession::take_delivery(Client& client, Connection& connection, const hub::Answer& answer) {
+  PublishProgress& progress = *state(client).publish;
+  if (!progress.asking || answer.correlation >> 32 != client.correlation) return;
+  const auto unit = static_cast<size_t>(answer.correlation & UINT32_MAX);
+  progress.outcomes[unit].receivers = static_cast<uint32_t>(affected(answer));
+  progress.asking = false;
+  if (progress.next < progress.outcomes.size()) {
+    // From within a call of the hub nothing may be published: the rest goes on before the flush.
+    continuing_.push_back(client.id);
+  } else if (progress.outstanding == 0) {
+    finish_publish(client, connection);
+  }
+}
+
+void HttpSession::on_credit(Client& client, Connection& connection) {
+  if (client.extra == nullptr) return;
+  const HttpState& current = client.extra_as<HttpState>();
+  if (current.publish != nullptr) go_on_publishing(client, connection, parse_again(current));
+}
+
+void HttpSession::finish_publish(Client& client, Connection& connection) {
+  gate_.proceed(client);
+  HttpState& current = state(client);
+  const PublishProgress& progress = *current.publish;
+  body_.clear();
+  if (progress.single) {
+    const wire::PublishResult result = result_of(progress.outcomes[0]);
+    if (result.error != nullptr) {
+      return refuse(client, connection, 503, result.error->code, result.error->message);
+    }
+    wire::append_publish_result(body_, result);
+    return respond(client, connection, {200, kJson, body_});
+  }
+  const wire::PublishBody body = parse_again(current);
+  if (body.is_batch) wire::append_batch_begin(body_);
+  size_t unit = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    if (unit != 0) wire::append_batch_next(body_);
+    if (!has_results(item)) {
+      wire::append_publish_result(body_, result_of(progress.outcomes[unit++]));
+      continue;
+    }
+    results_.clear();
+    for (const std::string_view name : item.names) {
+      results_.push_back(result_of(progress.outcomes[unit++]));
+      results_.back().target_key = item.target == TargetKind::rooms ? "room" : "user";
+      results_.back().target = name;
+    }
+    wire::append_publish_results(body_, results_);
+  }
+  if (body.is_batch) wire::append_batch_end(body_);
+  respond(client, connection, {200, kJson, body_});
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,55 @@
+#include "session/session_stats.h"
+
+namespace ringcast::session {
+
+std::string_view to_string(Transport transport) {
+  switch (transport) {
+    case Transport::websocket: return "websocket";
+    case Transport::sse: return "sse";
+    case Transport::poll: return "poll";
+    case Transport::count_: break;
+  }
+  return "";
+}
+
+std::string_view to_string(ErrorCount code) {
+  switch (code) {
+    case ErrorCount::bad_request: return "bad_request";
+    case ErrorCount::unauthorized: return "unauthorized";
+    case ErrorCount::forbidden: return "forbidden";
+    case ErrorCount::not_found: return "not_found";
+    case ErrorCount::method_not_allowed: return "method_not_allowed";
+    case ErrorCount::too_large: return "too_large";
+    case ErrorCount::timeout: return "timeout";
+    case ErrorCount::full: return "full";
+    case ErrorCount::draining: return "draining";
+    case ErrorCount::unsupported: return "unsupported";
+    case ErrorCount::bad_action: return "bad_action";
+    case ErrorCount::protocol: return "protocol";
+    case ErrorCount::other: return "other";
+    case ErrorCount::count_: break;
+  }
+  return "";
+}
+
+ErrorCount error_count_of(uint16_t status) {
+  switch (status) {
+    case 400: return ErrorCount::bad_request;
+    case 401: return ErrorCount::unauthorized;
+    case 403: return ErrorCount::forbidden;
+    case 404: return ErrorCount::not_found;
+    case 405: return ErrorCount::method_not_allowed;
+    case 408: return ErrorCount::timeout;
+    case 413:
+    case 414:
+    case 431: return ErrorCount::too_large;
+    case 415:
+    case 426:
+    case 501:
+    case 505: return ErrorCount::unsupported;
+    case 503: return ErrorCount::full;
+    default: return ErrorCount::other;
+  }
+}
+
+}  // namespace ringcast::session

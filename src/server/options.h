@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "hub/policy.h"
 #include "io/backend.h"
 #include "server/size_duration.h"
@@ -21,7 +22,6 @@ class SocketAddress;
 namespace ringcast::server {
 
 enum class Permission : uint8_t { automatic, yes, no };  // automatic: yes without authentication, else by rule
-enum class LogLevel : uint8_t { error, warn, info, debug, trace };
 enum class LogFormat : uint8_t { text, json };
 
 // What can be set per room pattern. In `[[rooms]]` a key that is not given has the value of the top level.
@@ -69,6 +69,7 @@ struct Options {
   Duration spin;
   uint64_t receive_buffer_size;
   uint64_t receive_buffers;
+  uint64_t mesh_ring_slots;
   uint64_t mesh_credit_messages;
   uint64_t mesh_credit_size;
 
@@ -110,6 +111,10 @@ struct Options {
   Duration poll_timeout;
   Duration poll_timeout_max;
   uint64_t poll_answer_size_max;
+  uint64_t json_depth_max;
+  uint64_t batch_items_max;
+  uint64_t list_limit;
+  uint64_t list_limit_max;
   uint64_t stats_rooms_max;
 
   // Rooms
@@ -127,6 +132,7 @@ struct Options {
   Duration heartbeat_timeout;
   Duration retry;
   uint64_t retry_jitter_percent;
+  Duration retry_after;
 
   // Drain
   Duration drain_delay;
@@ -135,6 +141,7 @@ struct Options {
   // Logs
   LogLevel log_level;
   LogFormat log_format;
+  std::string log_file;  // empty: standard error
 
   // Does anything stand between a stranger and the rooms?
   bool has_authentication() const { return !api_keys.empty(); }
@@ -163,7 +170,8 @@ Result<Invocation> load_options(int argc, const char* const* argv, const char* c
 // Valid TOML with every setting, which loads back to the same options.
 std::string print_config(const Options& options);
 
-// Which settings differ, by key (`rooms` for any [[rooms]] section).
+// Which settings differ, by key (`rooms` for any [[rooms]] section). Authentication cannot be turned on or off by a
+// reload: where the server listens was decided with it.
 struct OptionsChange {
   std::vector<std::string> reloadable;     // take effect with a reload
   std::vector<std::string> needs_restart;  // stay as they were until a restart

@@ -29,6 +29,11 @@ Result<void> ordered(const Draft& draft, std::string_view small, const T& small_
   return impossible(draft.describe(small) + " must not be more than " + draft.describe(large));
 }
 
+Result<void> power_of_two(const Draft& draft, std::string_view key, uint64_t value) {
+  if (std::has_single_bit(value)) return {};
+  return impossible(draft.describe(key) + " must be a power of two, such as " + std::to_string(std::bit_ceil(value)));
+}
+
 Result<void> directory_exists(const Draft& draft, std::string_view key, const std::string& path) {
   std::error_code error;
   if (path.empty() || std::filesystem::is_directory(path, error)) return {};
@@ -48,10 +53,9 @@ Result<void> check_sizes(const Draft& draft) {
     return r;
   if (auto r = ordered(draft, "poll_timeout", options.poll_timeout, "poll_timeout_max", options.poll_timeout_max); !r)
     return r;
-  if (!std::has_single_bit(options.receive_buffers))
-    return impossible(draft.describe("receive_buffers") + " must be a power of two, such as " +
-                      std::to_string(std::bit_ceil(options.receive_buffers)));
-  return {};
+  if (auto r = ordered(draft, "list_limit", options.list_limit, "list_limit_max", options.list_limit_max); !r) return r;
+  if (auto r = power_of_two(draft, "receive_buffers", options.receive_buffers); !r) return r;
+  return power_of_two(draft, "mesh_ring_slots", options.mesh_ring_slots);
 }
 
 Result<void> check_listeners(const Draft& draft) {

@@ -65,6 +65,11 @@ std::string help_with_default(const Setting& setting) {
   return help + std::string(setting.default_text) + "]";
 }
 
+bool can_reload(const Setting& setting, const Options& running, const Options& loaded) {
+  if (setting.key == "api_keys" && running.has_authentication() != loaded.has_authentication()) return false;
+  return setting.reloadable;
+}
+
 template <class Visit>
 void for_each_difference(const Options& a, const Options& b, Visit&& visit) {
   for (const Setting& setting : settings()) {
@@ -143,7 +148,7 @@ std::string reference_table() {
 OptionsChange diff_reloadable(const Options& running, const Options& loaded) {
   OptionsChange change;
   for_each_difference(running, loaded, [&](const Setting& setting) {
-    (setting.reloadable ? change.reloadable : change.needs_restart).emplace_back(setting.key);
+    (can_reload(setting, running, loaded) ? change.reloadable : change.needs_restart).emplace_back(setting.key);
   });
   if (running.rooms != loaded.rooms) change.needs_restart.emplace_back("rooms");
   return change;
@@ -152,7 +157,8 @@ OptionsChange diff_reloadable(const Options& running, const Options& loaded) {
 Options apply_reloadable(const Options& running, const Options& loaded) {
   Options merged = running;
   for_each_difference(running, loaded, [&](const Setting& setting) {
-    if (setting.reloadable) setting.set(merged, merged.room_defaults, setting.get(loaded, loaded.room_defaults));
+    if (can_reload(setting, running, loaded))
+      setting.set(merged, merged.room_defaults, setting.get(loaded, loaded.room_defaults));
   });
   return merged;
 }

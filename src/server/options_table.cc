@@ -128,6 +128,8 @@ constexpr Row kSettings[] = {
                                  "one receive buffer of a reactor"),
     row<&O::receive_buffers>(kReactors, kCount, "receive_buffers", "1024", 16, 32768,
                              "receive buffers per reactor, a power of two"),
+    row<&O::mesh_ring_slots>(kReactors, kCount, "mesh_ring_slots", "256", 16, 65536,
+                             "what the ring between two reactors holds, a power of two"),
     row<&O::mesh_credit_messages>(kReactors, kCount, "mesh_credit_messages", "1024", 1, 1'048'576,
                                   "publishes in flight between two reactors"),
     row<&O::mesh_credit_size>(kReactors, kSize, "mesh_credit_size", "1MiB", kKiB, kGiB,
@@ -140,12 +142,14 @@ constexpr Row kSettings[] = {
     row<&O::api_keys>(kAccess, Kind::list, "api_keys", "", 16, 256, "keys that open the server calls")
         .zero_is("no authentication")
         .reloads(),
-    boolean<&O::status_open>(kAccess, "status_open", true, "/stats, /health and /ready answer without a key"),
+    boolean<&O::status_open>(kAccess, "status_open", true, "/stats, /health and /ready answer without a key").reloads(),
     boolean<&O::tenants>(kAccess, "tenants", true, "without authentication, take the tenant from tenant="),
     choice<&O::clients_may_broadcast>(kAccess, "clients_may_broadcast", "auto", "auto|yes|no",
-                                      "clients may publish to *; auto: only without authentication"),
+                                      "clients may publish to *; auto: only without authentication")
+        .reloads(),
     choice<&O::clients_may_direct>(kAccess, "clients_may_direct", "auto", "auto|yes|no",
-                                   "clients may write to another user's inbox; auto: only without authentication"),
+                                   "clients may write to another user's inbox; auto: only without authentication")
+        .reloads(),
 
     boolean<&O::page>(kPages, "page", true, "serve the chat and live-stats page at /"),
     row<&O::web_root>(kPages, Kind::text, "web_root", "", 1, 4096, "directory that the page is read from")
@@ -158,11 +162,14 @@ constexpr Row kSettings[] = {
         .zero_is("the descriptor limit less 5 %"),
     row<&O::connections_per_address_max>(kConnections, kCount, "connections_per_address_max", "0", 1, 100'000'000,
                                          "connections from one address; loopback is not counted")
-        .zero_is("unlimited"),
+        .zero_is("unlimited")
+        .reloads(),
     row<&O::rooms_per_websocket_max>(kConnections, kCount, "rooms_per_websocket_max", "100", 1, 65535,
-                                     "rooms that a WebSocket may be in"),
+                                     "rooms that a WebSocket may be in")
+        .reloads(),
     row<&O::rooms_per_stream_max>(kConnections, kCount, "rooms_per_stream_max", "32", 1, 32,
-                                  "channels of an SSE stream or a poll"),
+                                  "channels of an SSE stream or a poll")
+        .reloads(),
     row<&O::outbox_size_max>(kConnections, kSize, "outbox_size_max", "1MiB", kKiB, kGiB,
                              "bytes waiting for a connection beyond what its socket took"),
     row<&O::outbox_messages_max>(kConnections, kCount, "outbox_messages_max", "256", 1, 1'048'576,
@@ -171,7 +178,8 @@ constexpr Row kSettings[] = {
                                    "bytes waiting for all connections; then the largest outbox is closed")
         .zero_is("an eighth of memory"),
     row<&O::close_timeout>(kConnections, kDuration, "close_timeout", "5s", 100 * kMs, 10 * kMinute,
-                           "a closing connection that does not end is reset"),
+                           "a closing connection that does not end is reset")
+        .reloads(),
 
     row<&O::message_size_max>(kRequests, kSize, "message_size_max", "64KiB", 1, 64 * kMiB,
                               "a message, from a WebSocket or published"),
@@ -182,19 +190,29 @@ constexpr Row kSettings[] = {
     row<&O::headers_max>(kRequests, kCount, "headers_max", "64", 8, 1024, "headers of a request"),
     row<&O::body_size_max>(kRequests, kSize, "body_size_max", "1MiB", 1, kGiB, "the body of a request"),
     row<&O::request_timeout>(kRequests, kDuration, "request_timeout", "10s", 100 * kMs, kHour,
-                             "a request must be complete within"),
+                             "a request must be complete within")
+        .reloads(),
     row<&O::keep_alive_timeout>(kRequests, kDuration, "keep_alive_timeout", "75s", 100 * kMs, kHour,
-                                "an idle connection is kept for the next request"),
+                                "an idle connection is kept for the next request")
+        .reloads(),
     boolean<&O::deflate>(kRequests, "deflate", true, "offer permessage-deflate on WebSockets"),
     row<&O::deflate_size_min>(kRequests, kSize, "deflate_size_min", "1KiB", 1, 64 * kMiB,
                               "frames below it are sent uncompressed"),
     row<&O::poll_timeout>(kRequests, kDuration, "poll_timeout", "30s", kSecond, 120 * kSecond,
-                          "a long poll without timeout= waits so long"),
+                          "a long poll without timeout= waits so long")
+        .reloads(),
     row<&O::poll_timeout_max>(kRequests, kDuration, "poll_timeout_max", "120s", kSecond, kHour,
-                              "the longest timeout= of a long poll"),
+                              "the longest timeout= of a long poll")
+        .reloads(),
     row<&O::poll_answer_size_max>(kRequests, kSize, "poll_answer_size_max", "256KiB", kKiB, 64 * kMiB,
                                   "one answer of a long poll; at least one event"),
-    row<&O::stats_rooms_max>(kRequests, kCount, "stats_rooms_max", "1000", 1, 100'000, "rooms listed by /stats"),
+    row<&O::json_depth_max>(kRequests, kCount, "json_depth_max", "32", 4, 256, "nesting of JSON that clients send"),
+    row<&O::batch_items_max>(kRequests, kCount, "batch_items_max", "1000", 1, 100'000, "messages of one POST"),
+    row<&O::list_limit>(kRequests, kCount, "list_limit", "100", 1, 10'000, "items of a list without limit=").reloads(),
+    row<&O::list_limit_max>(kRequests, kCount, "list_limit_max", "1000", 1, 10'000, "the largest limit= of a list")
+        .reloads(),
+    row<&O::stats_rooms_max>(kRequests, kCount, "stats_rooms_max", "100", 1, 10'000, "rooms listed by /stats")
+        .reloads(),
 
     row<&R::history_messages>(kRooms, kCount, "history_messages", "1000", 1, 1'000'000, "messages kept per room")
         .zero_is("no history"),
@@ -240,6 +258,9 @@ constexpr Row kSettings[] = {
     row<&O::retry_jitter_percent>(kHeartbeats, kCount, "retry_jitter_percent", "50", 0, 90,
                                   "how far retry: varies up and down from connection to connection")
         .reloads(),
+    row<&O::retry_after>(kHeartbeats, kDuration, "retry_after", "2s", kSecond, kHour,
+                         "what refused clients are told to wait, varied likewise")
+        .reloads(),
 
     row<&O::drain_delay>(kDrain, kDuration, "drain_delay", "2s", 100 * kMs, 10 * kMinute,
                          "/ready answers 503 so long before the listeners close")
@@ -250,8 +271,11 @@ constexpr Row kSettings[] = {
         .zero_is("all at once")
         .reloads(),
 
-    choice<&O::log_level>(kLogs, "log_level", "info", "error|warn|info|debug|trace", "what is logged").reloads(),
+    choice<&O::log_level>(kLogs, "log_level", "info", "debug|info|warning|error|off", "the least that is logged")
+        .reloads(),
     choice<&O::log_format>(kLogs, "log_format", "text", "text|json", "form of a log line"),
+    row<&O::log_file>(kLogs, Kind::text, "log_file", "", 1, 4096, "file that the log is appended to")
+        .zero_is("standard error"),
 };
 
 }  // namespace

@@ -263,6 +263,9 @@ TEST_F(Load, ImpossibleCombinationsAreRefused) {
   EXPECT_THAT(refused({"--inflated-size-max=65537"}), HasSubstr("message_size_max"));
   EXPECT_EQ(options({"--inflated-size-max=64KiB"}).inflated_size_max, 65536u);
   EXPECT_THAT(refused({"--receive-buffers=1000"}), HasSubstr("must be a power of two, such as 1024"));
+  EXPECT_THAT(refused({"--mesh-ring-slots=100"}), HasSubstr("must be a power of two, such as 128"));
+  EXPECT_THAT(refused({"--list-limit=1001"}), HasSubstr("list_limit_max"));
+  EXPECT_EQ(options({"--list-limit=1000"}).list_limit, 1000u);
   EXPECT_THAT(refused({"--no-page", "--web-root=/tmp"}), HasSubstr("has no use with page = false"));
   EXPECT_THAT(refused({"--web-root=/nonexistent"}),
               HasSubstr("web_root = \"/nonexistent\" (--web-root) is not a directory"));
@@ -370,6 +373,20 @@ TEST(Reload, TakesWhatCanChangeAndNamesTheRest) {
   EXPECT_EQ(merged.port, 3000u);
   EXPECT_EQ(merged.room_defaults.first_id, 0u);
   EXPECT_THAT(merged.rooms, IsEmpty());
+}
+
+// Without keys a fresh start listens on loopback only; a running server keeps the addresses that it has.
+TEST(Reload, DoesNotTurnAuthenticationOnOrOff) {
+  Options open;
+  Options locked;
+  locked.api_keys = {"0123456789abcdef"};
+  EXPECT_THAT(diff_reloadable(locked, open).needs_restart, ElementsAre("api_keys"));
+  EXPECT_THAT(diff_reloadable(open, locked).needs_restart, ElementsAre("api_keys"));
+  EXPECT_TRUE(apply_reloadable(locked, open).has_authentication());
+  Options other = locked;
+  other.api_keys = {"fedcba9876543210", "0123456789abcdef"};
+  EXPECT_THAT(diff_reloadable(locked, other).reloadable, ElementsAre("api_keys"));
+  EXPECT_EQ(apply_reloadable(locked, other).api_keys, other.api_keys);
 }
 
 }  // namespace

@@ -149,7 +149,8 @@ class Backend {
 
   // FIN after what was taken; receiving goes on.
   virtual void shutdown_write(Socket socket) = 0;
-  // Gives the socket up. No event for it follows.
+  // Gives the socket up. No event for it follows; what the current batch still holds for it is withdrawn: those events
+  // become `bytes` without bytes, socket and owner (kNoOwner), to be skipped.
   virtual void close(Socket socket, CloseMode mode) = 0;
 
   // The peer's address; unset (family AF_UNSPEC) when it is already gone.

@@ -60,7 +60,8 @@ struct CoreView {
   const runtime::ReactorStats* reactor = nullptr;
 };
 
-// Connections that came in here may make the server calls when those have an address of their own.
+// Listener number of the admin port, whose requests need no API key. Where there is one, server calls are answered
+// there only (SessionOptions::admin_apart).
 inline constexpr uint16_t kAdminListener = UINT16_MAX - 1;
 
 // What all gates of a process share: made before the reactors start; only the atomics change afterwards.

@@ -215,7 +215,7 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
     return false;
   }
   const bool key_needed = route.access == Access::key || (route.access == Access::status && !options.status_open);
-  if (key_needed && !options.api_keys.empty() && !has_key(http.headers)) {
+  if (key_needed && connection.listener != kAdminListener && !options.api_keys.empty() && !has_key(http.headers)) {
     static constexpr wire::HttpHeader kChallenge{"WWW-Authenticate", "Bearer"};
     refuse(client, connection, 401, "unauthorized",
            "this call needs an API key (Authorization: Bearer …, or X-API-Key)", {&kChallenge, 1});
@@ -246,7 +246,8 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
 bool HttpSession::read_names(Client& client, Connection& connection, Request& request, const Routes::Match& match) {
   const SessionOptions& options = gate_.options();
   request.accepts_stream = client.wants_stream;
-  request.has_api_key = !options.api_keys.empty() && has_key(request.http.headers);
+  request.has_api_key =
+      connection.listener == kAdminListener || (!options.api_keys.empty() && has_key(request.http.headers));
   if (!wire::append_percent_decoded(request.path, request.http.path) ||
       !wire::append_percent_decoded(request.argument, match.first)) {
     refuse(client, connection, 400, "bad_path", "the path has a bad percent-escape or is not UTF-8");

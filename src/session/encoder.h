@@ -30,6 +30,7 @@ class Encoder final : public hub::Encoder {
   hub::Derived derive(hub::FormId form, std::string_view canonical, uint64_t id, std::string& out) override;
   bool takes_compressed(hub::FormId form) const override;
   bool wants_entries(hub::FormId form) const override;
+  bool short_lived(hub::FormId form) const override { return form_of(form).wire == WireForm::poll; }
   std::string_view json(std::string_view canonical) const override;
 
  private:

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 #include "base/block.h"
 #include "runtime/reactor.h"
@@ -18,11 +18,29 @@ io::Nanoseconds until_beat(io::Nanoseconds now, io::Nanoseconds interval, uint32
 // The same bytes for all that beat in a tick: copied into the scratch block once.
 class HeartbeatBytes {
  public:
-  void send(runtime::Reactor& reactor, runtime::Connection& connection, std::string_view bytes);
+  HeartbeatBytes() = default;
+  HeartbeatBytes(const HeartbeatBytes&) = delete;
+  HeartbeatBytes& operator=(const HeartbeatBytes&) = delete;
+  ~HeartbeatBytes() {
+    if (slice_.hold != nullptr) slice_.hold->release();
+  }
+  // `write(std::string&)` appends the bytes; it is asked once per tick.
+  template <class Write>
+  void send(runtime::Reactor& reactor, runtime::Connection& connection, Write write) {
+    if (copied_at_ != reactor.now()) {
+      bytes_.clear();
+      write(bytes_);
+      renew(reactor);
+    }
+    reactor.send(connection, {.hold = slice_.hold, .offset = slice_.offset, .length = slice_.length});
+  }
 
  private:
+  void renew(runtime::Reactor& reactor);
+
+  std::string bytes_;
   io::Nanoseconds copied_at_{-1};
-  Slice slice_;
+  Slice slice_;  // counted: the scratch block may be given up while later beats of the tick still need it
 };
 
 }  // namespace ringcast::session

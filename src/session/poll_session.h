@@ -46,11 +46,10 @@ class PollSession {
  private:
   struct Poll;
 
+  void add(Client& client, Poll& poll, uint32_t channel, std::string_view json, uint64_t id);
   void later(Client& client, Poll& poll);
+  void force(Client& client);
   void answer(Client& client, Connection& connection, Poll& poll);
-  void end_with_error(Client& client, Connection& connection, uint16_t status, std::string_view code,
-                      std::string_view message);
-  void forget(Client& client);
 
   Gate& gate_;
   std::vector<ConnectionId> later_;

@@ -20,6 +20,7 @@ namespace ringcast::session {
 
 class Gate;
 struct Request;
+struct SseStream;
 
 class SseSession {
  public:
@@ -51,26 +52,31 @@ class SseSession {
   void refuse(Client& client, Connection& connection, std::string_view code, std::string_view message);
 
  private:
-  struct Stream;  // positions of the channels; of a single one only while it opens
+  static wire::SseFraming framing_of(const Client& client);
+  uint64_t retry_ms(const Client& client) const;
 
-  static wire::SseFraming framing(const Client& client);
+  // --- sse_opening.cc ---
   void append_head(std::string& out, const Client& client);
   void finish_opening(Client& client, Connection& connection);
-  void append_gap(std::string& out, const Client& client, std::string_view key, uint64_t oldest, bool reset);
-  void append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id, size_t channel);
-  void append_cursor(std::string& out, const Client& client, const Stream& stream);
-  // Ends the stream with `problem` and `close` events.
+
+  void keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel);
+  void append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id, uint32_t channel);
+  void append_cursor(std::string& out, const Client& client, const SseStream& stream);
+  void send_event(const Client& client, Connection& connection, std::string_view type, std::string_view json);
+  void send_gap(const Client& client, Connection& connection, std::string_view key, uint64_t oldest, bool reset);
+  void arm_beat(const Client& client, Connection& connection);
+  // Says why, then ends the stream.
   void end(Client& client, Connection& connection, uint16_t code, std::string_view name, std::string_view message,
            runtime::CloseCause cause);
   void finish(Client& client, Connection& connection, runtime::CloseCause cause);
-  void later(Client& client);
+  void go_back(Client& client, Connection& connection);
 
   Gate& gate_;
-  HeartbeatBytes beats_[2];  // by framing: comments
+  HeartbeatBytes beats_[4];  // by framing and kind
   std::vector<ConnectionId> later_;
-  std::string out_;
-  std::string text_;
-  std::string head_;
+  std::string out_;   // events being written
+  std::string text_;  // JSON or cursors being written
+  std::string head_;  // what the members of a run share
 };
 
 }  // namespace ringcast::session

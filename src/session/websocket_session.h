@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "runtime/reactor.h"
 #include "session/client.h"
 #include "session/heartbeat.h"
+#include "session/websocket_asides.h"
 #include "wire/action.h"
 
 namespace ringcast::session {
@@ -28,7 +28,6 @@ class WebSocketSession {
   using Connection = runtime::Connection;
 
   explicit WebSocketSession(Gate& gate);
-  ~WebSocketSession();
 
   void open(Client& client, Connection& connection, const Request& request);
   size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes);
@@ -51,24 +50,18 @@ class WebSocketSession {
   void on_tick();
 
  private:
-  struct Opening;  // the first joins are outstanding
-  struct Refused;  // a message that waits for credit
-  struct Asking;   // a join or a question that waits for its answer
-  struct Asides;   // by slot: outstanding acks, rooms for binary frames
-
-  // --- opening ---
-  void begin_joins(Client& client, Connection& connection, const Request& request, Opening& opening);
-  void finish_opening(Client& client, Connection& connection);
+  // --- websocket_opening.cc ---
   void note_opening(Client& client, Connection& connection, const hub::Joined& joined);
+  void finish_opening(Client& client, Connection& connection);
+  void tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref, bool mismatched);
 
-  // --- messages; false: a message waits, reading stops behind it ---
+  // --- websocket_actions.cc; false: an answer or credit is waited for, what follows stays unread ---
   bool take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload);
   bool take_action(Client& client, Connection& connection, std::string_view text);
   bool take_binary(Client& client, Connection& connection, std::span<const uint8_t> payload);
-  void take_echo(Connection& connection, bool text, std::span<const uint8_t> payload);
-  bool publish(Client& client, Connection& connection, hub::Publish& publish, const wire::Action* action,
-               std::string_view whole, bool text);
-
+  // `whole` is the message as it came, to be kept where there is no credit; `note` says what its ack tells.
+  bool publish(Client& client, Connection& connection, hub::Publish& publish, AckNote* note, bool text,
+               std::string_view whole);
   bool act_message(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
   bool act_direct(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
   bool act_typing(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
@@ -78,21 +71,28 @@ class WebSocketSession {
   void act_status(Client& client, Connection& connection, const wire::Action& action);
   void act_ping(Connection& connection, const wire::Action& action);
   void act_binary(Client& client, Connection& connection, const wire::Action& action);
-  // The channel that an action is about, as a key in `key`; empty: the error was told.
+  void tell_join_error(Connection& connection, const hub::Joined& joined, std::string_view ref);
+  // The channel that an action is about, as a key. These tell the client when they say no.
   bool resolve(Client& client, Connection& connection, const wire::Action& action, std::string& key);
+  bool may_publish(Client& client, Connection& connection, std::string_view key, std::string_view ref);
+  bool may_read(Client& client, Connection& connection, std::string_view key, std::string_view ref);
 
-  // --- sending ---
+  // --- websocket_session.cc ---
+  void take_echo(Client& client, Connection& connection, bool text, std::span<uint8_t> received,
+                 std::span<uint8_t> payload);
   void send_text(Connection& connection, std::string_view json);
   void send_error(Connection& connection, std::string_view code, std::string_view message, std::string_view ref);
   void send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset);
+  void arm_beat(Client& client, Connection& connection);
+  void ease(Connection& connection);
   // Our close frame; then theirs is awaited. Nothing follows it.
   void close(Client& client, Connection& connection, uint16_t code, std::string_view reason, runtime::CloseCause cause);
   void take_close(Client& client, Connection& connection, uint16_t code);
-  void beat(Client& client, Connection& connection);
-  void ease(Client& client, Connection& connection);
+  void fail(Client& client, Connection& connection, uint16_t code, std::string_view reason);
 
   Gate& gate_;
-  std::unique_ptr<Asides> asides_;
+  AsideTable asides_;
+  uint64_t last_correlation_ = 0;  // of acknowledged publishes
   HeartbeatBytes ping_;
   std::vector<ConnectionId> kicked_;
   std::string text_;   // JSON being written

@@ -1,0 +1,27 @@
+// What is done about a reader that is too slow, as far as all transports share it: the room's policy decides whether
+// its oldest unsent frames go, and each room is told how much it lost.
+// Pure functions over a connection; its reactor's thread only.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "runtime/connection.h"
+
+namespace ringcast::session {
+
+class Gate;
+
+struct Lagged {
+  std::string_view room;  // valid while the channel has a member here
+  uint64_t missed = 0;
+  uint64_t from = 0;  // ids; 0: what was dropped had none
+  uint64_t to = 0;
+};
+
+// Drops frames of rooms with the policy drop_oldest. True when that brought the outbox well below its limits again:
+// then `lagged` says what each room lost. False: the connection has to go.
+bool drop_oldest(Gate& gate, runtime::Connection& connection, std::vector<Lagged>& lagged);
+
+}  // namespace ringcast::session

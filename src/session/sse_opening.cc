@@ -1,0 +1,179 @@
+// SseSession: from the request to the first event. The head waits for the answers to all joins: only then is it known
+// whether there is anything to come (204), and from which positions.
+
+#include <algorithm>
+
+#include "session/frame_length.h"
+#include "session/gate.h"
+#include "session/http_session.h"
+#include "session/request.h"
+#include "session/sse_session.h"
+#include "session/sse_stream.h"
+#include "session/subscription.h"
+#include "wire/cursor.h"
+#include "wire/event_json.h"
+#include "wire/http_response.h"
+
+namespace ringcast::session {
+
+using runtime::CloseCause;
+using wire::HttpHeader;
+
+void SseSession::append_head(std::string& out, const Client& client) {
+  std::vector<HttpHeader> headers{{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
+  HttpSession::append_cors(headers, gate_.http().allow_origin(client));
+  wire::append_response_head(out,
+                             {.framing = client.http10 ? wire::BodyFraming::until_close : wire::BodyFraming::chunked,
+                              .keep_alive = false,
+                              .version_minor = static_cast<uint8_t>(client.http10 ? 0 : 1),
+                              .content_type = "text/event-stream",
+                              .date = gate_.http_date(),
+                              .headers = headers});
+}
+
+void SseSession::open(Client& client, Connection& connection, const Request& request) {
+  HttpSession& http = gate_.http();
+  const SessionOptions& options = gate_.options();
+  // What the joins bring is queued before the head is; an answer still unsent would end up behind it.
+  if (!connection.outbox.empty()) {
+    return http.refuse(client, connection, 400, "pipelined_stream", "a stream has to wait for the answers before it");
+  }
+  identify(client, request);
+  auto requested = requested_channels(request, client, options.rooms_per_stream_max);
+  if (!requested) {
+    const uint16_t status = requested.error().code == "forbidden" ? 403 : 400;
+    return http.refuse(client, connection, status, requested.error().code, requested.error().message);
+  }
+  std::vector<Subscribed> channels = std::move(*requested);
+  if (channels.empty()) channels.push_back({.key = channel_key_for(client, wire::kDefaultRoom)});
+  // EventSource repeats the old URL when it reconnects, so its field is the newer one.
+  std::string_view cursor = request.http.headers.find_or("Last-Event-ID", "");
+  if (cursor.empty()) cursor = request.query.get_any({"last_event_id", "since", "last_id"}).value_or("");
+  if (const auto applied = apply_cursor(cursor, client.user(), channels); !applied) {
+    return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
+  }
+  if (client.head_only) {
+    out_.clear();
+    append_head(out_, client);
+    gate_.reactor().send_copy(connection, out_);
+    return gate_.close_gently(client, CloseCause::done);
+  }
+
+  auto made = std::make_unique<SseStream>();
+  SseStream& stream = *made;
+  append_head(stream.head, client);
+  std::sort(channels.begin(), channels.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  std::vector<std::string_view> names;
+  for (const Subscribed& channel : channels) {
+    names.push_back(channel.name());
+    stream.channels.push_back({.key = CompactString(channel.key), .mismatch = channel.mismatch});
+  }
+  stream.positions.resize(channels.size(), 0);
+  stream.hash = wire::cursor_hash(names);
+  stream.rooms_left = static_cast<uint32_t>(channels.size());
+
+  client.kind = Kind::sse;
+  client.phase = Phase::opening;
+  client.heartbeat_event = request.query.get("heartbeat").value_or("") == "event";
+  client.extra = std::move(made);
+  const bool multi = channels.size() > 1;
+  const WireForm form = client.http10 ? (multi ? WireForm::sse_multi_plain : WireForm::sse_plain)
+                                      : (multi ? WireForm::sse_multi : WireForm::sse);
+  connection.frame_length = frame_length_of(form);
+  connection.outbox_bytes_max = options.outbox_bytes_max;
+  connection.outbox_messages_max = options.outbox_messages_max;
+  connection.unlimited_output = false;
+  gate_.reactor().cork(connection, true);
+  gate_.stats().opened_ever(Transport::sse).add();
+  gate_.stats().open_now(Transport::sse).add();
+
+  gate_.open_at_hub(client, form_id(form, request.route.dialect));
+  for (const Subscribed& channel : channels) {
+    if (gate_.hub().join(join_of(client, channel))) ++stream.outstanding;
+  }
+  // The directory counts every connection of a user, whatever it listens to.
+  if (!client.anonymous && stream.find(client.inbox_key()) == SseStream::kUnknown) {
+    hub::Join join{.connection = client.id, .key = client.inbox_key(), .user = client.user(), .silent = true};
+    if (gate_.hub().join(join)) ++stream.outstanding;
+  }
+  RINGCAST_ASSERT(stream.outstanding != 0);
+}
+
+void SseSession::on_joined(Client& client, Connection& connection, const hub::Joined& joined) {
+  if (client.phase != Phase::opening) return;
+  auto& stream = client.extra_as<SseStream>();
+  RINGCAST_ASSERT(stream.outstanding > 0);
+  --stream.outstanding;
+  const uint32_t at = stream.find(joined.key);
+  if (joined.error != hub::JoinError::none) {
+    stream.failed = true;
+  } else if (at != SseStream::kUnknown) {
+    stream.positions[at] = joined.id;
+    if (joined.ended) ++stream.ended;
+    const bool recovered = joined.recovered && !stream.channels[at].mismatch;
+    if (!recovered) send_gap(client, connection, joined.key, joined.oldest, joined.reset);
+    if (recovered && joined.replayed != 0) gate_.stats().resumed.add();
+    if (joined.replayed != 0) connection.want_drained = true;
+  }
+  if (stream.outstanding != 0) return;
+  if (stream.failed || stream.ended == stream.channels.size()) {
+    later_.push_back(client.id);
+  } else {
+    finish_opening(client, connection);
+  }
+}
+
+void SseSession::finish_opening(Client& client, Connection& connection) {
+  auto& stream = client.extra_as<SseStream>();
+  const wire::SseFraming framing = framing_of(client);
+  text_.clear();
+  wire::append_cursor(text_, stream.hash, stream.positions);
+  std::string& name = gate_.second_scratch();
+  name.clear();
+  gate_.append_name(name, client);
+  std::string& json = gate_.scratch();
+  json.clear();
+  wire::append_connection_id_event(json, name, client.anonymous ? wire::kAnonymousUser : client.user(),
+                                   std::string_view(text_),
+                                   static_cast<uint64_t>(gate_.options().heartbeat_interval.count()));
+  out_ = stream.head;
+  wire::append_sse_retry(out_, framing, retry_ms(client));
+  wire::append_sse_event(out_, framing, std::string_view(text_), "connection_id", json);
+  const Slice first = gate_.reactor().copy(out_);
+  gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
+  client.phase = Phase::open;
+
+  if (!stream.early.empty()) {
+    out_.clear();
+    for (const SseStream::Early& message : stream.early) {
+      append_message(out_, client, message.canonical.view(), message.id, message.channel);
+      message.canonical.hold->release();
+    }
+    stream.early.clear();
+    stream.early.shrink_to_fit();
+    gate_.reactor().send_copy(connection, out_);
+  }
+  std::string().swap(stream.head);
+  if (stream.rooms_left == 0) later_.push_back(client.id);
+  if (stream.channels.size() == 1 && stream.rooms_left != 0) client.extra.reset();
+  gate_.reactor().cork(connection, false);
+  arm_beat(client, connection);
+}
+
+void SseSession::refuse(Client& client, Connection& connection, std::string_view code, std::string_view message) {
+  const wire::SseFraming framing = framing_of(client);
+  out_.clear();
+  append_head(out_, client);
+  wire::append_sse_retry(out_, framing, retry_ms(client));
+  text_.clear();
+  wire::append_error_event(text_, wire::ErrorEvent::problem, code, message, {});
+  wire::append_sse_event(out_, framing, std::string_view(), "problem", text_);
+  text_.clear();
+  wire::append_close_event(text_, 1013, message);
+  wire::append_sse_event(out_, framing, std::string_view(), "close", text_);
+  wire::append_sse_end(out_, framing);
+  gate_.reactor().send_copy(connection, out_);
+  gate_.close_gently(client, CloseCause::refused);
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,288 @@
+#include "session/sse_session.h"
+
+#include "session/frame_length.h"
+#include "session/gate.h"
+#include "session/http_session.h"
+#include "session/slow_consumer.h"
+#include "session/sse_stream.h"
+#include "wire/cursor.h"
+#include "wire/event_json.h"
+
+namespace ringcast::session {
+
+using runtime::CloseCause;
+
+namespace {
+
+bool is_multi(const Client& client) {
+  return is_multi_sse(form_of(client.form).wire);
+}
+
+}  // namespace
+
+wire::SseFraming SseSession::framing_of(const Client& client) {
+  return client.http10 ? wire::SseFraming::bare : wire::SseFraming::chunked;
+}
+
+uint64_t SseSession::retry_ms(const Client& client) const {
+  const SessionOptions& options = gate_.options();
+  return static_cast<uint64_t>(gate_.jittered(client, options.retry, options.retry_jitter_percent).count());
+}
+
+// Whatever a client sends after its request is of no concern.
+size_t SseSession::on_bytes(Client&, Connection&, std::span<uint8_t> bytes) {
+  return bytes.size();
+}
+
+void SseSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason) {
+  gate_.close_now(client, connection.close_cause);
+}
+
+void SseSession::on_closed(Client&) {
+  gate_.stats().open_now(Transport::sse).subtract();
+}
+
+// --- messages ---
+
+void SseSession::append_cursor(std::string& out, const Client& client, const SseStream& stream) {
+  text_.clear();
+  wire::append_cursor(text_, stream.hash, stream.positions);
+  wire::append_sse_event_cursor(out, framing_of(client), text_);
+}
+
+void SseSession::append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id,
+                                uint32_t channel) {
+  const hub::Derived derived = gate_.encoder().derive(client.form, canonical, id, out);
+  if (derived.kind == hub::Derived::Kind::nothing || !is_multi(client)) return;
+  auto& stream = client.extra_as<SseStream>();
+  if (id != 0 && channel != SseStream::kUnknown) stream.positions[channel] = id;
+  append_cursor(out, client, stream);
+}
+
+void SseSession::keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel) {
+  canonical.hold->acquire();
+  stream.early.push_back({canonical, id, channel});
+  stream.early_bytes += canonical.length;
+  // Replay comes piece by piece and joins are answered at once; so much can only mean that a core is stuck.
+  if (stream.early_bytes > gate_.options().outbox_bytes_max * uint64_t{4}) stream.failed = true;
+}
+
+void SseSession::deliver(std::string_view key, const hub::Delivery& delivery) {
+  runtime::Reactor& reactor = gate_.reactor();
+  for (const hub::RunEntry& entry : delivery.entries) {
+    head_.clear();
+    if (gate_.encoder().derive(delivery.form, entry.canonical.view(), entry.id, head_).kind ==
+        hub::Derived::Kind::nothing) {
+      continue;
+    }
+    const Slice shared = reactor.copy(head_);
+    shared.hold->acquire();  // the members' cursors go into the same scratch and may end its block
+    for (const uint32_t slot : delivery.members) {
+      Client& client = gate_.at(slot);
+      if (client.phase == Phase::closing) continue;
+      auto& stream = client.extra_as<SseStream>();
+      const uint32_t channel = stream.find(delivery.channel, key);
+      if (client.phase == Phase::opening) {
+        keep_early(stream, entry.canonical, entry.id, channel);
+        continue;
+      }
+      if (entry.id != 0 && channel != SseStream::kUnknown) stream.positions[channel] = entry.id;
+      Connection& connection = reactor.at(slot);
+      reactor.send(connection, {.hold = shared.hold,
+                                .offset = shared.offset,
+                                .length = shared.length,
+                                .frames = 1,
+                                .channel = delivery.channel,
+                                .first_id = entry.id});
+      out_.clear();
+      append_cursor(out_, client, stream);
+      reactor.send_copy(connection, out_);
+    }
+    shared.hold->release();
+  }
+  gate_.stats().out(Transport::sse).add(delivery.entries.size() * delivery.members.size());
+}
+
+void SseSession::on_replay(Client& client, Connection& connection, std::string_view key,
+                           std::span<const Slice> canonical, uint64_t first_id, uint32_t, uint64_t gap_oldest,
+                           bool more) {
+  if (client.phase == Phase::closing) return;
+  if (gap_oldest != 0) send_gap(client, connection, key, gap_oldest, false);
+  SseStream* stream = client.extra == nullptr ? nullptr : &client.extra_as<SseStream>();
+  const uint32_t channel = stream == nullptr ? SseStream::kUnknown : stream->find(key);
+  const bool early = client.phase == Phase::opening && is_multi(client);
+  uint64_t id = first_id;
+  out_.clear();
+  for (const Slice& slice : canonical) {
+    for (uint32_t at = 0; at < slice.length; ++id) {
+      const uint32_t length = websocket_frame_length({slice.data() + at, slice.length - at});
+      const Slice message{slice.hold, slice.offset + at, length};
+      if (early) {
+        keep_early(*stream, message, id, channel);
+      } else {
+        append_message(out_, client, message.view(), id, channel);
+      }
+      at += length;
+    }
+  }
+  gate_.reactor().send_copy(connection, out_);
+  // The next piece is asked for when this one has left, also when it belongs to another channel.
+  if (more || gate_.hub().replaying(client.id)) connection.want_drained = true;
+}
+
+void SseSession::on_drained(Client& client, Connection&) {
+  if (client.phase == Phase::open && client.hub_open && gate_.hub().replaying(client.id)) {
+    gate_.hub().replay_next(client.id);
+  }
+}
+
+bool SseSession::send_canonical(Client& client, Connection& connection, std::string_view canonical) {
+  out_.clear();
+  append_message(out_, client, canonical, 0, SseStream::kUnknown);
+  gate_.reactor().send_copy(connection, out_);
+  return !out_.empty();
+}
+
+void SseSession::send_event(const Client& client, Connection& connection, std::string_view type,
+                            std::string_view json) {
+  out_.clear();
+  wire::append_sse_event(out_, framing_of(client), std::string_view(), type, json);
+  gate_.reactor().send_copy(connection, out_);
+}
+
+void SseSession::send_gap(const Client& client, Connection& connection, std::string_view key, uint64_t oldest,
+                          bool reset) {
+  gate_.stats().gaps.add();
+  text_.clear();
+  wire::append_gap_event(text_, hub::name_of(key), oldest, reset);
+  send_event(client, connection, "gap", text_);
+}
+
+// --- heartbeat ---
+
+void SseSession::arm_beat(const Client& client, Connection& connection) {
+  runtime::Reactor& reactor = gate_.reactor();
+  reactor.arm_timer(connection, until_beat(reactor.now(), gate_.options().heartbeat_interval, client.id.slot));
+}
+
+void SseSession::on_timer(Client& client, Connection& connection) {
+  arm_beat(client, connection);
+  // Bytes are under way already; more would only fill the outbox.
+  if (client.phase != Phase::open || connection.blocked) return;
+  const wire::SseFraming framing = framing_of(client);
+  HeartbeatBytes& beat = beats_[(client.http10 ? 1 : 0) + (client.heartbeat_event ? 2 : 0)];
+  beat.send(gate_.reactor(), connection, [&](std::string& out) {
+    if (!client.heartbeat_event) return wire::append_sse_comment(out, framing, "heartbeat");
+    text_.clear();
+    wire::append_heartbeat(text_, "periodic", static_cast<int64_t>(gate_.reactor().wall_us()));
+    wire::append_sse_event(out, framing, std::string_view(), "heartbeat", text_);
+  });
+  gate_.stats().heartbeats.add();
+}
+
+// --- ends ---
+
+void SseSession::on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) {
+  if (client.phase == Phase::closing) return;
+  static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
+  text_.clear();
+  wire::append_left_event(text_, hub::name_of(key), kReasons[static_cast<size_t>(reason)], {});
+  send_event(client, connection, "left", text_);
+  if (reason != hub::LeftReason::final) return;
+  if (client.extra != nullptr) {
+    auto& stream = client.extra_as<SseStream>();
+    if (stream.rooms_left != 0) --stream.rooms_left;
+    if (stream.rooms_left != 0 || client.phase == Phase::opening) return;
+  }
+  later_.push_back(client.id);
+}
+
+void SseSession::on_kicked(Client& client, Connection&) {
+  later_.push_back(client.id);
+}
+
+void SseSession::on_tick() {
+  for (size_t i = 0; i < later_.size(); ++i) {
+    Client* client = gate_.find(later_[i]);
+    if (client == nullptr || client->kind != Kind::sse || client->phase == Phase::closing) continue;
+    Connection& connection = gate_.connection(*client);
+    if (client->clean_leave) {
+      end(*client, connection, 4011, "kicked", "closed by an administrator", CloseCause::kicked);
+    } else if (client->phase == Phase::open) {
+      finish(*client, connection, CloseCause::done);  // all its rooms are final
+    } else {
+      go_back(*client, connection);
+    }
+  }
+  later_.clear();
+}
+
+// Nothing of a stream was sent yet: there is nothing to come, or it could not be opened.
+void SseSession::go_back(Client& client, Connection& connection) {
+  const bool failed = client.extra_as<SseStream>().failed;
+  gate_.close_at_hub(client, true);
+  connection.outbox.clear();
+  connection.want_drained = false;
+  connection.unlimited_output = true;
+  gate_.reactor().cork(connection, false);
+  gate_.stats().open_now(Transport::sse).subtract();
+  gate_.http().take_back(client);
+  client.phase = Phase::open;
+  if (failed) {
+    gate_.http().refuse(client, connection, 503, "channels_full", "there are as many channels as there may be");
+  } else {
+    gate_.http().respond(client, connection, {.status = 204});
+  }
+}
+
+void SseSession::finish(Client& client, Connection& connection, CloseCause cause) {
+  out_.clear();
+  wire::append_sse_end(out_, framing_of(client));
+  gate_.reactor().send_copy(connection, out_);
+  gate_.close_gently(client, cause);
+}
+
+void SseSession::end(Client& client, Connection& connection, uint16_t code, std::string_view name,
+                     std::string_view message, CloseCause cause) {
+  if (client.phase == Phase::closing) return;
+  if (client.phase == Phase::opening) return gate_.close_now(client, cause);
+  text_.clear();
+  wire::append_error_event(text_, wire::ErrorEvent::problem, name, message, {});
+  send_event(client, connection, "problem", text_);
+  text_.clear();
+  wire::append_close_event(text_, code, message);
+  send_event(client, connection, "close", text_);
+  finish(client, connection, cause);
+}
+
+void SseSession::drain(Client& client, Connection& connection) {
+  if (client.phase != Phase::open) return gate_.close_now(client, CloseCause::drained);
+  const uint64_t after_ms = retry_ms(client);
+  out_.clear();
+  wire::append_sse_retry(out_, framing_of(client), after_ms);
+  text_.clear();
+  wire::append_reconnect_event(text_, after_ms);
+  wire::append_sse_event(out_, framing_of(client), std::string_view(), "reconnect", text_);
+  gate_.reactor().send_copy(connection, out_);
+  finish(client, connection, CloseCause::drained);
+}
+
+void SseSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
+  std::vector<Lagged> lagged;
+  if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, lagged)) {
+    for (const Lagged& lost : lagged) {
+      text_.clear();
+      wire::append_lagged_event(text_, lost.room, lost.missed, lost.from, lost.to);
+      send_event(client, connection, "lagged", text_);
+    }
+    return;
+  }
+  gate_.stats().slow_closed.add();
+  connection.outbox.discard_unsent(connection.frame_length);
+  // Of a stream over several channels an event may now lack its end; a further event would be read as part of it, while
+  // the end of the stream discards it.
+  if (is_multi(client)) return finish(client, connection, cause);
+  end(client, connection, 4008, "slow_consumer", "too slow", cause);
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,60 @@
+// Where an SSE stream is: its channels with their positions, and while it opens what may not be sent yet.
+// Hangs off the Client; a stream over one channel drops it as soon as it is open, because its ids say everything.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/block.h"
+#include "runtime/outbox.h"
+#include "session/client.h"
+
+namespace ringcast::session {
+
+struct SseStream final : Extra {
+  struct Channel {
+    CompactString key;
+    uint32_t local = runtime::kNoChannel;  // the hub's number for it, once a run has told
+    bool mismatch = false;                 // the cursor was made for other channels
+  };
+  // A message that came before all positions were known.
+  struct Early {
+    Slice canonical;  // counted
+    uint64_t id = 0;
+    uint32_t channel = 0;
+  };
+
+  ~SseStream() override {
+    for (const Early& message : early) message.canonical.hold->release();
+  }
+  static constexpr uint32_t kUnknown = UINT32_MAX;
+  uint32_t find(std::string_view key) const {
+    for (uint32_t i = 0; i < channels.size(); ++i) {
+      if (channels[i].key.view() == key) return i;
+    }
+    return kUnknown;
+  }
+  uint32_t find(uint32_t local, std::string_view key) {
+    for (uint32_t i = 0; i < channels.size(); ++i) {
+      if (channels[i].local == local) return i;
+    }
+    const uint32_t at = find(key);
+    if (at != kUnknown) channels[at].local = local;
+    return at;
+  }
+
+  std::vector<Channel> channels;    // in order of their names
+  std::vector<uint64_t> positions;  // beside channels
+  uint32_t hash = 0;                // of the names
+  uint32_t rooms_left = 0;          // channels that it has not been taken out of
+  uint32_t outstanding = 0;         // joins
+  uint32_t ended = 0;               // channels whose newest message was final and has been seen
+  bool failed = false;              // a join was: there are too many channels
+  std::string head;                 // of the response
+  std::vector<Early> early;
+  uint64_t early_bytes = 0;
+};
+
+}  // namespace ringcast::session

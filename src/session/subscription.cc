@@ -1,0 +1,70 @@
+#include "session/subscription.h"
+
+#include <algorithm>
+
+#include "session/request.h"
+#include "wire/cursor.h"
+
+namespace ringcast::session {
+
+void identify(Client& client, const Request& request) {
+  client.anonymous = wire::is_anonymous(request.user);
+  client.who.assign(hub::channel_key(request.tenant, client.anonymous ? std::string() : '@' + request.user));
+}
+
+std::string channel_key_for(const Client& client, std::string_view name) {
+  return hub::channel_key(client.tenant(), name);
+}
+
+Result<std::vector<Subscribed>> requested_channels(const Request& request, const Client& client, size_t rooms_max) {
+  const auto names = wire::room_list(request.query, rooms_max);
+  if (!names) return tl::unexpected<Error>(names.error());
+  std::vector<Subscribed> channels;
+  channels.reserve(names->size());
+  std::string scratch;
+  for (const std::string_view name : *names) {
+    const auto resolved = wire::resolve_channel(name, client.user(), scratch);
+    if (!resolved) return tl::unexpected<Error>(resolved.error());
+    std::string key = channel_key_for(client, resolved->name);
+    // "@me" and the same inbox by its name are one channel.
+    const bool known =
+        std::any_of(channels.begin(), channels.end(), [&](const auto& other) { return other.key == key; });
+    if (!known) channels.push_back({.key = std::move(key), .kind = resolved->kind});
+  }
+  return channels;
+}
+
+Result<void> apply_cursor(std::string_view text, std::string_view user, std::vector<Subscribed>& channels) {
+  if (text.empty() || channels.empty()) return {};
+  std::vector<Subscribed*> sorted(channels.size());
+  std::transform(channels.begin(), channels.end(), sorted.begin(), [](Subscribed& channel) { return &channel; });
+  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->name() < b->name(); });
+  std::vector<std::string_view> names(sorted.size());
+  std::transform(sorted.begin(), sorted.end(), names.begin(), [](const auto* channel) { return channel->name(); });
+
+  const auto cursor = wire::parse_cursor(text, names, user);
+  if (!cursor) return tl::unexpected<Error>(cursor.error());
+  if (cursor->match == wire::Cursor::Match::absent) return {};
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    Subscribed& channel = *sorted[i];
+    if (cursor->match == wire::Cursor::Match::mismatch) {
+      // From the very beginning: everything that history has left is sent.
+      channel.has_cursor = channel.mismatch = true;
+      channel.cursor = 0;
+    } else if (cursor->positions[i] != wire::kNoPosition) {
+      channel.has_cursor = true;
+      channel.cursor = cursor->positions[i];
+    }
+  }
+  return {};
+}
+
+hub::Join join_of(const Client& client, const Subscribed& channel) {
+  return {.connection = client.id,
+          .key = channel.key,
+          .has_cursor = channel.has_cursor,
+          .cursor = channel.cursor,
+          .user = client.user()};
+}
+
+}  // namespace ringcast::session

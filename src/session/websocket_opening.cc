@@ -1,0 +1,188 @@
+// WebSocketSession: from the upgrade request to the first events. The 101 response waits for the answers to the first
+// joins, so that `connection_id` can say from which positions the stream goes on; it is put before whatever those
+// joins have brought meanwhile.
+
+#include <algorithm>
+
+#include "session/frame_length.h"
+#include "session/gate.h"
+#include "session/http_session.h"
+#include "session/request.h"
+#include "session/subscription.h"
+#include "session/websocket_session.h"
+#include "session/websocket_states.h"
+#include "wire/deflate_negotiation.h"
+#include "wire/event_json.h"
+#include "wire/websocket_frame.h"
+#include "wire/websocket_handshake.h"
+
+namespace ringcast::session {
+namespace {
+
+constexpr std::string_view kProtocol = "ringcast.v1";
+
+bool is_decimal(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// A cursor without names speaks of the rooms that the request names, one with names of the inbox and `*` as well.
+Result<void> apply_since(const Request& request, const Client& client, std::vector<Subscribed>& channels,
+                         size_t rooms) {
+  const std::string_view since = request.query.get_any({"since", "last_event_id", "last_id"}).value_or("");
+  if (since.empty()) return {};
+  if (since.find('=') != std::string_view::npos) return apply_cursor(since, client.user(), channels);
+  if (is_decimal(since) && rooms != 1) {
+    return fail("bad_cursor", "since=" + wire::quoted(since) + " does not say which channel it is about");
+  }
+  std::vector<Subscribed> named(channels.begin(), channels.begin() + static_cast<std::ptrdiff_t>(rooms));
+  const auto applied = apply_cursor(since, client.user(), named);
+  std::copy(named.begin(), named.end(), channels.begin());
+  return applied;
+}
+
+}  // namespace
+
+void WebSocketSession::open(Client& client, Connection& connection, const Request& request) {
+  HttpSession& http = gate_.http();
+  const SessionOptions& options = gate_.options();
+  wire::WebSocketUpgrade upgrade;
+  wire::HttpError error;
+  if (!wire::check_websocket_request(request.http, upgrade, error)) {
+    http.refuse(client, connection, error.status, error.code, error.message, wire::upgrade_error_headers(error));
+    return;
+  }
+  // What the joins bring is queued before the response is; an answer still unsent would end up behind it.
+  if (!connection.outbox.empty()) {
+    http.refuse(client, connection, 400, "pipelined_upgrade", "an upgrade has to wait for the answers before it");
+    return;
+  }
+
+  const bool echo = request.route.endpoint == Endpoint::echo;
+  std::vector<Subscribed> channels;
+  if (!echo) {
+    identify(client, request);
+    auto requested = requested_channels(request, client, options.rooms_per_websocket_max);
+    if (!requested) {
+      const uint16_t status = requested.error().code == "forbidden" ? 403 : 400;
+      return http.refuse(client, connection, status, requested.error().code, requested.error().message);
+    }
+    channels = std::move(*requested);
+    const size_t rooms = channels.size();
+    const auto add = [&](std::string key, wire::ChannelKind kind) {
+      const bool known = std::any_of(channels.begin(), channels.end(), [&](const auto& at) { return at.key == key; });
+      if (!known) channels.push_back({.key = std::move(key), .kind = kind});
+    };
+    if (!client.anonymous) add(std::string(client.inbox_key()), wire::ChannelKind::inbox);
+    add(channel_key_for(client, wire::kBroadcastChannel), wire::ChannelKind::broadcast);
+    if (const auto applied = apply_since(request, client, channels, rooms); !applied) {
+      return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
+    }
+  }
+
+  const std::string_view extension =
+      options.deflate ? wire::negotiate_deflate(request.http.headers) : std::string_view();
+  auto opening = std::make_unique<WebSocketOpening>();
+  wire::append_websocket_response(opening->response, upgrade.key,
+                                  upgrade.offers_protocol(kProtocol) ? kProtocol : std::string_view(), extension,
+                                  gate_.http_date());
+
+  client.kind = Kind::websocket;
+  client.deflate = !extension.empty();
+  client.echo_endpoint = echo;
+  client.raw_binary = request.query.get("binary").value_or("") == "raw";
+  client.awaiting_pong = client.close_sent = client.close_received = client.has_aside = false;
+  client.decoder = wire::WebSocketDecoder({.role = wire::WebSocketRole::server,
+                                           .deflate = client.deflate,
+                                           .message_max = options.message_max,
+                                           .inflated_max = options.inflated_max});
+  const WireForm form = client.raw_binary ? WireForm::websocket_raw
+                        : client.deflate  ? WireForm::websocket_deflate
+                                          : WireForm::websocket;
+  connection.frame_length = frame_length_of(form);
+  connection.outbox_bytes_max = options.outbox_bytes_max;
+  connection.outbox_messages_max = options.outbox_messages_max;
+  connection.unlimited_output = echo;  // bounded by ease() and the size of one message instead
+  gate_.stats().upgrades.add();
+  gate_.stats().opened_ever(Transport::websocket).add();
+  gate_.stats().open_now(Transport::websocket).add();
+  arm_beat(client, connection);
+  if (echo) {
+    client.phase = Phase::open;
+    gate_.reactor().send_copy(connection, opening->response);
+    return;
+  }
+
+  client.phase = Phase::opening;
+  gate_.reactor().cork(connection, true);
+  gate_.open_at_hub(client, form_id(form, request.route.dialect));
+  for (const Subscribed& channel : channels) {
+    if (!gate_.hub().join(join_of(client, channel))) continue;
+    ++opening->outstanding;
+    if (channel.mismatch) opening->mismatched.push_back(channel.key);
+    if (channel.kind == wire::ChannelKind::room) client.room.assign(channel.key);
+  }
+  const bool none = opening->outstanding == 0;
+  client.extra = std::move(opening);
+  if (none) finish_opening(client, connection);
+}
+
+void WebSocketSession::tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref,
+                                   bool mismatched) {
+  const std::string_view name = hub::name_of(joined.key);
+  const bool recovered = joined.recovered && !mismatched;
+  if (!hub::is_inbox(name) && !hub::is_broadcast(name)) {
+    text_.clear();
+    wire::append_joined_event(text_, {.room = name,
+                                      .id = joined.id,
+                                      .members = joined.members,
+                                      .replayed = joined.replayed,
+                                      .recovered = recovered,
+                                      .ref = ref});
+    send_text(connection, text_);
+  }
+  if (!recovered) send_gap(connection, joined.key, joined.oldest, joined.reset);
+  if (joined.replayed != 0 && recovered) gate_.stats().resumed.add();
+  if (joined.replayed != 0) connection.want_drained = true;
+}
+
+void WebSocketSession::note_opening(Client& client, Connection& connection, const hub::Joined& joined) {
+  auto& opening = client.extra_as<WebSocketOpening>();
+  RINGCAST_ASSERT(opening.outstanding > 0);
+  --opening.outstanding;
+  if (joined.error == hub::JoinError::none) {
+    opening.positions.emplace_back(hub::name_of(joined.key), joined.id);
+    const bool mismatched =
+        std::find(opening.mismatched.begin(), opening.mismatched.end(), joined.key) != opening.mismatched.end();
+    tell_joined(connection, joined, {}, mismatched);
+  } else {
+    if (client.room.view() == joined.key) client.room.clear();
+    tell_join_error(connection, joined, {});
+  }
+  if (opening.outstanding == 0) finish_opening(client, connection);
+}
+
+void WebSocketSession::finish_opening(Client& client, Connection& connection) {
+  auto& opening = client.extra_as<WebSocketOpening>();
+  std::vector<wire::ChannelPosition> positions;
+  positions.reserve(opening.positions.size());
+  for (const auto& [name, id] : opening.positions) positions.push_back({name, id});
+  std::string& name = gate_.second_scratch();
+  name.clear();
+  gate_.append_name(name, client);
+  text_.clear();
+  wire::append_connection_id_event(text_, name, client.anonymous ? wire::kAnonymousUser : client.user(), positions,
+                                   static_cast<uint64_t>(gate_.options().heartbeat_interval.count()));
+  frame_ = opening.response;
+  wire::append_frame(frame_, {.opcode = wire::WebSocketOpcode::text}, text_);
+  const Slice first = gate_.reactor().copy(frame_);
+  gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
+  client.extra.reset();
+  client.phase = Phase::open;
+  gate_.reactor().cork(connection, false);
+  if ((connection.pauses & static_cast<uint8_t>(runtime::PauseReason::answer)) != 0) {
+    gate_.reactor().resume_reading(connection, runtime::PauseReason::answer);
+    gate_.read_on(client);
+  }
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,352 @@
+#include "session/websocket_session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "session/frame_length.h"
+#include "session/gate.h"
+#include "session/slow_consumer.h"
+#include "session/websocket_states.h"
+#include "wire/deflate.h"
+#include "wire/event_json.h"
+#include "wire/websocket_frame.h"
+
+namespace ringcast::session {
+
+using runtime::CloseCause;
+using runtime::PauseReason;
+using wire::WebSocketEvent;
+using wire::WebSocketEventKind;
+using wire::WebSocketOpcode;
+
+namespace {
+
+constexpr size_t kScratchKept = 1 << 20;
+
+void shrink(std::string& scratch) {
+  if (scratch.capacity() > kScratchKept) std::string().swap(scratch);
+}
+
+CloseCause closing_cause(Client& client) {
+  return client.extra == nullptr ? CloseCause::done : client.extra_as<WebSocketClosing>().cause;
+}
+
+std::string_view as_text(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+WebSocketSession::WebSocketSession(Gate& gate) : gate_(gate) {}
+
+size_t WebSocketSession::on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) {
+  if (client.phase == Phase::opening || client.waiting || client.stalled) {
+    // One thing at a time. Most clients wait for its answer anyway, so that reading need not be paused for it.
+    gate_.reactor().pause_reading(connection, PauseReason::answer);
+    return 0;
+  }
+  if (client.awaiting_pong) {
+    client.awaiting_pong = false;
+    arm_beat(client, connection);
+  }
+  std::span<uint8_t> rest = bytes;
+  for (;;) {
+    const WebSocketEvent event = client.decoder.next(rest);
+    switch (event.kind) {
+      case WebSocketEventKind::need_more: ease(connection); return bytes.size();
+      case WebSocketEventKind::text:
+      case WebSocketEventKind::binary: {
+        if (client.phase == Phase::closing) break;  // RFC 6455 section 1.4: discarded after our close
+        const bool text = event.kind == WebSocketEventKind::text;
+        if (client.echo_endpoint) {
+          take_echo(client, connection, text, bytes, event.payload);
+        } else if (!take_message(client, connection, text, event.payload)) {
+          return bytes.size() - rest.size();
+        }
+        break;
+      }
+      case WebSocketEventKind::ping:
+        if (client.phase == Phase::open) {
+          frame_.clear();
+          wire::append_frame(frame_, {.opcode = WebSocketOpcode::pong}, as_text(event.payload));
+          gate_.reactor().send_copy(connection, frame_);
+        }
+        break;
+      case WebSocketEventKind::pong: break;
+      case WebSocketEventKind::close: take_close(client, connection, event.code); return bytes.size();
+      case WebSocketEventKind::error: fail(client, connection, event.code, event.text); return bytes.size();
+    }
+    if (!gate_.alive(client) || connection.closing) return bytes.size();
+    ease(connection);
+    if (connection.pauses != 0) return bytes.size() - rest.size();
+  }
+}
+
+bool WebSocketSession::take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload) {
+  if (!text) return take_binary(client, connection, payload);
+  gate_.stats().actions.add();
+  return take_action(client, connection, as_text(payload));
+}
+
+void WebSocketSession::take_echo(Client& client, Connection& connection, bool text, std::span<uint8_t> received,
+                                 std::span<uint8_t> payload) {
+  gate_.stats().echoed.add();
+  const wire::FrameHead head{.opcode = text ? WebSocketOpcode::text : WebSocketOpcode::binary};
+  const SessionOptions& options = gate_.options();
+  if (client.deflate && payload.size() >= options.deflate_from) {
+    frame_.clear();
+    text_.clear();
+    wire::append_deflated(text_, as_text(payload));
+    wire::append_frame(frame_, {.opcode = head.opcode, .compressed = true}, text_);
+    gate_.reactor().send_copy(connection, frame_);
+    shrink(frame_);
+    shrink(text_);
+    return;
+  }
+  const size_t header = wire::frame_header_size(payload.size());
+  // The mask key that stood before the payload leaves room for our shorter header: one piece to copy.
+  if (payload.data() >= received.data() + header &&
+      payload.data() + payload.size() <= received.data() + received.size()) {
+    uint8_t* begin = payload.data() - header;
+    wire::write_frame_header(begin, head, payload.size());
+    gate_.reactor().send_copy(connection, as_text({begin, header + payload.size()}));
+    return;
+  }
+  uint8_t bytes[wire::kFrameHeaderMax];
+  wire::write_frame_header(bytes, head, payload.size());
+  gate_.reactor().send_copy(connection, as_text({bytes, header}));
+  gate_.reactor().send_copy(connection, as_text(payload));
+}
+
+// A peer that does not read what it asked for is not read from either.
+void WebSocketSession::ease(Connection& connection) {
+  if (connection.outbox.bytes() <= connection.outbox_bytes_max / 2 || connection.closing) return;
+  gate_.reactor().pause_reading(connection, PauseReason::slow_output);
+  connection.want_drained = true;
+}
+
+void WebSocketSession::on_drained(Client& client, Connection& connection) {
+  if ((connection.pauses & static_cast<uint8_t>(PauseReason::slow_output)) != 0) {
+    gate_.reactor().resume_reading(connection, PauseReason::slow_output);
+    gate_.read_on(client);
+  }
+  if (client.phase == Phase::open && client.hub_open && gate_.hub().replaying(client.id)) {
+    gate_.hub().replay_next(client.id);
+  }
+}
+
+void WebSocketSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason) {
+  gate_.close_now(client, client.phase == Phase::closing ? closing_cause(client) : connection.close_cause);
+}
+
+// --- heartbeat ---
+
+void WebSocketSession::arm_beat(Client& client, Connection& connection) {
+  runtime::Reactor& reactor = gate_.reactor();
+  reactor.arm_timer(connection, until_beat(reactor.now(), gate_.options().heartbeat_interval, client.id.slot));
+}
+
+void WebSocketSession::on_timer(Client& client, Connection& connection) {
+  const SessionOptions& options = gate_.options();
+  switch (client.phase) {
+    case Phase::opening: arm_beat(client, connection); return;
+    case Phase::closing:
+      // The peer did not answer our close frame.
+      gate_.close_now(client, closing_cause(client), io::CloseMode::reset);
+      return;
+    case Phase::open: break;
+  }
+  if (client.awaiting_pong) {
+    // While we do not read, or bytes of ours are under way, its silence says nothing (TCP_USER_TIMEOUT sees to those).
+    if (connection.pauses != 0 || !connection.outbox.empty()) {
+      gate_.reactor().arm_timer(connection, options.heartbeat_timeout);
+      return;
+    }
+    gate_.stats().heartbeat_timeouts.add();
+    gate_.close_now(client, CloseCause::heartbeat_timeout);
+    return;
+  }
+  // Beats lie on a grid, so that they stay spread; whoever was heard in the last half of the interval is alive.
+  const auto silent = milliseconds((gate_.decisecond() - client.heard_decisecond) * 100);
+  if (silent < options.heartbeat_interval / 2 || connection.blocked) return arm_beat(client, connection);
+  ping_.send(gate_.reactor(), connection,
+             [](std::string& out) { wire::append_frame(out, {.opcode = WebSocketOpcode::ping}, {}); });
+  gate_.stats().heartbeats.add();
+  client.awaiting_pong = true;
+  gate_.reactor().arm_timer(connection, options.heartbeat_timeout);
+}
+
+// --- what the hub tells ---
+
+void WebSocketSession::on_replay(Client& client, Connection& connection, std::string_view key,
+                                 std::span<const Slice> canonical, uint64_t first_id, uint32_t, uint64_t gap_oldest,
+                                 bool more) {
+  if (client.phase == Phase::closing) return;
+  if (gap_oldest != 0) send_gap(connection, key, gap_oldest, false);
+  const WireForm form = form_of(client.form).wire;
+  uint64_t id = first_id;
+  for (const Slice& slice : canonical) {
+    if (form != WireForm::websocket_raw) {
+      gate_.reactor().send(connection, {.hold = slice.hold, .offset = slice.offset, .length = slice.length});
+      continue;
+    }
+    std::string_view run = slice.view();
+    frame_.clear();
+    while (!run.empty()) {
+      const uint32_t length = websocket_frame_length({reinterpret_cast<const uint8_t*>(run.data()), run.size()});
+      const hub::Derived derived = gate_.encoder().derive(client.form, run.substr(0, length), id++, frame_);
+      if (derived.kind == hub::Derived::Kind::part) frame_ += run.substr(derived.offset, derived.length);
+      run.remove_prefix(length);
+    }
+    gate_.reactor().send_copy(connection, frame_);
+  }
+  // The next piece is asked for when this one has left, also when it belongs to another channel.
+  if (more || gate_.hub().replaying(client.id)) connection.want_drained = true;
+}
+
+void WebSocketSession::on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) {
+  if (client.phase == Phase::closing) return;
+  static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
+  if (client.room.view() == key) client.room.clear();
+  text_.clear();
+  wire::append_left_event(text_, hub::name_of(key), kReasons[static_cast<size_t>(reason)], {});
+  send_text(connection, text_);
+}
+
+bool WebSocketSession::send_canonical(Client& client, Connection& connection, std::string_view canonical) {
+  if (client.phase == Phase::closing) return false;
+  frame_.clear();
+  const hub::Derived derived = gate_.encoder().derive(client.form, canonical, 0, frame_);
+  if (derived.kind == hub::Derived::Kind::nothing) return false;
+  gate_.reactor().send_copy(connection, derived.kind == hub::Derived::Kind::part
+                                            ? canonical.substr(derived.offset, derived.length)
+                                            : std::string_view(frame_));
+  return true;
+}
+
+void WebSocketSession::on_kicked(Client& client, Connection&) {
+  kicked_.push_back(client.id);  // leaving the hub has to wait until it has returned
+}
+
+void WebSocketSession::on_tick() {
+  for (size_t i = 0; i < kicked_.size(); ++i) {
+    Client* client = gate_.find(kicked_[i]);
+    if (client == nullptr || client->kind != Kind::websocket) continue;
+    close(*client, gate_.connection(*client), 4011, "closed by an administrator", CloseCause::kicked);
+  }
+  kicked_.clear();
+}
+
+// --- slow readers ---
+
+void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
+  if (client.phase != Phase::open || client.echo_endpoint) {
+    gate_.close_now(client, cause, io::CloseMode::reset);
+    return;
+  }
+  std::vector<Lagged> lagged;
+  if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, lagged)) {
+    for (const Lagged& lost : lagged) {
+      text_.clear();
+      wire::append_lagged_event(text_, lost.room, lost.missed, lost.from, lost.to);
+      send_text(connection, text_);
+    }
+    return;
+  }
+  gate_.stats().slow_closed.add();
+  connection.outbox.discard_unsent(connection.frame_length);
+  close(client, connection, 4008, "too slow", cause);
+}
+
+// --- closing ---
+
+void WebSocketSession::close(Client& client, Connection& connection, uint16_t code, std::string_view reason,
+                             CloseCause cause) {
+  if (client.phase == Phase::closing || connection.dead) return;
+  if (client.phase == Phase::opening) {
+    gate_.close_now(client, cause);  // there is no WebSocket yet on which a close frame could be sent
+    return;
+  }
+  frame_.clear();
+  wire::append_close_frame(frame_, code, reason);
+  gate_.reactor().send_copy(connection, frame_);
+  client.phase = Phase::closing;
+  client.close_sent = true;
+  client.extra = std::make_unique<WebSocketClosing>(cause);
+  if (client.hub_open) gate_.close_at_hub(client, !client.clean_leave);
+  gate_.reactor().arm_timer(connection, gate_.options().close_timeout);
+  // Its close frame must be read, whatever reading waited for.
+  if (client.waiting) gate_.proceed(client);
+  for (const PauseReason reason_paused : {PauseReason::answer, PauseReason::credit, PauseReason::slow_output}) {
+    gate_.reactor().resume_reading(connection, reason_paused);
+  }
+  client.stalled = false;
+  gate_.read_on(client);
+}
+
+void WebSocketSession::take_close(Client& client, Connection& connection, uint16_t code) {
+  client.close_received = true;
+  if (client.close_sent) return gate_.close_gently(client, closing_cause(client));
+  frame_.clear();
+  wire::append_close_frame(frame_, code);
+  gate_.reactor().send_copy(connection, frame_);
+  client.close_sent = true;
+  client.phase = Phase::closing;
+  gate_.close_gently(client, CloseCause::peer_closed);
+}
+
+// RFC 6455 section 7.1.7: what follows a violation is not looked at, so neither is the answer to our close frame.
+void WebSocketSession::fail(Client& client, Connection& connection, uint16_t code, std::string_view reason) {
+  gate_.stats().error(ErrorCount::protocol).add();
+  if (!client.close_sent) {
+    frame_.clear();
+    wire::append_close_frame(frame_, code, reason);
+    gate_.reactor().send_copy(connection, frame_);
+    client.close_sent = true;
+  }
+  client.phase = Phase::closing;
+  gate_.close_gently(client, CloseCause::protocol_error);
+}
+
+void WebSocketSession::drain(Client& client, Connection& connection) {
+  if (client.phase == Phase::open && !client.echo_endpoint) {
+    const SessionOptions& options = gate_.options();
+    text_.clear();
+    wire::append_reconnect_event(
+        text_, static_cast<uint64_t>(gate_.jittered(client, options.retry, options.retry_jitter_percent).count()));
+    send_text(connection, text_);
+  }
+  close(client, connection, 1001, "the server is going away", CloseCause::drained);
+}
+
+void WebSocketSession::on_closed(Client& client) {
+  gate_.stats().open_now(Transport::websocket).subtract();
+  if (client.has_aside) asides_.erase(client.id.slot);
+  client.has_aside = false;
+}
+
+// --- sending ---
+
+void WebSocketSession::send_text(Connection& connection, std::string_view json) {
+  frame_.clear();
+  wire::append_frame(frame_, {.opcode = WebSocketOpcode::text}, json);
+  gate_.reactor().send_copy(connection, frame_);
+}
+
+void WebSocketSession::send_error(Connection& connection, std::string_view code, std::string_view message,
+                                  std::string_view ref) {
+  gate_.stats().error(ErrorCount::bad_action).add();
+  text_.clear();
+  wire::append_error_event(text_, wire::ErrorEvent::error, code, message, ref);
+  send_text(connection, text_);
+}
+
+void WebSocketSession::send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset) {
+  gate_.stats().gaps.add();
+  text_.clear();
+  wire::append_gap_event(text_, hub::name_of(key), oldest, reset);
+  send_text(connection, text_);
+}
+
+}  // namespace ringcast::session

@@ -321,7 +321,7 @@ void Gate::serve_stalled() {
       const ConnectionId id = line.front();
       line.pop_front();
       Client* client = find(id);
-      if (client == nullptr) continue;
+      if (client == nullptr || !client->stalled) continue;
       client->stalled = false;
       Connection& at = connection(*client);
       switch (client->kind) {

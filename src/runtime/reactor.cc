@@ -193,6 +193,7 @@ void Reactor::take_timers() {
   });
   if (now_ >= next_interval_) {
     next_interval_ = now_ + kInterval;
+    copy_counters();
     handler_->on_interval();
   }
 }
@@ -441,6 +442,28 @@ void Reactor::finish_closing(Connection& connection) {
     connection.pauses = 0;
     if (connection.receiving) backend_->resume_receive(connection.socket);
   }
+}
+
+void Reactor::copy_counters() {
+  const auto copy = [](std::atomic<uint64_t>& to, uint64_t from) { to.store(from, std::memory_order_relaxed); };
+  const io::BackendStats& from = backend_->stats();
+  copy(stats_.waits, from.waits);
+  copy(stats_.syscalls, from.syscalls);
+  copy(stats_.sends, from.sends);
+  copy(stats_.short_sends, from.short_sends);
+  copy(stats_.receives, from.receives);
+  copy(stats_.buffers_exhausted, from.buffers_exhausted);
+  copy(stats_.multishot_rearmed, from.multishot_rearmed);
+  copy(stats_.cq_overflows, from.cq_overflows);
+  copy(stats_.sq_full, from.sq_full);
+  copy(stats_.accept_emfile, from.accept_emfile);
+  copy(stats_.wakeups, from.wakeups);
+  const MailboxStats& mail = mailboxes_.stats();
+  copy(stats_.mail_sent, mail.sent);
+  copy(stats_.mail_received, mail.received);
+  copy(stats_.mail_overflowed, mail.overflowed);
+  copy(stats_.mail_wakeups, mail.wakeups);
+  copy(stats_.mail_depth, mail.overflow_depth);
 }
 
 void Reactor::reap() {

@@ -65,6 +65,10 @@ struct ReactorStats {
   std::atomic<uint64_t> ticks{0}, accepted{0}, closed{0}, bytes_in{0}, bytes_out{0}, frames_out{0}, flushes{0};
   std::atomic<uint64_t> flushed_connections{0}, slow{0}, open{0}, busy_ns{0}, queued_bytes{0};
   std::atomic<uint64_t> closed_by_cause[static_cast<size_t>(CloseCause::count_)]{};
+  // Copies of the backend's and the mailboxes' own counters, made every kInterval.
+  std::atomic<uint64_t> waits{0}, syscalls{0}, sends{0}, short_sends{0}, receives{0}, buffers_exhausted{0};
+  std::atomic<uint64_t> multishot_rearmed{0}, cq_overflows{0}, sq_full{0}, accept_emfile{0}, wakeups{0};
+  std::atomic<uint64_t> mail_sent{0}, mail_received{0}, mail_overflowed{0}, mail_wakeups{0}, mail_depth{0};
 };
 
 class Reactor {
@@ -133,6 +137,7 @@ class Reactor {
   void finish_closing(Connection& connection);
   void mark_dirty(Connection& connection);
   void take_slow();
+  void copy_counters();
   void note_slow(Connection& connection);
   void count_unread(Connection& connection);
   void reap();

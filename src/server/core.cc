@@ -1,0 +1,174 @@
+#include "server/core.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "hub/hub.h"
+#include "io/backend.h"
+#include "io/descriptor_table.h"
+#include "io/listener.h"
+#include "runtime/reactor.h"
+#include "session/encoder.h"
+#include "session/gate.h"
+
+namespace ringcast::server {
+
+namespace {
+
+class MailPost final : public hub::Post {
+ public:
+  explicit MailPost(runtime::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
+  void send(uint16_t to, const runtime::Mail& mail) override { mailboxes_.send(to, mail); }
+  uint64_t enqueued(uint16_t to) const override { return mailboxes_.enqueued_total(to); }
+  uint64_t delivered(uint16_t to) const override { return mailboxes_.delivered_total(to); }
+
+ private:
+  runtime::Mailboxes& mailboxes_;
+};
+
+void pin_to(uint16_t index) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  const int count = CPU_COUNT(&allowed);
+  int wanted = index % count;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || wanted-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    return;
+  }
+}
+
+}  // namespace
+
+// In the order of their making; they go in the opposite order.
+struct Core::Parts {
+  LogThread log;
+  SystemClock clock;
+  runtime::Mailboxes mailboxes;
+  MailPost post;
+  session::Encoder encoder;
+  std::unique_ptr<runtime::Reactor> reactor;
+  std::unique_ptr<session::Gate> gate;
+  std::unique_ptr<hub::Hub> hub;
+
+  explicit Parts(const CorePlan& plan)
+      : log(plan.index), mailboxes(*plan.mesh, plan.index), post(mailboxes), encoder(encoder_options(*plan.options)) {}
+};
+
+Result<void> Core::start() {
+  std::promise<Result<void>> promise;
+  std::future<Result<void>> future = promise.get_future();
+  thread_ =
+      std::thread([this, &promise] { run([&promise](Result<void> result) { promise.set_value(std::move(result)); }); });
+  Result<void> result = future.get();
+  if (!result) thread_.join();
+  return result;
+}
+
+Result<void> Core::listen(io::Backend& backend) {
+  io::ListenerOptions options = listener_options(*plan_.options);
+  Error last;
+  uint16_t number = 0;
+  for (io::SocketAddress address : plan_.addresses) {
+    // All addresses share the port that the kernel chose for the first.
+    if (address.port() == 0 && address.family() != AF_UNIX && !bound_.empty()) address.set_port(bound_.front().port());
+    // A unix socket has one listener: there is no reuseport group of files.
+    if (address.family() == AF_UNIX && plan_.index != 0) continue;
+    auto listener = io::open_listener(address, options);
+    if (!listener) {
+      if (!plan_.addresses_optional) return tl::unexpected<Error>(std::move(listener.error()));
+      last = std::move(listener.error());
+      continue;
+    }
+    bound_.push_back(io::local_address(listener->get()));
+    if (plan_.index == 0 && number == 0 && options.send_buffer_bytes != 0) {
+      const int got = io::send_buffer_of(listener->get());
+      if (got < options.send_buffer_bytes) {
+        log_warning("send_buffer_clamped",
+                    {{"wanted", options.send_buffer_bytes}, {"got", got}, {"mend", "sysctl net.core.wmem_max"}});
+      }
+    }
+    if (auto added = backend.add_listener(listener->release(), number++); !added) return added;
+  }
+  if (bound_.empty() && plan_.index == 0) return tl::unexpected<Error>(std::move(last));
+  if (plan_.admin.family() != AF_UNSPEC && plan_.index == 0) {
+    auto listener = io::open_listener(plan_.admin, options);
+    if (!listener) return tl::unexpected<Error>(std::move(listener.error()));
+    if (auto added = backend.add_listener(listener->release(), session::kAdminListener); !added) return added;
+  }
+  return {};
+}
+
+Result<void> Core::assemble(Parts& parts) {
+  if (auto own = io::own_descriptor_table(plan_.keep_descriptors); !own) return own;
+  if (plan_.options->pin_cpus) pin_to(plan_.index);
+  auto backend = io::make_backend(plan_.engine, backend_options(*plan_.options), plan_.mesh->wake_target(plan_.index));
+  if (!backend) return tl::unexpected<Error>(std::move(backend.error()));
+  engine_ = (*backend)->name();
+  features_ = (*backend)->features();
+  if (auto listening = listen(**backend); !listening) return listening;
+
+  runtime::ReactorOptions reactor = reactor_options(*plan_.options, plan_.machine);
+  reactor.core = plan_.index;
+  parts.reactor = std::make_unique<runtime::Reactor>(reactor, std::move(*backend), parts.mailboxes, parts.clock);
+  parts.gate = std::make_unique<session::Gate>(*parts.reactor, parts.encoder, *plan_.sessions, *plan_.shared);
+  hub::HubOptions hub = hub_options(*plan_.options, plan_.machine);
+  hub.core = plan_.index;
+  hub.key[0] = plan_.hub_key[0];
+  hub.key[1] = plan_.hub_key[1];
+  hub.policies = plan_.policies;
+  hub.clock = &parts.clock;
+  parts.hub = std::make_unique<hub::Hub>(hub, parts.post, parts.encoder, *parts.gate);
+  parts.gate->attach(*parts.hub);
+  parts.reactor->set_handler(parts.gate.get());
+  plan_.shared->cores[plan_.index] =
+      session::CoreView{&parts.gate->stats(), &parts.hub->stats(), &parts.reactor->stats()};
+  return {};
+}
+
+void Core::run(std::function<void(Result<void>)> started) {
+  pthread_setname_np(pthread_self(), ("reactor-" + std::to_string(plan_.index)).c_str());
+  Parts parts(plan_);
+  if (Result<void> result = assemble(parts); !result) return started(std::move(result));
+  started({});
+  while (!stop_.load(std::memory_order_acquire)) {
+    parts.reactor->tick(io::Nanoseconds(-1));
+    connections_.store(parts.reactor->open_connections(), std::memory_order_relaxed);
+    const auto phase = static_cast<session::DrainPhase>(phase_.load(std::memory_order_acquire));
+    if (phase != parts.gate->drain_phase()) parts.gate->drain(phase);
+    if (const auto* options = sessions_.exchange(nullptr, std::memory_order_acq_rel); options != nullptr) {
+      parts.gate->set_options(*options);
+    }
+  }
+}
+
+void Core::drain(session::DrainPhase phase) {
+  phase_.store(static_cast<int>(phase), std::memory_order_release);
+  plan_.mesh->wake(plan_.index);
+}
+
+void Core::reload(const session::SessionOptions& options) {
+  sessions_.store(&options, std::memory_order_release);
+  plan_.mesh->wake(plan_.index);
+}
+
+void Core::stop() {
+  stop_.store(true, std::memory_order_release);
+  plan_.mesh->wake(plan_.index);
+}
+
+void Core::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace ringcast::server

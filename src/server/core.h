@@ -1,0 +1,73 @@
+// One reactor with everything that belongs to it, on a thread of its own: descriptor table, listeners, backend,
+// mailboxes, hub, sessions. Made by the main thread; everything inside lives and dies on the core's thread. The main
+// thread only sets the atomics and wakes it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "io/socket_address.h"
+#include "runtime/mesh.h"
+#include "server/settings.h"
+#include "session/gate.h"
+
+namespace ringcast::server {
+
+struct CorePlan {
+  uint16_t index = 0;
+  const Options* options = nullptr;
+  Machine machine;
+  runtime::Mesh* mesh = nullptr;
+  session::Shared* shared = nullptr;
+  const session::SessionOptions* sessions = nullptr;
+  const hub::RoomPolicies* policies = nullptr;
+  uint64_t hub_key[2] = {0, 0};
+  std::vector<io::SocketAddress> addresses;  // to listen on
+  bool addresses_optional = false;           // defaults: one of them is enough
+  io::SocketAddress admin;                   // unset: none
+  std::vector<int> keep_descriptors;         // in the core's own table
+  io::Engine engine = io::Engine::automatic;
+};
+
+class Core {
+ public:
+  explicit Core(CorePlan plan) : plan_(std::move(plan)) {}
+  ~Core() { join(); }
+
+  // Starts the thread and returns when it listens, or why it cannot.
+  Result<void> start();
+  // Any thread.
+  void drain(session::DrainPhase phase);
+  void reload(const session::SessionOptions& options);
+  void stop();
+  void join();
+
+  // After start(): what it really listens on (port 0 resolved), the engine's name and features.
+  const std::vector<io::SocketAddress>& bound() const { return bound_; }
+  const std::string& engine() const { return engine_; }
+  const std::string& features() const { return features_; }
+  uint32_t connections() const { return connections_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Parts;
+  void run(std::function<void(Result<void>)> started);
+  Result<void> assemble(Parts& parts);
+  Result<void> listen(io::Backend& backend);
+
+  CorePlan plan_;
+  std::thread thread_;
+  std::vector<io::SocketAddress> bound_;
+  std::string engine_;
+  std::string features_;
+  std::atomic<int> phase_{0};
+  std::atomic<const session::SessionOptions*> sessions_{nullptr};
+  std::atomic<bool> stop_{false};
+  std::atomic<uint32_t> connections_{0};
+};
+
+}  // namespace ringcast::server

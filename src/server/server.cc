@@ -1,0 +1,134 @@
+#include "server/server.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/descriptor_table.h"
+
+namespace ringcast::server {
+
+namespace {
+
+std::string url_of(const io::SocketAddress& address) {
+  return address.family() == AF_UNIX ? address.to_string() : "http://" + address.to_string();
+}
+
+}  // namespace
+
+Server::Server(Options options) : options_(std::move(options)), policies_(room_policies(options_)) {}
+
+Server::~Server() {
+  stop();
+}
+
+Result<void> Server::start() {
+  if (auto raised = io::raise_descriptor_limit(); !raised) return tl::unexpected<Error>(std::move(raised.error()));
+  machine_ = Machine::here();
+  if (options_.io != io::Engine::epoll) probe_ = io::probe_uring();
+  auto addresses = listen_addresses(options_);
+  if (!addresses) return tl::unexpected<Error>(std::move(addresses.error()));
+
+  if (options_.page) {
+    if (auto added = files_.add_directory(options_.web_root, "/"); !added) return added;
+  }
+  if (!options_.static_dir.empty()) {
+    if (auto added = files_.add_directory(options_.static_dir, "/static/"); !added) return added;
+  }
+  session::Routes::Options routes;
+  routes.echo = options_.echo;
+  routes_ = std::make_unique<session::Routes>(routes);
+  sessions_.push_back(std::make_unique<session::SessionOptions>(session_options(options_, machine_)));
+
+  const uint16_t count = reactor_count(options_, machine_);
+  shared_.name_key = HashKey::random();
+  shared_.routes = routes_.get();
+  shared_.files = files_.size() == 0 ? nullptr : &files_;
+  shared_.version = RINGCAST_VERSION;
+  shared_.started_wall_us = static_cast<uint64_t>(SystemClock::system_now().wall_us);
+  shared_.cores.resize(count);
+  shared_.engine = options_.io == io::Engine::epoll || !probe_.uring_usable ? "epoll" : "uring";
+
+  // Wake descriptors are made before any reactor has a table of its own, and stay open in each.
+  auto mesh = runtime::Mesh::create(mesh_options(options_, machine_));
+  if (!mesh) return tl::unexpected<Error>(std::move(mesh.error()));
+  mesh_ = std::move(*mesh);
+
+  CorePlan plan;
+  plan.options = &options_;
+  plan.machine = machine_;
+  plan.mesh = mesh_.get();
+  plan.shared = &shared_;
+  plan.sessions = sessions_.back().get();
+  plan.policies = &policies_;
+  const HashKey hub_key = HashKey::random();
+  plan.hub_key[0] = hub_key.low;
+  plan.hub_key[1] = hub_key.high;
+  plan.addresses = *addresses;
+  plan.addresses_optional = options_.listen.empty();
+  plan.engine = options_.io;
+  if (!options_.admin_listen.empty()) {
+    auto admin = io::SocketAddress::parse(options_.admin_listen);
+    if (!admin) return tl::unexpected<Error>(std::move(admin.error()));
+    plan.admin = *admin;
+  }
+  for (uint16_t core = 0; core < count; ++core) plan.keep_descriptors.push_back(mesh_->wake_target(core).fd());
+
+  for (uint16_t core = 0; core < count; ++core) {
+    plan.index = core;
+    cores_.push_back(std::make_unique<Core>(plan));
+    if (auto started = cores_.back()->start(); !started) {
+      cores_.pop_back();
+      stop();
+      return started;
+    }
+    // The first one finds the port and the addresses that work; the others join it there.
+    if (core == 0) {
+      plan.addresses = cores_[0]->bound();
+      plan.addresses_optional = false;
+      shared_.engine = cores_[0]->engine();
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> Server::urls() const {
+  std::vector<std::string> urls;
+  for (const io::SocketAddress& address : cores_[0]->bound()) urls.push_back(url_of(address));
+  return urls;
+}
+
+std::string Server::engine() const {
+  return shared_.engine;
+}
+
+std::string Server::fallback() const {
+  return options_.io == io::Engine::automatic && !probe_.uring_usable ? probe_.why_not : std::string();
+}
+
+std::vector<std::string> Server::reload(const Options& options) {
+  const OptionsChange change = diff_reloadable(options_, options);
+  options_ = apply_reloadable(options_, options);
+  sessions_.push_back(std::make_unique<session::SessionOptions>(session_options(options_, machine_)));
+  for (const auto& core : cores_) core->reload(*sessions_.back());
+  return change.needs_restart;
+}
+
+void Server::enter(session::DrainPhase phase) {
+  for (const auto& core : cores_) core->drain(phase);
+}
+
+uint32_t Server::connections() const {
+  uint32_t sum = 0;
+  for (const auto& core : cores_) sum += core->connections();
+  return sum;
+}
+
+void Server::stop() {
+  for (const auto& core : cores_) core->stop();
+  for (const auto& core : cores_) core->join();
+  cores_.clear();
+}
+
+}  // namespace ringcast::server

@@ -1,0 +1,72 @@
+// The server as a whole: mesh, cores, what they share, and its life: start, reload, drain, stop. The main thread's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "server/core.h"
+#include "session/routes.h"
+#include "session/static_files.h"
+
+namespace ringcast::server {
+
+class Server {
+ public:
+  explicit Server(Options options);
+  ~Server();
+
+  // Returns when every core listens. The error is one line.
+  Result<void> start();
+  // "http://127.0.0.1:3000" for each address, and unix sockets as "unix:/path".
+  std::vector<std::string> urls() const;
+  std::string engine() const;    // "uring" or "epoll"
+  std::string fallback() const;  // why io_uring is not used although it was not refused; empty: nothing of the kind
+  uint16_t cores() const { return static_cast<uint16_t>(cores_.size()); }
+
+  // Takes what can change while running; the names of settings that wait for a restart come back.
+  std::vector<std::string> reload(const Options& options);
+  const Options& options() const { return options_; }
+
+  // The way of SIGTERM. `hurry()` is asked now and then: true skips what is left of the waiting.
+  template <class Hurry>
+  void drain(Hurry hurry) {
+    enter(session::DrainPhase::unready);
+    wait(options_.drain_delay, hurry, false);
+    enter(session::DrainPhase::refusing);
+    enter(session::DrainPhase::telling);
+    wait(options_.drain_period + options_.close_timeout, hurry, true);
+    enter(session::DrainPhase::finishing);
+    wait(
+        std::chrono::seconds(1), [] { return false; }, true);
+  }
+  void stop();
+
+ private:
+  void enter(session::DrainPhase phase);
+  uint32_t connections() const;
+  // Until `period` is over, somebody is in a hurry, or (if asked for) nobody is connected any more.
+  template <class Hurry>
+  void wait(Duration period, Hurry hurry, bool until_empty) {
+    const auto end = std::chrono::steady_clock::now() + period;
+    while (std::chrono::steady_clock::now() < end && !hurry()) {
+      if (until_empty && connections() == 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+  Options options_;
+  Machine machine_;
+  io::Probe probe_;
+  hub::RoomPolicies policies_;
+  session::Shared shared_;
+  std::unique_ptr<session::Routes> routes_;
+  session::StaticFiles files_;
+  // Every generation stays: a core may still be reading the one before.
+  std::vector<std::unique_ptr<session::SessionOptions>> sessions_;
+  std::unique_ptr<runtime::Mesh> mesh_;
+  std::vector<std::unique_ptr<Core>> cores_;
+};
+
+}  // namespace ringcast::server

@@ -1,0 +1,193 @@
+#include "server/settings.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "io/descriptor_table.h"
+
+namespace ringcast::server {
+
+namespace {
+
+// Kept free of clients: rings, listeners, wake descriptors, files being read.
+constexpr uint64_t kDescriptorsKept = 64;
+
+uint32_t narrow(uint64_t value) {
+  return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX));
+}
+
+std::chrono::milliseconds ms(Duration value) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(value);
+}
+
+uint64_t cgroup_memory() {
+  std::ifstream file("/sys/fs/cgroup/memory.max");
+  uint64_t bytes = 0;
+  return file >> bytes ? bytes : UINT64_MAX;  // "max", or no such file
+}
+
+hub::RoomPolicy policy_of(const RoomOptions& room) {
+  hub::RoomPolicy policy;
+  policy.history_messages = narrow(room.history_messages);
+  policy.history_bytes = room.history_size_max;
+  policy.history_ttl = std::chrono::duration_cast<std::chrono::seconds>(room.history_ttl);
+  policy.empty_ttl = std::chrono::duration_cast<std::chrono::seconds>(room.empty_room_ttl);
+  policy.first_id = room.first_id;
+  policy.slow = room.slow_consumer;
+  policy.presence = room.presence;
+  policy.presence_events_max = narrow(room.presence_members_max);
+  policy.leave_grace = ms(room.presence_leave_grace);
+  policy.poll_leave_grace = ms(room.presence_poll_grace);
+  return policy;
+}
+
+bool allowed(Permission permission, const Options& options) {
+  return permission == Permission::automatic ? !options.has_authentication() : permission == Permission::yes;
+}
+
+// Sockets that one reactor may hold.
+uint64_t per_reactor(const Machine& machine) {
+  const uint64_t usable = machine.descriptors - machine.descriptors / 20;
+  return usable > kDescriptorsKept ? usable - kDescriptorsKept : 1;
+}
+
+}  // namespace
+
+Machine Machine::here() {
+  Machine machine;
+  cpu_set_t cpus;
+  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) machine.cpus = static_cast<uint16_t>(CPU_COUNT(&cpus));
+  machine.memory_bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  machine.memory_bytes = std::min(machine.memory_bytes, cgroup_memory());
+  machine.descriptors = io::descriptor_limit();
+  return machine;
+}
+
+uint16_t reactor_count(const Options& options, const Machine& machine) {
+  return options.reactors == 0 ? machine.cpus : static_cast<uint16_t>(options.reactors);
+}
+
+session::SessionOptions session_options(const Options& options, const Machine& machine) {
+  session::SessionOptions out;
+  out.request_line_max = narrow(options.request_line_size_max);
+  out.headers_bytes_max = narrow(options.headers_size_max);
+  out.headers_max = narrow(options.headers_max);
+  out.body_max = narrow(options.body_size_max);
+  out.request_timeout = ms(options.request_timeout);
+  out.keep_alive_timeout = ms(options.keep_alive_timeout);
+  out.close_timeout = ms(options.close_timeout);
+  const uint64_t all = per_reactor(machine) * reactor_count(options, machine);
+  out.connections_max = narrow(options.connections_max == 0 ? all : std::min(options.connections_max, all));
+  out.connections_per_address_max = narrow(options.connections_per_address_max);
+  out.rooms_per_websocket_max = narrow(options.rooms_per_websocket_max);
+  out.rooms_per_stream_max = narrow(options.rooms_per_stream_max);
+  out.outbox_bytes_max = narrow(options.outbox_size_max);
+  out.outbox_messages_max = narrow(options.outbox_messages_max);
+  out.message_max = narrow(options.message_size_max);
+  out.inflated_max = narrow(options.inflated_size_max == 0 ? options.message_size_max : options.inflated_size_max);
+  out.json_depth_max = narrow(options.json_depth_max);
+  out.batch_items_max = narrow(options.batch_items_max);
+  out.deflate = options.deflate;
+  out.deflate_from = narrow(options.deflate_size_min);
+  out.poll_timeout = ms(options.poll_timeout);
+  out.poll_timeout_max = ms(options.poll_timeout_max);
+  out.poll_answer_max = narrow(options.poll_answer_size_max);
+  out.list_limit_default = narrow(options.list_limit);
+  out.list_limit_max = narrow(options.list_limit_max);
+  out.stats_rooms_max = narrow(options.stats_rooms_max);
+  out.heartbeat_interval = ms(options.heartbeat_interval);
+  out.heartbeat_timeout = ms(options.heartbeat_timeout);
+  out.retry = ms(options.retry);
+  out.retry_jitter_percent = narrow(options.retry_jitter_percent);
+  out.origins = options.origins;
+  out.api_keys = options.api_keys;
+  out.status_open = options.status_open;
+  out.tenants = options.tenants;
+  out.clients_may_broadcast = allowed(options.clients_may_broadcast, options);
+  out.clients_may_direct = allowed(options.clients_may_direct, options);
+  out.admin_apart = !options.admin_listen.empty();
+  out.echo = options.echo;
+  out.page = options.page;
+  out.drain_period = ms(options.drain_period);
+  out.retry_after = ms(options.retry_after);
+  return out;
+}
+
+hub::RoomPolicies room_policies(const Options& options) {
+  hub::RoomPolicies policies;
+  const hub::RoomPolicy base = policy_of(options.room_defaults);
+  policies.set_default(base);
+  hub::RoomPolicy inbox = base;
+  inbox.history_messages = narrow(options.inbox_messages);
+  inbox.presence = false;
+  policies.set_inbox(inbox);
+  for (const RoomRule& rule : options.rooms) policies.add(rule.match, policy_of(rule.options));
+  return policies;
+}
+
+hub::HubOptions hub_options(const Options& options, const Machine& machine) {
+  hub::HubOptions out;
+  out.cores = reactor_count(options, machine);
+  out.channels_max = narrow(std::max<uint64_t>(1, options.channels_max / out.cores));
+  const uint64_t history =
+      options.history_total_size_max == 0 ? machine.memory_bytes / 4 : options.history_total_size_max;
+  out.history_bytes_max = history / out.cores;
+  out.idempotency_keys_max = narrow(options.idempotency_keys_max / out.cores);
+  out.idempotency_window = std::chrono::duration_cast<std::chrono::seconds>(options.idempotency_window);
+  out.credit_publishes = narrow(options.mesh_credit_messages);
+  out.credit_bytes = options.mesh_credit_size;
+  out.replay_chunk = narrow(options.replay_chunk_size);
+  return out;
+}
+
+io::BackendOptions backend_options(const Options& options) {
+  io::BackendOptions out;
+  out.receive_buffer_size = narrow(options.receive_buffer_size);
+  out.receive_buffer_count = narrow(options.receive_buffers);
+  out.descriptors_exhausted_answer =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 76\r\n"
+      "Retry-After: 2\r\nConnection: close\r\n\r\n"
+      "{\"error\":{\"code\":\"full\",\"message\":\"no more connections fit on this server\"}}\n";
+  return out;
+}
+
+io::ListenerOptions listener_options(const Options& options) {
+  io::ListenerOptions out;
+  out.backlog = static_cast<int>(options.backlog);
+  out.user_timeout = ms(options.tcp_user_timeout);
+  out.send_buffer_bytes = static_cast<int>(options.send_buffer_size);
+  return out;
+}
+
+runtime::ReactorOptions reactor_options(const Options& options, const Machine& machine) {
+  runtime::ReactorOptions out;
+  // Somewhat more than are admitted, so that those beyond the limit can be told so.
+  out.connections_max = narrow(machine.descriptors);
+  out.outbox_bytes_max = narrow(options.outbox_size_max);
+  out.outbox_messages_max = narrow(options.outbox_messages_max);
+  const uint64_t unread = options.slow_readers_size_max == 0 ? machine.memory_bytes / 8 : options.slow_readers_size_max;
+  out.unread_bytes_max = unread / reactor_count(options, machine);
+  out.spin = options.spin;
+  return out;
+}
+
+runtime::MeshOptions mesh_options(const Options& options, const Machine& machine) {
+  runtime::MeshOptions out;
+  out.members = reactor_count(options, machine);
+  out.ring_slots = narrow(options.mesh_ring_slots);
+  return out;
+}
+
+session::EncoderOptions encoder_options(const Options& options) {
+  session::EncoderOptions out;
+  out.deflate = options.deflate;
+  out.deflate_from = narrow(options.deflate_size_min);
+  return out;
+}
+
+}  // namespace ringcast::server

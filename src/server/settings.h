@@ -1,0 +1,34 @@
+// Turns the operator's options into what each layer is set to. Pure functions; any thread.
+#pragma once
+
+#include "hub/hub.h"
+#include "hub/policy.h"
+#include "io/backend.h"
+#include "io/listener.h"
+#include "runtime/mesh.h"
+#include "runtime/reactor.h"
+#include "server/options.h"
+#include "session/encoder.h"
+#include "session/session_options.h"
+
+namespace ringcast::server {
+
+// Facts of the machine that defaults depend on, read once at start.
+struct Machine {
+  uint16_t cpus = 1;            // that this process may use
+  uint64_t memory_bytes = 0;    // of the machine, or of the cgroup if that is less
+  uint64_t descriptors = 1024;  // per descriptor table, that is per reactor
+  static Machine here();
+};
+
+uint16_t reactor_count(const Options& options, const Machine& machine);
+session::SessionOptions session_options(const Options& options, const Machine& machine);
+hub::RoomPolicies room_policies(const Options& options);
+hub::HubOptions hub_options(const Options& options, const Machine& machine);
+io::BackendOptions backend_options(const Options& options);
+io::ListenerOptions listener_options(const Options& options);
+runtime::ReactorOptions reactor_options(const Options& options, const Machine& machine);
+runtime::MeshOptions mesh_options(const Options& options, const Machine& machine);
+session::EncoderOptions encoder_options(const Options& options);
+
+}  // namespace ringcast::server

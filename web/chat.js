@@ -8,6 +8,7 @@ const kHistoryLimit = 50;
 const kTypingShownMs = 4000;
 const kTypingSentMs = 2000;
 const kMembersShown = 200;
+const kMembersPeriodMs = 10000;   // a transport that has gaps between its requests may miss a coming or going
 
 const $ = (id) => document.getElementById(id);
 const ui = Object.fromEntries(['user', 'room', 'transport', 'token', 'connect', 'disconnect', 'connect-form', 'state', 'state-text',
@@ -130,14 +131,22 @@ function leave() {
 async function refresh(room) {
   const asked = connection;
   try {
-    const [messages, members] = await Promise.all([newest_messages(asked, room.name), asked.get('/members', { room: room.name })]);
+    const [messages] = await Promise.all([newest_messages(asked, room.name), refresh_members(room)]);
     if (connection !== asked) return;
     for (const event of messages) room.log.add(event);
-    room.members = new Map((members.members ?? []).map(({ user, status }) => [user, status ?? 'online']));
-    if (current === room.name) show_members();
   } catch {
     // Closed to this user, or the server is away: live messages are shown all the same.
   }
+}
+
+async function refresh_members(room) {
+  const asked = connection;
+  const { members } = await asked.get('/members', { room: room.name });
+  if (connection !== asked || room.ended) return;
+  room.members = new Map(members.map(({ user, status }) => [user, status ?? 'online']));
+  // A poll counts from its first waiting request on; the one who looks is here all the same.
+  if (own_name && !room.members.has(own_name)) room.members.set(own_name, 'online');
+  if (current === room.name) show_members();
 }
 
 // History is read forwards from a position, and ids are contiguous.
@@ -332,6 +341,11 @@ ui.message.addEventListener('input', () => {
   connection.typing(current);
 });
 ui.status.addEventListener('change', () => connection?.set_status(ui.status.value));
+
+setInterval(() => {
+  const room = rooms.get(current);
+  if (connection && room && !document.hidden && ui.state.dataset.state === 'open') refresh_members(room).catch(() => {});
+}, kMembersPeriodMs);
 
 const query = new URLSearchParams(location.search);
 ui.user.value = query.get('user') ?? `Guest-${Math.floor(1000 + Math.random() * 9000)}`;

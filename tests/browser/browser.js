@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { kWaitMs } from '../integration/lib/deadline.js';
 
 const kExecutable = process.env.RINGCAST_CHROMIUM ?? '/usr/bin/chromium';
 const kFlags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -18,30 +19,24 @@ export function use_screenshots(path) {
 
 export async function close_browser() { await browser?.close(); }
 
-export async function open_tab(t, { base = t.server.url, query = '', width = 1180, height = 800, scheme = 'light', csp = true } = {}) {
+export async function open_tab(t, { base = t.server.url, query = '', width = 1180, height = 800, scheme = 'light' } = {}) {
   if (!existsSync(kExecutable)) t.skip(`no ${kExecutable}`);
   browser ??= await chromium.launch({ executablePath: kExecutable, args: kFlags });
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, bypassCSP: false });
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme });
   t.after(() => context.close());
+  context.setDefaultTimeout(kWaitMs);
   const page = await context.newPage();
   const problems = [];
   page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
   page.on('pageerror', (error) => problems.push(String(error)));
-  // The strictest policy that the page is meant for, whatever the server sends.
-  if (csp) {
-    await page.route((url) => url.pathname === '/', async (route) => {
-      const response = await route.fetch();
-      const headers = { ...response.headers(), 'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" };
-      await route.fulfill({ response, headers });
-    });
-  }
-  await page.goto(`${base}/${query}`);
-  return new Tab(page, problems);
+  const response = await page.goto(`${base}/${query}`);
+  return new Tab(page, problems, response);
 }
 
 export class Tab {
-  constructor(page, problems) {
+  constructor(page, problems, response) {
     this.page = page;
+    this.headers = response.headers();
     this.problems = problems;
   }
 
@@ -53,7 +48,11 @@ export class Tab {
     await this.open();
   }
 
-  open() { return this.page.waitForSelector('#state[data-state="open"]'); }
+  async open() {
+    await this.page.waitForSelector('#state[data-state="open"]').catch((error) => {
+      throw new Error(`${error.message} ${this.problems.join('; ')}`);
+    });
+  }
 
   async say(text) {
     await this.page.fill('#message', text);

@@ -110,6 +110,15 @@ suite('chat page', { settings: { retry: '200ms', presence_leave_grace: '300ms', 
     });
   }
 
+  test('the page lives under a strict Content-Security-Policy', async (t) => {
+    const tab = await open_tab(t);
+    const policy = tab.headers['content-security-policy'] ?? '';
+    assert.match(policy, /default-src '(self|none)'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    await tab.connect({ user: 'Strict', room: t.name('room'), transport: 'websocket' });
+    assert.deepEqual(tab.problems, []);
+  });
+
   test('typing and status over WebSocket are shown', async (t) => {
     const room = t.name('room');
     const [one, two] = [await open_tab(t), await open_tab(t)];

@@ -2,6 +2,7 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# NAME?COMMAND: the command is enough, wherever it came from.
 build_packages=(
   g++ meson ninja-build pkg-config
   liburing-dev libmimalloc-dev libsimdjson-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
@@ -10,7 +11,7 @@ build_packages=(
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev libwslay-dev
   clang-14 libclang-rt-14-dev clang-format-14
-  curl nodejs npm chromium python3-websockets
+  curl nodejs?node npm?npm chromium python3-websockets
 )
 
 say() { printf '%s\n' "$*" >&2; }
@@ -23,9 +24,11 @@ need_packages() {
     return
   fi
   local installed missing=() name
-  installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package} ' "$@" 2>/dev/null || true)"
+  installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package} ' "${@%\?*}" 2>/dev/null || true)"
   for name in "$@"; do
-    [[ $installed == *" installed:$name "* ]] || missing+=("$name")
+    [[ $installed == *" installed:${name%\?*} "* ]] && continue
+    [[ $name == *\?* ]] && command -v "${name#*\?}" >/dev/null && continue
+    missing+=("${name%\?*}")
   done
   ((${#missing[@]})) || return 0
   local as_root=()

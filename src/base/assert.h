@@ -5,5 +5,6 @@ namespace ringcast {
 [[noreturn]] void assertion_failed(const char* expression, const char* file, int line) noexcept;
 }
 
-#define RINGCAST_ASSERT(expression) \
-  (__builtin_expect(static_cast<bool>(expression), 1) ? void(0) : ::ringcast::assertion_failed(#expression, __FILE__, __LINE__))
+#define RINGCAST_ASSERT(expression)                             \
+  (__builtin_expect(static_cast<bool>(expression), 1) ? void(0) \
+                                                      : ::ringcast::assertion_failed(#expression, __FILE__, __LINE__))

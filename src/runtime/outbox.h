@@ -67,6 +67,7 @@ class Outbox {
   const Segment& first() const { return first_; }
   // The first `bytes` were taken by the kernel. `frame_length` is called only where that ends inside a segment.
   void consume(uint64_t bytes, FrameLength frame_length) {
+    if (bytes == 0) return;
     if (bytes == bytes_ && backlog_ == nullptr) {
       first_.hold->release();
       first_.hold = nullptr;

@@ -20,6 +20,8 @@ bool is_multi(const Client& client) {
 
 }  // namespace
 
+SseSession::SseSession(Gate& gate) : gate_(gate) {}
+
 wire::SseFraming SseSession::framing_of(const Client& client) {
   return client.http10 ? wire::SseFraming::bare : wire::SseFraming::chunked;
 }

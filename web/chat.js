@@ -173,7 +173,11 @@ function show_tabs() {
   ui.rooms.replaceChildren(...[...rooms.values()].map((room) => {
     const button = document.createElement('button');
     button.type = 'button';
-    button.textContent = room.name;
+    button.title = room.name;
+    const name = document.createElement('span');
+    name.className = 'room-name';
+    name.textContent = room.name;
+    button.append(name);
     button.setAttribute('aria-pressed', String(room.name === current));
     if (room.unread) {
       const unread = document.createElement('span');

@@ -9,11 +9,13 @@ import { suite } from './lib/runner.js';
 const kPython = process.env.RINGCAST_TEST_PYTHON ?? '/usr/bin/python3';
 const kScript = join(dirname(fileURLToPath(import.meta.url)), 'python_client.py');
 
-function run(command, args) {
+function run(command, args, input = '') {
   return new Promise((resolve) => {
-    execFile(command, args, { timeout: 35000, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
+    const child = execFile(command, args, { timeout: 35000, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
       resolve({ status: error ? error.code ?? 1 : 0, stdout, stderr });
     });
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
   });
 }
 
@@ -27,11 +29,12 @@ suite('python websockets', {}, (test) => {
 });
 
 suite('curl', {}, (test) => {
-  const curl = async (t, ...args) => {
-    const answer = await run('curl', ['-sS', '--max-time', '20', ...args]);
+  const curl_with = async (t, input, ...args) => {
+    const answer = await run('curl', ['-sS', '--max-time', '10', ...args], input);
     if (answer.status === 'ENOENT') t.skip('no curl');
     return answer;
   };
+  const curl = (t, ...args) => curl_with(t, '', ...args);
 
   test('posts and reads', async (t) => {
     const room = t.name('room');
@@ -44,7 +47,7 @@ suite('curl', {}, (test) => {
   test('posts a body so large that it asks with Expect first', async (t) => {
     const room = t.name('room');
     const body = JSON.stringify(Array.from({ length: 30 }, (_, i) => ({ room, content: `${i} ${'x'.repeat(30000)}` })));
-    const { stdout, stderr } = await curl(t, '-H', 'Content-Type: application/json', '-H', 'Expect: 100-continue', '--data-binary', body, `${t.server.url}/messages`);
+    const { stdout, stderr } = await curl_with(t, body, '-H', 'Content-Type: application/json', '-H', 'Expect: 100-continue', '--data-binary', '@-', `${t.server.url}/messages`);
     assert.equal(JSON.stringify(JSON.parse(stdout)).match(/event_id/g).length, 30, stderr);
   });
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 
-suite('presence', { settings: { presence_leave_grace: '300ms', presence_poll_grace: '400ms', presence_members_max: 6, presence_members_resume: 4 } }, (test) => {
+suite('presence', { settings: { presence_leave_grace: '300ms', presence_poll_grace: '400ms', presence_members_max: 6 } }, (test) => {
   test('the others hear member_joined and member_left', async (t) => {
     const room = t.name('room');
     const bob = t.name('bob');

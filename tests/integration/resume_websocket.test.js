@@ -121,7 +121,7 @@ suite('resumption over WebSocket', { settings: { history_messages: 20, inbox_mes
   });
 
   test('a bad since is refused', async (t) => {
-    for (const since of ['general=abc', 'general=9007199254740993', 'a=1,a=2', '=5']) {
+    for (const since of ['general=abc', 'general=9007199254740993', 'general=1,general=2', '=5']) {
       const client = t.ws_raw(`/ws?user=a&rooms=general&since=${encodeURIComponent(since)}`);
       const outcome = await client.opened.then(() => client.next(({ event_type }) => event_type === 'error').catch(() => client.close_code()), (error) => error);
       assert.ok(outcome.status === 400 || outcome.event_type === 'error' || outcome.code >= 1002, `${since} was taken`);

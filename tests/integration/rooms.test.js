@@ -91,17 +91,19 @@ suite('rooms', { settings: { presence_leave_grace: '0s' } }, (test) => {
     const answer = await client.ask({ action: 'members', room });
     assert.equal(answer.event_type, 'members');
     assert.equal(answer.room, room);
-    assert.equal(answer.count, 2);
+    assert.equal(answer.count, 3);  // members are connections, as in `joined` and `receivers`
     assert.deepEqual(answer.members.sort((a, b) => (a.user < b.user ? -1 : 1)), [
       { user: alice, status: 'online', connections: 2 }, { user: bob, status: 'online', connections: 1 }]);
   });
 
-  test('history gives pages of messages in order', async (t) => {
+  test('history without after gives the newest, with it pages in order', async (t) => {
     const room = t.name('room');
     const client = await t.member(room, { user: t.name('a') });
     for (let i = 0; i < 7; i++) await t.say(room, `m${i}`);
-    const first = await client.ask({ action: 'history', room, limit: 4 });
-    assert.equal(first.event_type, 'history');
+    const newest = await client.ask({ action: 'history', room, limit: 2 });
+    assert.equal(newest.event_type, 'history');
+    assert.deepEqual(newest.messages.map(({ content }) => content), ['m5', 'm6']);
+    const first = await client.ask({ action: 'history', room, after: client.joined.id, limit: 4 });
     assert.deepEqual(first.messages.map(({ content }) => content), ['m0', 'm1', 'm2', 'm3']);
     const rest = await client.ask({ action: 'history', room, after: first.messages.at(-1).id, limit: 100 });
     assert.deepEqual(rest.messages.map(({ content }) => content), ['m4', 'm5', 'm6']);

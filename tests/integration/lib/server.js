@@ -3,8 +3,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { until, within } from './deadline.js';
 
+const kWebRoot = fileURLToPath(new URL('../../../web', import.meta.url));
 const kStartMs = 15000;
 const kStopMs = 20000;
 const kLogLinesMax = 2000;
@@ -14,7 +16,7 @@ const kDefect = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|[
 export function flags_of(settings) {
   return Object.entries(settings).flatMap(([key, value]) => {
     const flag = `--${key.replaceAll('_', '-')}`;
-    if (value === true) return [flag];
+    if (typeof value === 'boolean') return [value ? flag : flag.replace('--', '--no-')];
     return [].concat(value).map((item) => `${flag}=${item}`);
   });
 }
@@ -32,7 +34,7 @@ export class Server {
   }
 
   constructor(bin, settings) {
-    this.flags = flags_of({ port: 0, listen: '127.0.0.1', drain_delay: '0s', drain_period: '100ms', close_timeout: '500ms', ...settings });
+    this.flags = flags_of({ port: 0, listen: '127.0.0.1', web_root: kWebRoot, drain_delay: '0s', drain_period: '100ms', close_timeout: '500ms', ...settings });
     this.log = [];
     this.host = '127.0.0.1';
     this.port = 0;

@@ -72,7 +72,7 @@ build() {
   if ninja -C "$dir" -n "$@" 2>/dev/null | grep -q '^ninja: no work to do'; then return; fi
   say "building ${dir#"$top/"}"
   if ! ninja -C "$dir" "$@" >"$dir/build.log" 2>&1; then
-    grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Linking|Generating)' "$dir/build.log" | head -n 60 >&2
+    sed -n '/^FAILED:/,$p' "$dir/build.log" | grep -vE '^\[[0-9]+/[0-9]+\] ' | head -n 60 >&2
     say "the build failed; all of it is in $dir/build.log"
     return 1
   fi

@@ -13,6 +13,9 @@
 
 namespace ringcast::wire {
 
+// Nesting is read by recursion: whatever is set, it ends here.
+inline constexpr uint32_t kJsonDepthMax = 1024;
+
 struct JsonLimits {
   uint32_t depth_max = 32;                // how deep `data`, or a field that nobody knows, may nest
   uint32_t payload_bytes_max = 64 << 10;  // `content` or `data` as re-serialised

@@ -124,7 +124,8 @@ error_code JsonScratch::open(std::string_view text, simdjson::ondemand::document
     std::string().swap(output_);
   }
   if (parser_.capacity() < bytes) {
-    if (const auto code = parser_.allocate(bytes)) return code;
+    // The text itself, the batch and the request are levels, too.
+    if (const auto code = parser_.allocate(bytes, kJsonDepthMax + 3)) return code;
     input_.resize(bytes + simdjson::SIMDJSON_PADDING);
     output_.reserve(bytes);
   }
@@ -178,7 +179,7 @@ void FieldReader::complain(Error error) {
 
 // Broken JSON goes before every other complaint: nothing in the text can be relied on.
 void FieldReader::break_off(error_code code) {
-  error_ = json_error(code, limits_.depth_max);
+  error_ = json_error(code, depth_max_);
   broken_ = true;
 }
 
@@ -201,7 +202,7 @@ bool FieldReader::is_null(Value value) {
 void FieldReader::ignored(Value value) {
   std::string& out = scratch_.output();
   const size_t size = out.size();
-  if (const auto code = append_value(out, value, limits_.depth_max)) break_off(code);
+  if (const auto code = append_value(out, value, depth_max_)) break_off(code);
   out.resize(size);
 }
 
@@ -213,7 +214,7 @@ void FieldReader::wrong_type(std::string_view name, Value value, std::string_vie
 std::optional<std::string_view> FieldReader::kept(Value value) {
   std::string& out = scratch_.output();
   const size_t begin = out.size();
-  if (const auto code = append_value(out, value, limits_.depth_max)) {
+  if (const auto code = append_value(out, value, depth_max_)) {
     break_off(code);
     return std::nullopt;
   }
@@ -305,7 +306,8 @@ void FieldReader::payload(PayloadKind kind, Value value, PayloadKind& kind_to, s
   }
   const auto raw = kept(value);
   if (!raw) return;
-  if (raw->size() > limits_.payload_bytes_max + (kind == PayloadKind::content ? 2 : 0)) {
+  const size_t quotes = kind == PayloadKind::content ? 2 : 0;
+  if (raw->size() > limits_.payload_bytes_max + quotes) {
     return complain("too_large",
                     quoted(name) + " is larger than " + std::to_string(limits_.payload_bytes_max) + " bytes");
   }

@@ -5,6 +5,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,7 +47,8 @@ Error json_error(simdjson::error_code code, uint32_t depth_max);
 // `ref` of a faulty action is still found), broken JSON does.
 class FieldReader {
  public:
-  FieldReader(JsonScratch& scratch, const JsonLimits& limits) : scratch_(scratch), limits_(limits) {}
+  FieldReader(JsonScratch& scratch, const JsonLimits& limits)
+      : scratch_(scratch), limits_(limits), depth_max_(std::min(limits.depth_max, kJsonDepthMax)) {}
 
   using Value = simdjson::ondemand::value;
 
@@ -80,6 +82,7 @@ class FieldReader {
 
   JsonScratch& scratch_;
   const JsonLimits& limits_;
+  uint32_t depth_max_;
   std::optional<Error> error_;
   bool broken_ = false;
 };

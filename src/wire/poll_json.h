@@ -14,6 +14,8 @@ inline constexpr size_t kPollAnswerBytesMax = 256 << 10;
 class PollAnswer {
  public:
   explicit PollAnswer(std::string& out, size_t bytes_max = kPollAnswerBytesMax);
+  PollAnswer(const PollAnswer&) = delete;  // what owns it often owns `out`, too
+  PollAnswer& operator=(const PollAnswer&) = delete;
 
   // False when the answer would grow beyond the limit: nothing was added, and the event belongs into the next answer.
   // The first event is always taken, or a message above the limit would never arrive.

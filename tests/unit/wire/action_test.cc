@@ -233,6 +233,9 @@ TEST(Action, DepthHasALimit) {
   EXPECT_EQ(code_of(nested(33)), "too_deep");
   EXPECT_EQ(code_of(nested(10000)), "too_deep");
   EXPECT_EQ(code_of(nested(3), {.depth_max = 2}), "too_deep");
+  EXPECT_EQ(code_of(nested(kJsonDepthMax), {.depth_max = UINT32_MAX}), "");
+  EXPECT_EQ(code_of(nested(kJsonDepthMax + 1), {.depth_max = UINT32_MAX}), "too_deep");
+  EXPECT_EQ(code_of(nested(1'000'000), {.depth_max = UINT32_MAX}), "too_deep");
   EXPECT_EQ(code_of(R"({"action":"ping","x":)" + std::string(33, '[') + std::string(33, ']') + "}"), "too_deep");
 }
 
@@ -242,6 +245,12 @@ TEST(Action, PayloadsHaveALimit) {
   EXPECT_EQ(code_of(R"({"action":"message","content":"01234567890"})", limits), "too_large");
   EXPECT_EQ(code_of(R"({"action":"message","data":[ 1, 2, 3,44]})", limits), "");
   EXPECT_EQ(code_of(R"({"action":"message","data":[ 1, 2, 33,44]})", limits), "too_large");
+}
+
+TEST(Action, TheWidestLimitsHoldEverything) {
+  const JsonLimits limits{kJsonDepthMax, UINT32_MAX, UINT32_MAX};
+  EXPECT_EQ(code_of(R"({"action":"message","content":"x"})", limits), "");
+  EXPECT_EQ(code_of(R"({"action":"message","data":[1]})", limits), "");
 }
 
 TEST(Action, LargeAndSmallTextsInTurn) {

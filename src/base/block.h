@@ -48,7 +48,6 @@ class Block {
   std::atomic<uint32_t> references_{1};
   uint32_t capacity_;
   uint32_t used_ = 0;
-  uint32_t reserved_ = 0;
 };
 
 // A core's handle on a block: as many counted uses as this core has segments, history entries and channels on it.

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/descriptor_table.h"
+#include "server/page.h"
 
 namespace ringcast::server {
 
@@ -30,7 +31,11 @@ Result<void> Server::start() {
   auto addresses = listen_addresses(options_);
   if (!addresses) return tl::unexpected<Error>(std::move(addresses.error()));
 
-  if (options_.page) {
+  if (options_.page && options_.web_root.empty()) {
+    for (const PageFile& file : built_in_page()) {
+      files_.add("/" + std::string(file.name), file.name, std::string(file.body));
+    }
+  } else if (options_.page) {
     if (auto added = files_.add_directory(options_.web_root, "/"); !added) return added;
   }
   if (!options_.static_dir.empty()) {

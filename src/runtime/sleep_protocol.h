@@ -37,7 +37,9 @@ enum class SleepFence : uint8_t { before_recheck, after_tails, after_heads };
 template <class Ops>
 bool prepare_sleep(Ops& ops) {
   ops.store_sleeping(true);
-  ops.store_waiting();                    // for each pair with overflow, release: whoever sees it sees `sleeping`
+  // For each pair with overflow. Release, so that whoever takes the flag sees `sleeping`: a consumer may take it on
+  // behalf of an earlier head, whose fence came before all this.
+  ops.store_waiting();
   ops.fence(SleepFence::before_recheck);  // A; partners: B in wake_consumers, C in wake_producers
   if (!ops.any_mail() && !ops.any_room()) return true;
   ops.store_sleeping(false);

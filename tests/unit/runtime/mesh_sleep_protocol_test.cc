@@ -1,6 +1,6 @@
 // Runs the functions of runtime/sleep_protocol.h through every interleaving of their memory accesses, also with stores
-// that become visible late (x86: TSO) or out of order (PSO, release stores excepted), and looks for states in which
-// nobody can move although mail, or room for overflow, is there. Loads are not reordered.
+// that become visible late (x86: TSO) or out of order (PSO, where only a release waits for all before it), and looks
+// for states in which nobody can move although mail, or room for overflow, is there. Loads are not reordered.
 #include "runtime/sleep_protocol.h"
 
 #include <gtest/gtest.h>
@@ -28,6 +28,7 @@ struct Defect {
   bool no_look_for_mail = false;
   bool no_look_for_room = false;
   bool flag_after_look = false;
+  bool relaxed_waiting = false;    // the waiting flag may be seen before `sleeping`
   bool wake_without_flag = false;  // taking mail does not wake the producer
 };
 
@@ -179,7 +180,7 @@ class Search {
     void store_sleeping(bool value) { store(sleeping(self), value, false); }
     void store_waiting() {
       for (size_t pair = 0; pair < pairs().size(); ++pair) {
-        if (has_overflow(pair)) store(waiting(pair), 1, true);
+        if (has_overflow(pair)) store(waiting(pair), 1, !search.defect_.relaxed_waiting);
       }
     }
     void fence(SleepFence which) {
@@ -349,7 +350,7 @@ const Scenario kOneWay{{{0, 1, 3}}, 2, 1, 0};
 const Scenario kOneWayWithTimeouts{{{0, 1, 2}}, 2, 1, 1};
 const Scenario kBothWays{{{0, 1, 2}, {1, 0, 2}}, 2, 1, 0};
 const Scenario kTwoToOne{{{0, 2, 2}, {1, 2, 1}}, 3, 1, 0};
-const Scenario kRelay{{{0, 1, 2}, {1, 2, 2}}, 3, 1, 0};
+const Scenario kRelay{{{0, 1, 1}, {1, 2, 2}}, 3, 1, 0};
 
 class SleepProtocol : public ::testing::TestWithParam<Memory> {};
 
@@ -384,6 +385,14 @@ TEST_P(SleepProtocol, EachFenceIsNeeded) {
     defect.no_fence[static_cast<size_t>(fence)] = true;
     EXPECT_EQ(Search(kOneWay, GetParam(), defect).holds(), GetParam() == Memory::sequential) << static_cast<int>(fence);
   }
+}
+
+// Not covered by the fences: a consumer that still looks at the flags because of an earlier head may take the new
+// waiting flag, find its setter awake, and leave it to sleep with the flag gone.
+TEST_P(SleepProtocol, TheReleaseOfTheWaitingFlagIsNeeded) {
+  Defect defect;
+  defect.relaxed_waiting = true;
+  EXPECT_EQ(Search(kOneWay, GetParam(), defect).holds(), GetParam() != Memory::partial_store_order);
 }
 
 std::string memory_name(const ::testing::TestParamInfo<Memory>& info) {

@@ -3,6 +3,7 @@
 const kPeriodMs = 2000;
 const kSamples = 60;
 const kRoomsShown = 50;
+const kCoreColumns = ['clients', 'published', 'delivered', 'ticks'];
 const kTiles = [
   ['total_clients', 'Clients'],
   ['online_users', 'Users online'],
@@ -11,8 +12,8 @@ const kTiles = [
   ['buffered_events', 'Kept messages'],
   ['uptime_seconds', 'Uptime'],
 ];
-// Running totals by the names a server may give them; shown as rates.
-const kRates = [['messages_per_second', ['messages_total', 'messages', 'published']], ['deliveries_per_second', ['deliveries_total', 'deliveries', 'delivered']]];
+// Running totals that are shown as rates.
+const kRates = [['messages_per_second', 'messages_total'], ['deliveries_per_second', 'deliveries_total']];
 
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
@@ -64,9 +65,9 @@ export class StatsPanel {
   show(stats) {
     const now = performance.now();
     const shown = { ...stats };
-    for (const [rate, names] of kRates) {
-      const total = names.map((name) => stats[name]).find((value) => typeof value === 'number');
-      if (total === undefined || shown[rate] !== undefined) continue;
+    for (const [rate, name] of kRates) {
+      const total = stats[name];
+      if (typeof total !== 'number') continue;
       shown[rate] = this.previous?.[rate] === undefined ? 0 : Math.max(0, total - this.previous[rate]) / ((now - this.previous.at) / 1000);
       this.totals = { ...this.totals, [rate]: total };
     }
@@ -78,7 +79,7 @@ export class StatsPanel {
     }));
     this.draw(stats.total_clients ?? stats.active_connections ?? 0);
     this.show_rooms(stats.rooms ?? {});
-    this.show_cores(stats.cores ?? stats.reactors ?? stats.per_core ?? []);
+    this.show_cores(stats.cores ?? []);
   }
 
   draw(value) {
@@ -92,19 +93,20 @@ export class StatsPanel {
   }
 
   show_rooms(rooms) {
-    const entries = (Array.isArray(rooms) ? rooms.map(({ room, members }) => [room, members]) : Object.entries(rooms))
+    const entries = Object.entries(rooms).filter(([, members]) => members > 0)
       .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, kRoomsShown);
     this.rooms.replaceChildren(...entries.map(([room, members]) => {
       const row = document.createElement('tr');
-      row.append(cell('th', room), cell('td', number.format(members), true));
+      const name = cell('th', room);
+      name.title = room;
+      row.append(name, cell('td', number.format(members), true));
       return row;
     }));
   }
 
-  // The columns are whatever numbers the server gives per core.
   show_cores(cores) {
     const list = Array.isArray(cores) ? cores : Object.values(cores);
-    const keys = list.length ? Object.keys(list[0]).filter((key) => typeof list[0][key] === 'number' && !['core', 'reactor', 'id'].includes(key)).slice(0, 6) : [];
+    const keys = kCoreColumns.filter((key) => typeof list[0]?.[key] === 'number');
     const head = document.createElement('tr');
     for (const key of ['core', ...keys]) {
       const column = cell('th', key.replaceAll('_', ' '), key !== 'core');
@@ -114,7 +116,7 @@ export class StatsPanel {
     this.cores.tHead.replaceChildren(head);
     this.cores.tBodies[0].replaceChildren(...list.map((core, index) => {
       const row = document.createElement('tr');
-      row.append(cell('th', String(core.core ?? core.reactor ?? core.id ?? index)), ...keys.map((key) => cell('td', number.format(core[key]), true)));
+      row.append(cell('th', String(core.core ?? index)), ...keys.map((key) => cell('td', number.format(core[key]), true)));
       return row;
     }));
   }

@@ -241,6 +241,35 @@ suite('final', {}, (test) => {
     await again.next({ content: 'a new one' });
   });
 
+  test('a final message that is replayed ends the stream as well', async (t) => {
+    const room = t.name('room');
+    const { event_id } = await t.say(room, 'before');
+    await t.say(room, 'the end', { final: true });
+    const stream = await t.sse({ user: t.name('a'), rooms: [room] }, { headers: { 'Last-Event-ID': String(event_id) } });
+    await stream.next({ content: 'the end' });
+    await stream.end();
+  });
+
+  test('a final message that is replayed takes a WebSocket out as well', async (t) => {
+    const room = t.name('room');
+    const { event_id } = await t.say(room, 'before');
+    await t.say(room, 'the end', { final: true });
+    const client = await t.ws({ user: t.name('a'), rooms: [room], since: `${room}=${event_id}` });
+    await client.next({ content: 'the end' });
+    assert.equal((await client.next('left')).reason, 'final');
+  });
+
+  test('a room that went on after a final message replays past it', async (t) => {
+    const room = t.name('room');
+    const { event_id } = await t.say(room, 'before');
+    await t.say(room, 'not the end', { final: true });
+    await t.say(room, 'more');
+    const stream = await t.sse({ user: t.name('a'), rooms: [room] }, { headers: { 'Last-Event-ID': String(event_id) } });
+    await stream.next({ content: 'more' });
+    await t.say(room, 'live');
+    await stream.next({ content: 'live' });
+  });
+
   test('a stream over several rooms ends with the last of them', async (t) => {
     const rooms = [t.name('r'), t.name('r')];
     const stream = await t.sse({ user: t.name('a'), rooms });

@@ -49,6 +49,12 @@ export class TestContext {
     return proxy;
   }
 
+  // The server's memory has not grown by more than this since it had `before` bytes.
+  grown_less_than(bytes, before, server = this.server) {
+    const grown = server.resident_bytes() - before;
+    if (server.measures_memory) assert.ok(grown < bytes, `${grown} bytes more, at most ${bytes} expected`);
+  }
+
   // --- clients ---
 
   ws_raw(path, options = {}, at = this.server) {

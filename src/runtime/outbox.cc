@@ -92,13 +92,23 @@ void Outbox::append_behind(const Segment& next) {
 
 void Outbox::prepend(const Segment& before) {
   if (bytes_ == 0) return append(before);
-  RINGCAST_ASSERT(backlog_ == nullptr || (backlog_->begun_at == UINT32_MAX && backlog_->head == 0));
+  RINGCAST_ASSERT(backlog_ == nullptr || backlog_->begun_at == UINT32_MAX);
   before.hold->acquire();
   Backlog& rest = backlog();
-  rest.rest.insert(rest.rest.begin(), first_);
+  rest.rest.insert(rest.rest.begin() + rest.head, first_);
   first_ = before;
   bytes_ += before.length;
   messages_ += before.frames;
+}
+
+void Outbox::insert(uint32_t at, const Segment& notice) {
+  if (at >= segments()) return append(notice);
+  if (at == 0) return prepend(notice);
+  notice.hold->acquire();
+  Backlog& rest = backlog();
+  rest.rest.insert(rest.rest.begin() + rest.head + at - 1, notice);
+  bytes_ += notice.length;
+  messages_ += notice.frames;
 }
 
 int Outbox::gather(iovec* out, int max, uint64_t& wanted) const {
@@ -221,6 +231,7 @@ Dropped Outbox::drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_
   }
   if (dropped.frames == 0) return dropped;
   dropped.channel = from.channel;
+  dropped.at = keep == 0 ? index : index + 1;
   const Segment behind{from.hold, at, end - at, from.frames - begun_frames - dropped.frames, from.channel, id};
   if (keep == 0 && at == end) {
     remove(index);

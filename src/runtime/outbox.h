@@ -35,6 +35,7 @@ struct Dropped {
   uint32_t frames = 0;
   uint64_t first_id = 0;  // of the first and last with an id; 0: none had
   uint64_t last_id = 0;
+  uint32_t at = 0;  // for insert(): where the frames were
 };
 
 class Outbox {
@@ -61,6 +62,9 @@ class Outbox {
   }
   // Goes before everything; only while nothing of what is queued has been sent.
   void prepend(const Segment& segment);
+  // Goes where dropped frames were (Dropped::at of the latest drop_oldest(); the last of several first), so that what
+  // tells of them comes between the frames around them.
+  void insert(uint32_t at, const Segment& segment);
   // Fills up to `max` pieces, returns how many. `wanted` is how many bytes they hold.
   int gather(iovec* out, int max, uint64_t& wanted) const;
   bool single() const { return backlog_ == nullptr; }

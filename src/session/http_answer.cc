@@ -59,6 +59,12 @@ void HttpSession::respond(Client& client, Connection& connection, const HttpAnsw
   send_and_finish(client, connection, answer.status);
 }
 
+void HttpSession::respond_raw(Client& client, Connection& connection, uint16_t status, std::string_view response) {
+  if (connection.dead || connection.closing) return;
+  out_ = response;
+  send_and_finish(client, connection, status);
+}
+
 void HttpSession::refuse(Client& client, Connection& connection, uint16_t status, std::string_view code,
                          std::string_view message, std::span<const HttpHeader> headers) {
   if (connection.dead || connection.closing) return;

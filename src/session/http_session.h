@@ -71,6 +71,8 @@ class HttpSession {
 
   // Answers the request in progress; the connection goes on to the next one or closes.
   void respond(Client& client, runtime::Connection& connection, const HttpAnswer& answer);
+  // The same with a response that is already written, head and all.
+  void respond_raw(Client& client, runtime::Connection& connection, uint16_t status, std::string_view response);
   // {"error":{…}}. With 429 and 503 goes Retry-After, and a stream's client gets 200, `retry:`, `problem` and the end
   // instead, because EventSource would give up for good.
   void refuse(Client& client, runtime::Connection& connection, uint16_t status, std::string_view code,

@@ -1,14 +1,17 @@
 #include "session/slow_consumer.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "session/gate.h"
 
 namespace ringcast::session {
 
-bool drop_oldest(Gate& gate, runtime::Connection& connection, std::vector<Lagged>& lagged) {
+bool drop_oldest(Gate& gate, runtime::Connection& connection,
+                 const std::function<void(const Lagged& lagged, std::string& out)>& write) {
   struct Loss {
     uint32_t channel;
+    uint32_t at;  // behind the last of its frames that were dropped
     Lagged lagged;
   };
   std::vector<Loss> losses;
@@ -17,25 +20,33 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection, std::vector<Lagged
   };
   const auto note = [&](const runtime::Dropped& dropped) {
     gate.stats().dropped.add(dropped.frames);
-    auto at =
+    auto found =
         std::find_if(losses.begin(), losses.end(), [&](const Loss& loss) { return loss.channel == dropped.channel; });
-    if (at == losses.end()) {
-      losses.push_back({dropped.channel, {.room = hub::name_of(gate.hub().key_of(dropped.channel))}});
-      at = losses.end() - 1;
+    if (found == losses.end()) {
+      losses.push_back({dropped.channel, 0, {.room = hub::name_of(gate.hub().key_of(dropped.channel))}});
+      found = losses.end() - 1;
     }
-    at->lagged.missed += dropped.frames;
-    if (dropped.first_id != 0 && at->lagged.from == 0) at->lagged.from = dropped.first_id;
-    if (dropped.last_id != 0) at->lagged.to = dropped.last_id;
+    found->at = dropped.at;
+    found->lagged.missed += dropped.frames;
+    if (dropped.first_id != 0 && found->lagged.from == 0) found->lagged.from = dropped.first_id;
+    if (dropped.last_id != 0) found->lagged.to = dropped.last_id;
   };
   // Down to half the limits: a reader that stays slow is told once per half, not once per message.
-  const bool enough = connection.outbox.drop_oldest(connection.outbox_bytes_max / 2, connection.outbox_messages_max / 2,
-                                                    connection.frame_length, may_drop, note);
-  const bool below = enough || (connection.outbox.bytes() <= connection.outbox_bytes_max &&
-                                connection.outbox.messages() <= connection.outbox_messages_max);
-  if (!below || losses.empty()) return false;
-  for (const Loss& loss : losses) lagged.push_back(loss.lagged);
+  runtime::Outbox& outbox = connection.outbox;
+  outbox.drop_oldest(connection.outbox_bytes_max / 2, connection.outbox_messages_max / 2, connection.frame_length,
+                     may_drop, note);
+  if (losses.empty()) return false;
+
+  std::stable_sort(losses.begin(), losses.end(), [](const Loss& a, const Loss& b) { return a.at > b.at; });
+  std::string& bytes = gate.scratch();
+  for (const Loss& loss : losses) {
+    bytes.clear();
+    write(loss.lagged, bytes);
+    const Slice notice = gate.reactor().copy(bytes);
+    outbox.insert(loss.at, {.hold = notice.hold, .offset = notice.offset, .length = notice.length});
+  }
   gate.stats().lagged.add(losses.size());
-  return true;
+  return outbox.bytes() <= connection.outbox_bytes_max && outbox.messages() <= connection.outbox_messages_max;
 }
 
 }  // namespace ringcast::session

@@ -4,8 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <string_view>
-#include <vector>
 
 #include "runtime/connection.h"
 
@@ -14,14 +15,15 @@ namespace ringcast::session {
 class Gate;
 
 struct Lagged {
-  std::string_view room;  // valid while the channel has a member here
+  std::string_view room;
   uint64_t missed = 0;
   uint64_t from = 0;  // ids; 0: what was dropped had none
   uint64_t to = 0;
 };
 
-// Drops frames of rooms with the policy drop_oldest. True when that brought the outbox well below its limits again:
-// then `lagged` says what each room lost. False: the connection has to go.
-bool drop_oldest(Gate& gate, runtime::Connection& connection, std::vector<Lagged>& lagged);
+// Drops frames of rooms with the policy drop_oldest and puts into their place what `write(lagged, out)` appends for
+// each of those rooms. False: there was not enough to drop, the connection has to go.
+bool drop_oldest(Gate& gate, runtime::Connection& connection,
+                 const std::function<void(const Lagged& lagged, std::string& out)>& write);
 
 }  // namespace ringcast::session

@@ -19,12 +19,12 @@ namespace ringcast::session {
 using runtime::CloseCause;
 using wire::HttpHeader;
 
-void SseSession::append_head(std::string& out, const Client& client) {
+void SseSession::append_head(std::string& out, const Client& client, bool keep_alive) {
   std::vector<HttpHeader> headers{{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
   HttpSession::append_cors(headers, gate_.http().allow_origin(client));
   wire::append_response_head(out,
                              {.framing = client.http10 ? wire::BodyFraming::until_close : wire::BodyFraming::chunked,
-                              .keep_alive = false,
+                              .keep_alive = keep_alive,
                               .version_minor = static_cast<uint8_t>(client.http10 ? 0 : 1),
                               .content_type = "text/event-stream",
                               .date = gate_.http_date(),
@@ -34,10 +34,6 @@ void SseSession::append_head(std::string& out, const Client& client) {
 void SseSession::open(Client& client, Connection& connection, const Request& request) {
   HttpSession& http = gate_.http();
   const SessionOptions& options = gate_.options();
-  // What the joins bring is queued before the head is; an answer still unsent would end up behind it.
-  if (!connection.outbox.empty()) {
-    return http.refuse(client, connection, 400, "pipelined_stream", "a stream has to wait for the answers before it");
-  }
   identify(client, request);
   auto requested = requested_channels(request, client, options.rooms_per_stream_max);
   if (!requested) {
@@ -54,9 +50,12 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   }
   if (client.head_only) {
     out_.clear();
-    append_head(out_, client);
-    gate_.reactor().send_copy(connection, out_);
-    return gate_.close_gently(client, CloseCause::done);
+    append_head(out_, client, client.keep_alive);
+    return http.respond_raw(client, connection, 200, out_);
+  }
+  // What the joins bring is queued before the head is; an answer still unsent would end up behind it.
+  if (!connection.outbox.empty()) {
+    return http.refuse(client, connection, 400, "pipelined_stream", "a stream has to wait for the answers before it");
   }
 
   auto made = std::make_unique<SseStream>();

@@ -270,15 +270,12 @@ void SseSession::drain(Client& client, Connection& connection) {
 }
 
 void SseSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
-  std::vector<Lagged> lagged;
-  if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, lagged)) {
-    for (const Lagged& lost : lagged) {
-      text_.clear();
-      wire::append_lagged_event(text_, lost.room, lost.missed, lost.from, lost.to);
-      send_event(client, connection, "lagged", text_);
-    }
-    return;
-  }
+  const auto tell = [&](const Lagged& lagged, std::string& out) {
+    text_.clear();
+    wire::append_lagged_event(text_, lagged.room, lagged.missed, lagged.from, lagged.to);
+    wire::append_sse_event(out, framing_of(client), std::string_view(), "lagged", text_);
+  };
+  if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
   connection.outbox.discard_unsent(connection.frame_length);
   // Of a stream over several channels an event may now lack its end; a further event would be read as part of it, while

@@ -56,7 +56,7 @@ class SseSession {
   uint64_t retry_ms(const Client& client) const;
 
   // --- sse_opening.cc ---
-  void append_head(std::string& out, const Client& client);
+  void append_head(std::string& out, const Client& client, bool keep_alive = false);
   void finish_opening(Client& client, Connection& connection);
 
   void keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel);

@@ -205,6 +205,10 @@ bool WebSocketSession::act_direct(Client& client, Connection& connection, const 
 bool WebSocketSession::act_typing(Client& client, Connection& connection, const Action& action,
                                   std::string_view whole) {
   if (!resolve(client, connection, action, key_)) return true;
+  if (!gate_.hub().is_member(client.id, key_)) {
+    send_error(connection, "not_joined", "this connection is not in " + wire::quoted(hub::name_of(key_)), action.ref);
+    return true;
+  }
   if (!may_publish(client, connection, key_, action.ref)) return true;
   hub::Publish typing{.key = key_,
                       .user = author_of(client),

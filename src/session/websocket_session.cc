@@ -245,15 +245,12 @@ void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCaus
     gate_.close_now(client, cause, io::CloseMode::reset);
     return;
   }
-  std::vector<Lagged> lagged;
-  if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, lagged)) {
-    for (const Lagged& lost : lagged) {
-      text_.clear();
-      wire::append_lagged_event(text_, lost.room, lost.missed, lost.from, lost.to);
-      send_text(connection, text_);
-    }
-    return;
-  }
+  const auto tell = [this](const Lagged& lagged, std::string& out) {
+    text_.clear();
+    wire::append_lagged_event(text_, lagged.room, lagged.missed, lagged.from, lagged.to);
+    wire::append_frame(out, {.opcode = WebSocketOpcode::text}, text_);
+  };
+  if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
   connection.outbox.discard_unsent(connection.frame_length);
   close(client, connection, 4008, "too slow", cause);

@@ -133,6 +133,29 @@ TEST_F(OutboxTest, DropOldestGivesUpWhenNothingMayGo) {
   EXPECT_EQ(outbox.messages(), 2u);
 }
 
+// What is told about dropped frames lies between those before and those behind them, whatever place they had.
+TEST_F(OutboxTest, ANoticeTakesThePlaceOfDroppedFrames) {
+  for (const uint32_t sent : {0u, 3u}) {
+    for (const uint32_t kept : {0u, 1u, 2u}) {
+      Outbox outbox;
+      BlockWriter writer(64, 512);
+      for (uint64_t id = 1; id <= 4; ++id) push(outbox, writer, id, 9, 1);
+      if (sent != 0) outbox.consume(sent, frame_length);
+      uint32_t at = UINT32_MAX;
+      outbox.drop_oldest(
+          UINT64_MAX, kept + (sent != 0 ? 1 : 0), frame_length, [](uint32_t) { return true; },
+          [&](const Dropped& gone) { at = gone.at; });
+      const Slice notice = other_.append("notice");
+      outbox.insert(at, {notice.hold, notice.offset, notice.length});
+      std::string expected = sent != 0 ? frame(1, 9).substr(sent) : "";
+      expected += "notice";
+      for (uint64_t id = 5 - kept; id <= 4; ++id) expected += frame(id, 9);
+      EXPECT_EQ(bytes_of(outbox), expected) << sent << " " << kept;
+      EXPECT_EQ(outbox.bytes(), expected.size());
+    }
+  }
+}
+
 // Against a model: any mix of appends, partial sends, drops and discards keeps bytes, counts and frame boundaries.
 TEST_F(OutboxTest, AgreesWithAModel) {
   for (uint32_t seed = 1; seed <= 300; ++seed) {

@@ -421,6 +421,11 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
     mail.flags |= flag::kMore;
     return context_.post.send(joiner.core, mail);
   }
+  if (channel.log != nullptr && channel.log->final_id == channel.position) {
+    // A final message takes those out as well whom a replay brings it to, unless the room has gone on since.
+    mail.flags |= flag::kLast | flag::kEnded;
+    return context_.post.send(joiner.core, mail);
+  }
   // Nothing more to send: added in this very step, so that the next message follows without a seam.
   if ((joiner.flags & flag::kSilent) == 0) enter_presence(channel, joiner.user);
   mail.flags |= flag::kLast | flag::kLive;

@@ -395,9 +395,20 @@ void Local::on_replay(const Mail& mail) {
   if (count != 0) pending.position = first_id + count - 1;
   const Name key = channel.key;
   // The home core has added it, or not: what the session does from within must find that state.
+  const bool ended = (mail.flags & flag::kEnded) != 0;
+  const uint32_t channel_index = membership->channel;
   if (live) add_live(index, pending.silent);
+  if (ended) {
+    unlink(connections_[membership->connection], index);
+    subtract(context_.stats.memberships);
+    pending_.release(membership->place);
+    memberships_.release(index);
+    --channel.waiting;
+    forget_if_unused(channel_index);
+  }
   context_.sink.replay(connection, key.view(), pieces, first_id, count, gap_oldest, replaying(connection));
   for (const Slice& piece : pieces) piece.hold->release();
+  if (ended) context_.sink.left(connection, key.view(), LeftReason::final);
 }
 
 void Local::replay_next(ConnectionId connection) {

@@ -51,6 +51,7 @@ inline constexpr uint8_t kFailed = 4;       // joined: channels_full
 inline constexpr uint8_t kFirst = 8;        // joined: replay follows in further mail
 inline constexpr uint8_t kMore = 16;        // replay: last range of this piece, but there is more
 inline constexpr uint8_t kLast = 32;        // replay: last range of this piece
+inline constexpr uint8_t kEnded = 64;       // replay: ends with a final message, which takes the member out
 inline constexpr uint8_t kFinal = 1;        // deliver
 inline constexpr uint8_t kExclude = 2;      // deliver
 inline constexpr uint8_t kCompressed = 4;   // deliver

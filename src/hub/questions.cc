@@ -85,12 +85,12 @@ void Questions::answer_here(const Query& query, Answer& answer) {
   switch (query.kind) {
     case QueryKind::connections: return rows_of_connections(query, answer);
     case QueryKind::disconnect:
-      if (query.address.core != context_.options.core || !local_.is_open(query.address.connection)) return;
+      if (!concerns(query)) return;
       answer.found = true;
       answer.count = 1;
       return context_.sink.kicked(query.address.connection);
     case QueryKind::send_to_connection:
-      if (query.address.core != context_.options.core || !local_.is_open(query.address.connection)) return;
+      if (!concerns(query)) return;
       answer.found = context_.sink.send_canonical(query.address.connection, query.payload);
       answer.count = answer.found ? 1 : 0;
       return;
@@ -98,11 +98,18 @@ void Questions::answer_here(const Query& query, Answer& answer) {
   }
 }
 
+// Nothing crosses from one tenant to another, orders of administrators included.
+bool Questions::concerns(const Query& query) const {
+  return query.address.core == context_.options.core && local_.is_open(query.address.connection) &&
+         context_.sink.is_of_tenant(query.address.connection, query.tenant);
+}
+
 void Questions::rows_of_connections(const Query& query, Answer& answer) const {
   answer.found = true;
   local_.for_each_connection([&](ConnectionId connection, std::string_view user) {
     if (!query.key.empty() && !local_.is_member(connection, query.key)) return;
     if (!query.user.empty() && user != query.user) return;
+    if (!context_.sink.is_of_tenant(connection, query.tenant)) return;
     ++answer.count;
     char name[40];
     std::snprintf(name, sizeof name, "%04x.%08x.%08x", context_.options.core, connection.slot, connection.generation);

@@ -26,6 +26,7 @@ class Questions {
   };
   void send(uint16_t core, const Query& query, uint32_t gather);
   void answer_here(const Query& query, Answer& answer);
+  bool concerns(const Query& query) const;
   void rows_of_connections(const Query& query, Answer& answer) const;
 
   Context& context_;

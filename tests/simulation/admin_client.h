@@ -1,0 +1,37 @@
+// A simulated back end: publishes over HTTP, ends, purges and closes rooms, throws people out, asks for lists. One
+// request at a time. One thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "sim_client.h"
+#include "wire/http_response_parser.h"
+
+namespace ringcast::simulation {
+
+class AdminClient final : public SimClient {
+ public:
+  AdminClient(World& world, std::string name) : SimClient(world, std::move(name)) {}
+  void check_at_rest() const override;
+
+ private:
+  void on_connected() override;
+  void do_something() override;
+  void on_bytes(std::span<uint8_t> bytes) override;
+  void on_end() override { waiting_ = false; }
+
+  void request(std::string_view method, const std::string& target, const std::string& body = {});
+  void publish();
+
+  std::unique_ptr<wire::HttpResponseParser> response_;
+  std::string asked_;
+  std::string body_;
+  std::string published_key_;
+  std::string published_content_;
+  uint64_t publisher_ = 0;
+  uint64_t sequence_ = 0;
+  bool waiting_ = false;
+};
+
+}  // namespace ringcast::simulation

@@ -1,0 +1,43 @@
+// A simulated EventSource: one or several channels, resumed with Last-Event-ID alone. One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "receiver.h"
+#include "sim_client.h"
+#include "wire/http_response_parser.h"
+#include "wire/sse_parser.h"
+
+namespace ringcast::simulation {
+
+class SseClient final : public SimClient {
+ public:
+  SseClient(World& world, std::string name, std::string tenant, std::string user);
+  void check_at_rest() const override;
+
+ private:
+  void on_connected() override;
+  void do_something() override;
+  void on_bytes(std::span<uint8_t> bytes) override;
+  void on_end() override { opened_ = false; }
+
+  void event(const wire::SseEvent& event);
+  void opened(std::string_view json);
+  std::vector<uint64_t> positions(std::string_view cursor) const;
+  void check_cursor(std::string_view room, uint64_t id, std::string_view cursor) const;
+
+  std::string tenant_;
+  std::string user_;
+  std::vector<std::string> channels_;  // names, sorted: the same for as long as the EventSource lives
+  std::string last_event_id_;
+  std::unique_ptr<wire::HttpResponseParser> response_;
+  wire::SseParser parser_;
+  std::optional<Receiver> receiver_;
+  bool opened_ = false;
+  bool ended_ = false;  // answered without a stream, or the stream has ended by itself
+};
+
+}  // namespace ringcast::simulation

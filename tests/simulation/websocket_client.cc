@@ -1,0 +1,344 @@
+#include "websocket_client.h"
+
+#include <vector>
+
+#include "wire/websocket_frame.h"
+#include "wire/websocket_handshake.h"
+
+namespace ringcast::simulation {
+
+namespace {
+
+constexpr wire::MaskKey kMask{0x5a, 0xa5, 0x0f, 0xf0};
+constexpr std::string_view kNonce = "AAECAwQFBgcICQoLDA0ODw==";
+
+std::string_view as_text(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool is_room(std::string_view name) {
+  return name != "*" && name[0] != '@';
+}
+
+}  // namespace
+
+WebSocketClient::WebSocketClient(World& world, std::string name, std::string tenant, std::string user)
+    : SimClient(world, std::move(name)), tenant_(std::move(tenant)), user_(std::move(user)) {}
+
+void WebSocketClient::on_connected() {
+  stage_ = Stage::handshake;
+  response_ = std::make_unique<wire::HttpResponseParser>();
+  receiver_.emplace(world_.ledger, tenant_);
+  joining_.clear();
+  awaited_.clear();
+  pair_.reset();
+  publisher_ = ++world_.publishers;
+  sequence_ = 0;
+  std::string target = "/ws?tenant=" + tenant_ + "&user=" + user_;
+  std::string rooms, since;
+  for (uint32_t i = 0; i < world_.rooms; ++i) {
+    const std::string room = 'r' + std::to_string(i);
+    if (!random().percent(50)) continue;
+    rooms += rooms.empty() ? "&rooms=" + room : ',' + room;
+    joining_[room] = {.cursor = std::nullopt, .at_opening = true};
+  }
+  if (random().percent(80)) {
+    for (const auto& [room, position] : cursors_) {
+      const auto found = joining_.find(room);
+      if (is_room(room) && found == joining_.end()) continue;
+      since += (since.empty() ? "&since=" : ",") + room + "%3D" + std::to_string(position);
+      joining_[room] = {.cursor = position, .at_opening = true};
+    }
+  }
+  target += rooms + since;
+  note("connects " + target);
+  const bool deflate = world_.deflate && random().percent(60);
+  std::string request;
+  wire::append_websocket_request(
+      request, {.host = "sim", .target = target, .extensions = deflate ? wire::kDeflateOffer : std::string_view()},
+      kNonce);
+  send(request);
+}
+
+void WebSocketClient::on_bytes(std::span<uint8_t> bytes) {
+  if (stage_ != Stage::handshake) return frames(bytes);
+  std::span<const uint8_t> input = bytes;
+  std::span<const uint8_t> data;
+  for (;;) {
+    const auto event = response_->next(input, data);
+    if (event == wire::HttpResponseEvent::need_more) return;
+    if (event == wire::HttpResponseEvent::error) violated("http", response_->error().message);
+    if (event != wire::HttpResponseEvent::headers_complete) continue;
+    wire::WebSocketAnswer answer;
+    wire::HttpError error;
+    if (!wire::check_websocket_response(response_->response(), kNonce, true, answer, error)) {
+      violated("handshake", std::to_string(response_->response().status) + " " + error.message);
+    }
+    decoder_.emplace(wire::WebSocketDecoder::Options{
+        .role = wire::WebSocketRole::client, .deflate = answer.deflate, .message_max = 1 << 20});
+    stage_ = Stage::opening;
+    return frames(bytes.subspan(bytes.size() - input.size()));
+  }
+}
+
+void WebSocketClient::frames(std::span<uint8_t> bytes) {
+  for (;;) {
+    const wire::WebSocketEvent event = decoder_->next(bytes);
+    const bool paired = pair_.has_value();
+    switch (event.kind) {
+      case wire::WebSocketEventKind::need_more: return;
+      case wire::WebSocketEventKind::text:
+        if (paired) violated("pair", "a text between a binary event and its frame");
+        text(as_text(event.payload));
+        break;
+      case wire::WebSocketEventKind::binary: {
+        if (!paired) violated("pair", "a binary frame without its event");
+        const auto [room, id] = *pair_;
+        pair_.reset();
+        receiver_->message(room, id, as_text(event.payload));
+        break;
+      }
+      case wire::WebSocketEventKind::ping:
+        if (paired) violated("pair", "a ping between a binary event and its frame");
+        if (stage_ != Stage::closing) {
+          std::string pong;
+          wire::append_masked_frame(pong, {.opcode = wire::WebSocketOpcode::pong}, as_text(event.payload), kMask);
+          send(pong);
+        }
+        break;
+      case wire::WebSocketEventKind::pong: break;
+      case wire::WebSocketEventKind::close: {
+        note("is closed with " + std::to_string(event.code));
+        if (event.code == 1002 || event.code == 1007 || event.code == 1009) violated("protocol", name_);
+        if (stage_ != Stage::closing) {
+          std::string close;
+          wire::append_close_frame(close, event.code, {}, &kMask);
+          send(close);
+        }
+        stage_ = Stage::closing;
+        return;
+      }
+      case wire::WebSocketEventKind::error: violated("protocol", std::string(event.text));
+    }
+    if (pipe_ == nullptr) return;
+  }
+}
+
+void WebSocketClient::text(std::string_view json) {
+  const std::string_view type = json_text(json, "event_type");
+  if (stage_ == Stage::opening) {
+    if (type != "connection_id") violated("opening", std::string(json));
+    return opened(json);
+  }
+  const std::string_view room = json_text(json, "room");
+  if (type == "joined") return joined(json);
+  if (type == "ack") return acknowledged(json);
+  if (type == "error") return refused(json);
+  if (type == "gap") return receiver_->gap(json);
+  if (type == "lagged") return receiver_->lagged(json);
+  if (type == "left") {
+    const std::optional<uint64_t> position = receiver_->position(room);
+    receiver_->end(room);
+    if (position) cursors_[std::string(room)] = *position;
+    note("left " + std::string(room) + ' ' + std::string(json_text(json, "reason")));
+    return;
+  }
+  if (type == "binary") {
+    pair_.emplace(std::string(room), json_number(json, "id").value_or(0));
+    return;
+  }
+  if (type == "pong" || type == "history" || type == "members" || type == "reconnect") {
+    if (const auto ref = json_number(json, "ref")) awaited_.erase(*ref);
+    return;
+  }
+  const std::optional<uint64_t> id = json_number(json, "id");
+  if (!id) return receiver_->ephemeral(room);  // typing, presence
+  note("gets " + std::string(room) + ' ' + std::to_string(*id));
+  receiver_->message(room, *id, json_text(json, "content"));
+}
+
+void WebSocketClient::opened(std::string_view json) {
+  stage_ = Stage::open;
+  connection_name_ = json_text(json, "connection_id");
+  note("opens as " + connection_name_);
+  for (const std::string& channel : {std::string("*"), '@' + user_}) {
+    const auto position = json_number(json, channel);
+    if (!position) violated("opening", "no position of " + channel);
+    const auto found = joining_.find(channel);
+    receiver_->begin(channel, *position, found == joining_.end() ? std::nullopt : found->second.cursor);
+    joining_.erase(channel);
+  }
+}
+
+void WebSocketClient::joined(std::string_view json) {
+  const std::string room(json_text(json, "room"));
+  const auto found = joining_.find(room);
+  if (found == joining_.end()) violated("joined", "not asked for: " + std::string(json));
+  const Joining joining = found->second;
+  joining_.erase(found);
+  const uint64_t id = json_number(json, "id").value_or(0);
+  const bool recovered = json_flag(json, "recovered");
+  note("joined " + room + " at " + std::to_string(id) + (recovered ? "" : " with a gap"));
+  if (recovered && joining.cursor && *joining.cursor != id)
+    violated("joined", "not at its cursor: " + std::string(json));
+  if (!recovered && !joining.cursor) violated("joined", "a gap without a cursor");
+  receiver_->begin(room, id, recovered ? std::nullopt : std::optional(id + 1));
+}
+
+void WebSocketClient::acknowledged(std::string_view json) {
+  const auto ref = json_number(json, "ref");
+  const auto found = ref ? awaited_.find(*ref) : awaited_.end();
+  if (found == awaited_.end()) violated("ack", "not asked for: " + std::string(json));
+  const Awaited awaited = found->second;
+  awaited_.erase(found);
+  const auto id = json_number(json, "id");
+  if (awaited.excluded) receiver_->excluded_answered(awaited.room, id);
+  if (id) world_.ledger.saw(receiver_->key(awaited.room), *id, awaited.content);
+  if (!id && !awaited.ephemeral) violated("ack", "without an id: " + std::string(json));
+}
+
+void WebSocketClient::refused(std::string_view json) {
+  const std::string_view code = json_text(json, "code");
+  note("is refused: " + std::string(code));
+  if (code != "not_joined" && code != "already_joined" && code != "channels_full" && code != "no_room") {
+    violated("refused", std::string(json));
+  }
+  const auto ref = json_number(json, "ref");
+  if (!ref) return;
+  const auto found = awaited_.find(*ref);
+  if (found == awaited_.end()) return;
+  if (found->second.excluded) receiver_->excluded_answered(found->second.room, std::nullopt);
+  awaited_.erase(found);
+}
+
+void WebSocketClient::keep_cursors() {
+  if (!receiver_) return;
+  for (const std::string& room : receiver_->rooms()) cursors_[room] = *receiver_->position(room);
+}
+
+void WebSocketClient::on_end() {
+  keep_cursors();
+  stage_ = Stage::idle;
+}
+
+void WebSocketClient::frame(std::string_view payload, bool binary) {
+  std::string bytes;
+  wire::append_masked_frame(bytes, {.opcode = binary ? wire::WebSocketOpcode::binary : wire::WebSocketOpcode::text},
+                            payload, kMask);
+  send(bytes);
+}
+
+std::string WebSocketClient::some_room() {
+  return 'r' + std::to_string(random().below(world_.rooms));
+}
+
+void WebSocketClient::do_something() {
+  if (stage_ == Stage::closing) return;
+  if (stage_ != Stage::open) {
+    if (random().percent(3)) cut(random().percent(50));
+    return;
+  }
+  const uint64_t choice = random().below(100);
+  if (choice < 45) return publish();
+  if (choice < 52) return publish_binary();
+  if (choice < 58) return direct();
+  if (choice < 70) return join();
+  if (choice < 77) {
+    const std::string room = some_room();
+    // Not while its join is under way: what the answer then belongs to would be anybody's guess.
+    if (joining_.count(room) == 0) {
+      note("leaves " + room);
+      frame("{\"action\":\"leave\",\"room\":\"" + room + "\"}");
+    }
+    return;
+  }
+  if (choice < 81) {
+    const std::string room = some_room();
+    return frame("{\"action\":\"typing\",\"room\":\"" + room + "\"}");
+  }
+  if (choice < 83) return frame(R"({"action":"status","status":"away"})");
+  if (choice < 86) {
+    const std::string ref = std::to_string(++ref_);
+    awaited_[ref_] = {.ephemeral = true};
+    const char* action = random().percent(50) ? "history" : "members";
+    return frame(std::string("{\"action\":\"") + action + "\",\"room\":\"" + some_room() + "\",\"ref\":" + ref + "}");
+  }
+  if (choice < 90) {
+    note("stops reading");
+    return set_reading(false);
+  }
+  if (choice < 96) return set_reading(true);
+  if (choice < 97) return say_goodbye();
+  cut(random().percent(50));
+}
+
+void WebSocketClient::join() {
+  const std::string room = some_room();
+  if (joining_.count(room) != 0 || receiver_->has(room)) return;
+  Joining joining;
+  std::string json = "{\"action\":\"join\",\"room\":\"" + room + "\"";
+  const auto known = cursors_.find(room);
+  if (known != cursors_.end() && random().percent(80)) {
+    uint64_t cursor = known->second;
+    if (random().percent(20)) cursor -= std::min<uint64_t>(cursor, random().below(12));
+    if (random().percent(5)) cursor += random().below(1000);
+    joining.cursor = cursor;
+    json += ",\"last_id\":" + std::to_string(cursor);
+  }
+  joining_[room] = joining;
+  note("joins " + room + (joining.cursor ? " after " + std::to_string(*joining.cursor) : ""));
+  frame(json + "}");
+}
+
+void WebSocketClient::publish() {
+  const bool everybody = random().percent(5);
+  const std::string room = everybody ? "*" : some_room();
+  const std::string text = content(receiver_->key(room), publisher_, ++sequence_);
+  std::string json = "{\"action\":\"message\",\"room\":\"" + room + "\",\"content\":\"" + text + "\"";
+  const bool excluded = random().percent(15);
+  if (excluded) json += ",\"echo\":false";
+  if (excluded || random().percent(80)) {
+    awaited_[++ref_] = {.room = room, .content = text, .excluded = excluded};
+    json += ",\"ref\":" + std::to_string(ref_);
+    if (excluded) receiver_->excluded_published(room);
+  }
+  note("publishes " + room + ' ' + std::to_string(sequence_) + (excluded ? " to the others" : ""));
+  frame(json + "}");
+}
+
+void WebSocketClient::publish_binary() {
+  const std::string room = some_room();
+  frame("{\"action\":\"binary\",\"room\":\"" + room + "\"}");
+  note("publishes bytes to " + room);
+  frame(content(receiver_->key(room), publisher_, ++sequence_), true);
+}
+
+void WebSocketClient::direct() {
+  const std::string to = 'u' + std::to_string(random().below(world_.users));
+  const std::string room = '@' + to;
+  const std::string text = content(receiver_->key(room), publisher_, ++sequence_);
+  awaited_[++ref_] = {.room = room, .content = text};
+  note("writes to " + to);
+  frame("{\"action\":\"direct\",\"to\":\"" + to + "\",\"content\":\"" + text + "\",\"ref\":" + std::to_string(ref_) +
+        "}");
+}
+
+void WebSocketClient::say_goodbye() {
+  if (stage_ != Stage::open) return cut(false);
+  note("says goodbye");
+  std::string close;
+  wire::append_close_frame(close, 1000, {}, &kMask);
+  send(close);
+  stage_ = Stage::closing;
+  reading_ = true;
+}
+
+void WebSocketClient::check_at_rest() const {
+  if (pipe_ == nullptr || stage_ == Stage::closing) return;
+  if (stage_ != Stage::open) violated("stuck", name_ + " is not let in");
+  if (!awaited_.empty()) violated("stuck", name_ + " waits for ref " + std::to_string(awaited_.begin()->first));
+  if (!joining_.empty()) violated("stuck", name_ + " waits to join " + joining_.begin()->first);
+  receiver_->check_caught_up();
+}
+
+}  // namespace ringcast::simulation

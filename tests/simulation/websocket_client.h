@@ -1,0 +1,72 @@
+// A simulated WebSocket client: joins, publishes, leaves, is cut and resumes with what it has, and holds the server to
+// every promise about it. One thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "receiver.h"
+#include "sim_client.h"
+#include "wire/http_response_parser.h"
+#include "wire/websocket_decoder.h"
+
+namespace ringcast::simulation {
+
+class WebSocketClient final : public SimClient {
+ public:
+  WebSocketClient(World& world, std::string name, std::string tenant, std::string user);
+  void say_goodbye() override;
+  void check_at_rest() const override;
+  const std::string& connection_name() const { return connection_name_; }
+
+ private:
+  enum class Stage : uint8_t { idle, handshake, opening, open, closing };
+  struct Awaited {
+    std::string room;
+    std::string content;
+    bool excluded = false;
+    bool ephemeral = false;
+  };
+  struct Joining {
+    std::optional<uint64_t> cursor;
+    bool at_opening = false;
+  };
+
+  void on_connected() override;
+  void do_something() override;
+  void on_bytes(std::span<uint8_t> bytes) override;
+  void on_end() override;
+
+  void frames(std::span<uint8_t> bytes);
+  void text(std::string_view json);
+  void opened(std::string_view json);
+  void joined(std::string_view json);
+  void acknowledged(std::string_view json);
+  void refused(std::string_view json);
+  void frame(std::string_view payload, bool binary = false);
+  std::string some_room();
+  void join();
+  void publish();
+  void publish_binary();
+  void direct();
+  void keep_cursors();
+
+  std::string tenant_;
+  std::string user_;
+  Stage stage_ = Stage::idle;
+  std::unique_ptr<wire::HttpResponseParser> response_;
+  std::optional<wire::WebSocketDecoder> decoder_;
+  std::optional<Receiver> receiver_;
+  std::map<std::string, uint64_t> cursors_;  // of the connections before: where to go on
+  std::map<std::string, Joining> joining_;
+  std::map<uint64_t, Awaited> awaited_;                   // by ref
+  std::optional<std::pair<std::string, uint64_t>> pair_;  // a binary event whose frame must follow
+  std::string connection_name_;
+  uint64_t publisher_ = 0;
+  uint64_t sequence_ = 0;
+  uint64_t ref_ = 0;
+};
+
+}  // namespace ringcast::simulation

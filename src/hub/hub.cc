@@ -71,6 +71,9 @@ void Hub::set_status(ConnectionId connection, std::string_view user, Status stat
 void Hub::query(const Query& query) {
   state_->questions.ask(query);
 }
+bool Hub::knows(uint32_t channel) const {
+  return state_->local.knows(channel);
+}
 std::string_view Hub::key_of(uint32_t channel) const {
   return state_->local.key_of(channel);
 }

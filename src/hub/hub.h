@@ -78,6 +78,8 @@ class Hub {
   void set_status(ConnectionId connection, std::string_view user, Status status);
   void query(const Query& query);
 
+  // Frames may wait in an outbox longer than their channel has members on this core.
+  bool knows(uint32_t channel) const;
   std::string_view key_of(uint32_t channel) const;  // a local channel of a Delivery or Segment
   const RoomPolicy& policy_of(uint32_t channel) const;
   uint16_t home_of(std::string_view key) const;

@@ -29,6 +29,7 @@ class Local {
   uint32_t joined_count(ConnectionId connection) const;
   void set_status(ConnectionId connection, std::string_view user, Status status);
 
+  bool knows(uint32_t channel) const { return channels_.live(channel); }
   std::string_view key_of(uint32_t channel) const;
   uint8_t policy_of(uint32_t channel) const;
 

@@ -111,6 +111,19 @@ void Outbox::insert(uint32_t at, const Segment& notice) {
   messages_ += notice.frames;
 }
 
+uint32_t Outbox::take_notice(uint32_t channel, Slice& said) {
+  const bool begun = backlog_ != nullptr && backlog_->begun_at != UINT32_MAX;
+  for (uint32_t index = begun ? 1 : 0; index < segments(); ++index) {
+    const Segment& notice = segment(index);
+    if (notice.channel != channel || notice.frames != 0) continue;
+    said = {notice.hold, notice.offset, notice.length};
+    said.hold->acquire();
+    remove(index);
+    return index;
+  }
+  return kNoNotice;
+}
+
 int Outbox::gather(iovec* out, int max, uint64_t& wanted) const {
   wanted = 0;
   if (bytes_ == 0) return 0;

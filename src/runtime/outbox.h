@@ -14,7 +14,8 @@ namespace ringcast::runtime {
 
 inline constexpr uint32_t kNoChannel = UINT32_MAX;
 
-// A run of whole frames. `channel` and `first_id` say where they come from, so that dropped ones can be named.
+// A run of whole frames. `channel` and `first_id` say where they come from, so that dropped ones can be named. One with
+// a channel but no counted frames is a notice about that channel: never dropped, but taken back by take_notice().
 struct Segment {
   Hold* hold = nullptr;
   uint32_t offset = 0;
@@ -65,6 +66,10 @@ class Outbox {
   // Goes where dropped frames were (Dropped::at of the latest drop_oldest(); the last of several first), so that what
   // tells of them comes between the frames around them.
   void insert(uint32_t at, const Segment& segment);
+  // Takes the channel's notice out, if one waits whole and unsent. What it said is valid until `hold` is released,
+  // which is the caller's to do. Returns where it was, or kNoNotice.
+  static constexpr uint32_t kNoNotice = UINT32_MAX;
+  uint32_t take_notice(uint32_t channel, Slice& said);
   // Fills up to `max` pieces, returns how many. `wanted` is how many bytes they hold.
   int gather(iovec* out, int max, uint64_t& wanted) const;
   bool single() const { return backlog_ == nullptr; }

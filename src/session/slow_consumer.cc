@@ -1,11 +1,32 @@
 #include "session/slow_consumer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <vector>
 
 #include "session/gate.h"
 
 namespace ringcast::session {
+
+namespace {
+
+// Adds what an earlier notice, in JSON as event_json.h writes it, said about the same channel.
+void merge(std::string_view notice, Lagged& lagged) {
+  const auto number = [&](std::string_view key) {
+    uint64_t value = 0;
+    const size_t at = notice.rfind(key);
+    if (at != std::string_view::npos) {
+      std::from_chars(notice.data() + at + key.size(), notice.data() + notice.size(), value);
+    }
+    return value;
+  };
+  lagged.missed += number("\"missed\":");
+  const uint64_t from = number("\"from\":");
+  if (from != 0) lagged.from = from;
+  if (lagged.to == 0) lagged.to = number("\"to\":");
+}
+
+}  // namespace
 
 bool drop_oldest(Gate& gate, runtime::Connection& connection,
                  const std::function<void(const Lagged& lagged, std::string& out)>& write) {
@@ -16,7 +37,7 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
   };
   std::vector<Loss> losses;
   const auto may_drop = [&](uint32_t channel) {
-    return gate.hub().policy_of(channel).slow == hub::SlowPolicy::drop_oldest;
+    return gate.hub().knows(channel) && gate.hub().policy_of(channel).slow == hub::SlowPolicy::drop_oldest;
   };
   const auto note = [&](const runtime::Dropped& dropped) {
     gate.stats().dropped.add(dropped.frames);
@@ -39,11 +60,25 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
 
   std::stable_sort(losses.begin(), losses.end(), [](const Loss& a, const Loss& b) { return a.at > b.at; });
   std::string& bytes = gate.scratch();
-  for (const Loss& loss : losses) {
+  for (size_t i = 0; i < losses.size(); ++i) {
+    Loss& loss = losses[i];
+    // A notice that still waits lies right before the frames that it would have to be followed by: one tells both, so
+    // that there is never more than one for a channel.
+    Slice said;
+    const uint32_t taken = outbox.take_notice(loss.channel, said);
+    if (taken != runtime::Outbox::kNoNotice) {
+      merge(said.view(), loss.lagged);
+      said.hold->release();
+      for (size_t j = i; j < losses.size(); ++j) losses[j].at -= losses[j].at > taken ? 1 : 0;
+    }
     bytes.clear();
     write(loss.lagged, bytes);
     const Slice notice = gate.reactor().copy(bytes);
-    outbox.insert(loss.at, {.hold = notice.hold, .offset = notice.offset, .length = notice.length});
+    outbox.insert(loss.at, {.hold = notice.hold,
+                            .offset = notice.offset,
+                            .length = notice.length,
+                            .channel = loss.channel,
+                            .first_id = loss.lagged.from});
   }
   gate.stats().lagged.add(losses.size());
   return outbox.bytes() <= connection.outbox_bytes_max && outbox.messages() <= connection.outbox_messages_max;

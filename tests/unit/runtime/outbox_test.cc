@@ -156,6 +156,27 @@ TEST_F(OutboxTest, ANoticeTakesThePlaceOfDroppedFrames) {
   }
 }
 
+TEST_F(OutboxTest, AWaitingNoticeCanBeTakenBack) {
+  Outbox outbox;
+  const auto notice_about = [&](uint32_t channel, std::string_view text) {
+    const Slice slice = other_.append(text);
+    return Segment{.hold = slice.hold, .offset = slice.offset, .length = slice.length, .channel = channel};
+  };
+  outbox.append(notice_about(7, "seven"));
+  push(outbox, writer_, 1, 9, 1);
+  outbox.append(notice_about(8, "eight"));
+  push(outbox, writer_, 2, 9, 1);
+  Slice said;
+  EXPECT_EQ(outbox.take_notice(1, said), Outbox::kNoNotice);
+  EXPECT_EQ(outbox.take_notice(8, said), 2u);
+  EXPECT_EQ(said.view(), "eight");
+  said.hold->release();
+  EXPECT_EQ(bytes_of(outbox), "seven" + frame(1, 9) + frame(2, 9));
+  outbox.consume(2, nullptr);
+  EXPECT_EQ(outbox.take_notice(7, said), Outbox::kNoNotice) << "its beginning is sent";
+  EXPECT_EQ(bytes_of(outbox), "ven" + frame(1, 9) + frame(2, 9));
+}
+
 // Against a model: any mix of appends, partial sends, drops and discards keeps bytes, counts and frame boundaries.
 TEST_F(OutboxTest, AgreesWithAModel) {
   for (uint32_t seed = 1; seed <= 300; ++seed) {

@@ -180,6 +180,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void published(ConnectionId connection, const hub::Published& published) override;
   void credit_available() override { credit_came_ = true; }
   void answered(ConnectionId connection, const hub::Answer& answer) override;
+  bool is_of_tenant(ConnectionId connection, std::string_view tenant) override;
   void kicked(ConnectionId connection) override;
   bool send_canonical(ConnectionId connection, std::string_view canonical) override;
 

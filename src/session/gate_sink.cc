@@ -90,6 +90,11 @@ void Gate::answered(ConnectionId id, const hub::Answer& answer) {
   }
 }
 
+bool Gate::is_of_tenant(ConnectionId id, std::string_view tenant) {
+  const Client* client = find(id);
+  return client != nullptr && client->tenant() == tenant;
+}
+
 void Gate::kicked(ConnectionId id) {
   Client* client = find(id);
   if (client == nullptr) return;

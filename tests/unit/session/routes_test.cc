@@ -1,0 +1,113 @@
+#include "session/routes.h"
+
+#include <gtest/gtest.h>
+
+namespace ringcast::session {
+namespace {
+
+using wire::HttpMethod;
+
+struct Case {
+  HttpMethod method;
+  const char* path;
+  Endpoint endpoint;
+  const char* first;
+  const char* second;
+};
+
+TEST(Routes, FindsEachEndpoint) {
+  const Routes routes({.echo = true});
+  const Case cases[] = {
+      {HttpMethod::get, "/ws", Endpoint::websocket, "", ""},
+      {HttpMethod::get, "/echo", Endpoint::echo, "", ""},
+      {HttpMethod::get, "/events", Endpoint::events, "", ""},
+      {HttpMethod::head, "/events", Endpoint::events, "", ""},
+      {HttpMethod::get, "/poll", Endpoint::poll, "", ""},
+      {HttpMethod::post, "/messages", Endpoint::messages, "", ""},
+      {HttpMethod::get, "/rooms", Endpoint::rooms, "", ""},
+      {HttpMethod::get, "/members", Endpoint::members, "", ""},
+      {HttpMethod::get, "/history", Endpoint::history, "", ""},
+      {HttpMethod::get, "/rooms/a/members", Endpoint::members, "a", ""},
+      {HttpMethod::get, "/rooms/a%2Fb/history", Endpoint::history, "a%2Fb", ""},
+      {HttpMethod::get, "/rooms/a/b/history", Endpoint::history, "a/b", ""},
+      {HttpMethod::post, "/rooms/a/close", Endpoint::close_room, "a", ""},
+      {HttpMethod::delete_, "/rooms/a", Endpoint::purge, "a", ""},
+      {HttpMethod::delete_, "/rooms/a/members/bob", Endpoint::remove_member, "a", "bob"},
+      {HttpMethod::delete_, "/rooms/x/members/y/members/bob", Endpoint::remove_member, "x/members/y", "bob"},
+      {HttpMethod::get, "/users", Endpoint::users, "", ""},
+      {HttpMethod::get, "/users/bob", Endpoint::user, "bob", ""},
+      {HttpMethod::delete_, "/users/bob/connections", Endpoint::disconnect_user, "bob", ""},
+      {HttpMethod::get, "/connections", Endpoint::connections, "", ""},
+      {HttpMethod::delete_, "/connections/00ff", Endpoint::disconnect, "00ff", ""},
+      {HttpMethod::get, "/stats", Endpoint::stats, "", ""},
+      {HttpMethod::get, "/metrics", Endpoint::metrics, "", ""},
+      {HttpMethod::get, "/health", Endpoint::health, "", ""},
+      {HttpMethod::get, "/ready", Endpoint::ready, "", ""},
+  };
+  for (const Case& expected : cases) {
+    const Routes::Match match = routes.match(expected.method, expected.path);
+    ASSERT_NE(match.route, nullptr) << expected.path;
+    EXPECT_EQ(match.route->endpoint, expected.endpoint) << expected.path;
+    EXPECT_EQ(match.first, expected.first) << expected.path;
+    EXPECT_EQ(match.second, expected.second) << expected.path;
+    EXPECT_EQ(&routes[match.route->index], match.route);
+  }
+}
+
+TEST(Routes, NamesTheMethodsOfAKnownPath) {
+  const Routes routes({});
+  EXPECT_EQ(routes.match(HttpMethod::post, "/ws").allow, "GET, HEAD");
+  EXPECT_EQ(routes.match(HttpMethod::get, "/messages").allow, "POST");
+  EXPECT_EQ(routes.match(HttpMethod::get, "/rooms/a").allow, "DELETE");
+  EXPECT_EQ(routes.match(HttpMethod::put, "/rooms/a/members").allow, "GET, HEAD, DELETE");
+  for (const char* path : {"/ws", "/messages", "/rooms/a"}) {
+    EXPECT_EQ(routes.match(HttpMethod::trace, path).route, nullptr) << path;
+  }
+}
+
+TEST(Routes, KnowsNothingElse) {
+  const Routes routes({});
+  for (const char* path : {"/", "/wss", "/ws/", "/room", "/users/", "*", "/echo"}) {
+    const Routes::Match match = routes.match(HttpMethod::get, path);
+    EXPECT_EQ(match.route, nullptr) << path;
+    EXPECT_EQ(match.allow, "") << path;
+  }
+  EXPECT_EQ(routes.file_route().endpoint, Endpoint::file);
+}
+
+TEST(Routes, EchoIsThereOnlyWhenAskedFor) {
+  EXPECT_EQ(Routes({.echo = false}).match(HttpMethod::get, "/echo").route, nullptr);
+  EXPECT_NE(Routes({.echo = true}).match(HttpMethod::get, "/echo").route, nullptr);
+}
+
+TEST(Routes, ServerCallsNeedTheKey) {
+  const Routes routes({.echo = true});
+  const auto access = [&](HttpMethod method, const char* path) { return routes.match(method, path).route->access; };
+  for (const char* path : {"/ws", "/echo", "/events", "/poll"})
+    EXPECT_EQ(access(HttpMethod::get, path), Access::client);
+  for (const char* path : {"/stats", "/health", "/ready"}) EXPECT_EQ(access(HttpMethod::get, path), Access::status);
+  for (const char* path : {"/rooms", "/members", "/history", "/rooms/a/members", "/rooms/a/history", "/users",
+                           "/users/bob", "/connections", "/metrics"}) {
+    EXPECT_EQ(access(HttpMethod::get, path), Access::key) << path;
+  }
+  for (const char* path : {"/rooms/a", "/rooms/a/members/bob", "/users/bob/connections", "/connections/00"}) {
+    EXPECT_EQ(access(HttpMethod::delete_, path), Access::key) << path;
+  }
+  EXPECT_EQ(access(HttpMethod::post, "/messages"), Access::key);
+  EXPECT_EQ(access(HttpMethod::post, "/rooms/a/close"), Access::key);
+}
+
+TEST(MatchPath, HolesTakeAtLeastOneCharacter) {
+  std::string_view first, second;
+  EXPECT_FALSE(match_path("/a/{}", "/a/", first, second));
+  EXPECT_FALSE(match_path("/a/{}/b", "/a//b", first, second));
+  EXPECT_FALSE(match_path("/a/{}/b", "/a/b", first, second));
+  EXPECT_FALSE(match_path("/a/{}/b/{}", "/a/x/b/", first, second));
+  EXPECT_FALSE(match_path("/a/{}/b/{}", "/a//b/y", first, second));
+  ASSERT_TRUE(match_path("/a/{}/b/{}", "/a/x/b/y", first, second));
+  EXPECT_EQ(first, "x");
+  EXPECT_EQ(second, "y");
+}
+
+}  // namespace
+}  // namespace ringcast::session

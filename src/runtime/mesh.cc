@@ -136,7 +136,8 @@ void Mailboxes::wake_published() {
   published_.clear();
 }
 
-void Mailboxes::publish() {
+bool Mailboxes::publish() {
+  const uint32_t depth_before = stats_.overflow_depth;
   size_t kept = 0;
   for (MemberId to : dirty_) {
     Outbound& out = outbound_[to];
@@ -149,6 +150,7 @@ void Mailboxes::publish() {
   }
   dirty_.resize(kept);
   wake_published();
+  return stats_.overflow_depth < depth_before;
 }
 
 void Mailboxes::after_drain() {

@@ -137,8 +137,9 @@ class Mailboxes {
   template <class Fn>
   uint32_t drain(Fn&& fn);
 
-  // The end of a tick: makes all that was sent visible, as far as the rings have room, and wakes who sleeps.
-  void publish();
+  // The end of a tick: makes all that was sent visible, as far as the rings have room, and wakes who sleeps. True when
+  // something has left the overflow: somebody may have waited for that (credit), and nobody else will wake us for it.
+  bool publish();
 
   // Before a wait without published work: true says wait; false says there is something to do at once. Follows
   // publish(); finish_sleep() follows the wait.
@@ -148,9 +149,10 @@ class Mailboxes {
   // Gives a foreign thread credit back; it sees that after publish(). `producer` is the `from` of its mail.
   void return_credit(MemberId producer, uint32_t publishes, uint32_t bytes);
 
-  // Mails sent to a member so far, and how many of them its ring has been given: a mail that was the n-th to be
-  // enqueued has left the overflow when delivered_total reaches n.
+  // Mails sent to a member so far, how many of them have left the overflow (a mail that was the n-th to be enqueued has
+  // when that reaches n), and how many the member can see.
   uint64_t enqueued_total(MemberId to) const { return outbound_[to].enqueued; }
+  uint64_t past_overflow_total(MemberId to) const { return outbound_[to].enqueued - outbound_[to].overflow.size(); }
   uint64_t delivered_total(MemberId to) const { return outbound_[to].delivered; }
   bool has_self() const { return !self_.empty(); }  // mail to oneself is waiting
   uint32_t overflow_depth(MemberId to) const { return outbound_[to].overflow.size(); }

@@ -72,7 +72,7 @@ void Reactor::tick(io::Nanoseconds timeout) {
   flush();
   take_slow();
   reap();
-  mailboxes_.publish();
+  overflow_moved_ = mailboxes_.publish();
   add(stats_.ticks);
   stats_.open.store(connections_.size(), std::memory_order_relaxed);
   stats_.queued_bytes.store(unread_bytes_, std::memory_order_relaxed);
@@ -83,7 +83,7 @@ void Reactor::run() {
 }
 
 io::Nanoseconds Reactor::wait_time(io::Nanoseconds timeout) {
-  if (!dirty_.empty() || mailboxes_.has_self()) return io::Nanoseconds::zero();
+  if (!dirty_.empty() || mailboxes_.has_self() || overflow_moved_) return io::Nanoseconds::zero();
   // Against the clock as it is now: the work since the tick's beginning has taken its time.
   const io::Nanoseconds now(clock_.refresh().monotonic_ns);
   if (now - last_active_ < options_.spin) return io::Nanoseconds::zero();

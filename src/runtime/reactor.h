@@ -160,6 +160,7 @@ class Reactor {
   std::vector<uint8_t> gather_;  // where small pieces of one connection are laid together
   uint64_t unread_bytes_ = 0;    // queued on blocked connections
   BlockWriter scratch_{16384, 65536};
+  bool overflow_moved_ = false;  // the last tick's end has: credit may be given back for it
   std::atomic<bool> stop_{false};
   ReactorStats stats_;
 };

@@ -152,6 +152,8 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
     stream.early.shrink_to_fit();
     gate_.reactor().send_copy(connection, out_);
   }
+  gate_.reactor().send_copy(connection, stream.early_left);
+  std::string().swap(stream.early_left);
   std::string().swap(stream.head);
   if (stream.rooms_left == 0) later_.push_back(client.id);
   if (stream.channels.size() == 1 && stream.rooms_left != 0) client.extra.reset();

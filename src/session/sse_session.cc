@@ -189,7 +189,12 @@ void SseSession::on_left(Client& client, Connection& connection, std::string_vie
   static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
   text_.clear();
   wire::append_left_event(text_, hub::name_of(key), kReasons[static_cast<size_t>(reason)], {});
-  send_event(client, connection, "left", text_);
+  if (client.phase == Phase::opening && is_multi(client)) {
+    wire::append_sse_event(client.extra_as<SseStream>().early_left, framing_of(client), std::string_view(), "left",
+                           text_);
+  } else {
+    send_event(client, connection, "left", text_);
+  }
   if (reason != hub::LeftReason::final) return;
   if (client.extra != nullptr) {
     auto& stream = client.extra_as<SseStream>();

@@ -54,6 +54,7 @@ struct SseStream final : Extra {
   bool failed = false;              // a join was: there are too many channels
   std::string head;                 // of the response
   std::vector<Early> early;
+  std::string early_left;  // `left` events of the same time, which come after those messages
   uint64_t early_bytes = 0;
 };
 

@@ -32,7 +32,7 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
                  const std::function<void(const Lagged& lagged, std::string& out)>& write) {
   struct Loss {
     uint32_t channel;
-    uint32_t at;  // behind the last of its frames that were dropped
+    uint32_t at;  // where the first of its frames that were dropped has been: a cursor behind that counts them as seen
     Lagged lagged;
   };
   std::vector<Loss> losses;
@@ -44,10 +44,9 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
     auto found =
         std::find_if(losses.begin(), losses.end(), [&](const Loss& loss) { return loss.channel == dropped.channel; });
     if (found == losses.end()) {
-      losses.push_back({dropped.channel, 0, {.room = hub::name_of(gate.hub().key_of(dropped.channel))}});
+      losses.push_back({dropped.channel, dropped.at, {.room = hub::name_of(gate.hub().key_of(dropped.channel))}});
       found = losses.end() - 1;
     }
-    found->at = dropped.at;
     found->lagged.missed += dropped.frames;
     if (dropped.first_id != 0 && found->lagged.from == 0) found->lagged.from = dropped.first_id;
     if (dropped.last_id != 0) found->lagged.to = dropped.last_id;
@@ -58,19 +57,20 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
                      may_drop, note);
   if (losses.empty()) return false;
 
-  std::stable_sort(losses.begin(), losses.end(), [](const Loss& a, const Loss& b) { return a.at > b.at; });
-  std::string& bytes = gate.scratch();
-  for (size_t i = 0; i < losses.size(); ++i) {
-    Loss& loss = losses[i];
-    // A notice that still waits lies right before the frames that it would have to be followed by: one tells both, so
-    // that there is never more than one for a channel.
+  // A notice that still waits lies right before the frames that it would have to be followed by: one tells both, so
+  // that there is never more than one for a channel.
+  for (Loss& loss : losses) {
     Slice said;
     const uint32_t taken = outbox.take_notice(loss.channel, said);
-    if (taken != runtime::Outbox::kNoNotice) {
-      merge(said.view(), loss.lagged);
-      said.hold->release();
-      for (size_t j = i; j < losses.size(); ++j) losses[j].at -= losses[j].at > taken ? 1 : 0;
-    }
+    if (taken == runtime::Outbox::kNoNotice) continue;
+    merge(said.view(), loss.lagged);
+    said.hold->release();
+    for (Loss& other : losses) other.at -= other.at > taken ? 1 : 0;
+    loss.at = std::min(loss.at, taken);
+  }
+  std::stable_sort(losses.begin(), losses.end(), [](const Loss& a, const Loss& b) { return a.at > b.at; });
+  std::string& bytes = gate.scratch();
+  for (const Loss& loss : losses) {
     bytes.clear();
     write(loss.lagged, bytes);
     const Slice notice = gate.reactor().copy(bytes);

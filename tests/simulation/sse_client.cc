@@ -100,8 +100,10 @@ void SseClient::event(const wire::SseEvent& event) {
   }
   const std::string before = last_event_id_;
   last_event_id_ = event.last_event_id;
-  if (event.type == "gap") return receiver_->gap(json);
-  if (event.type == "lagged") return receiver_->lagged(json);
+  if (event.type == "gap" || event.type == "lagged") {
+    note(json);
+    return event.type == "gap" ? receiver_->gap(json) : receiver_->lagged(json);
+  }
   if (event.type == "problem" || event.type == "close" || event.type == "heartbeat" || event.type == "reconnect") {
     note(std::string(event.type) + ' ' + std::string(json));
     return;

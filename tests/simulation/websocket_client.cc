@@ -134,8 +134,10 @@ void WebSocketClient::text(std::string_view json) {
   if (type == "joined") return joined(json);
   if (type == "ack") return acknowledged(json);
   if (type == "error") return refused(json);
-  if (type == "gap") return receiver_->gap(json);
-  if (type == "lagged") return receiver_->lagged(json);
+  if (type == "gap" || type == "lagged") {
+    note(json);
+    return type == "gap" ? receiver_->gap(json) : receiver_->lagged(json);
+  }
   if (type == "left") {
     const std::optional<uint64_t> position = receiver_->position(room);
     receiver_->end(room);

@@ -1,13 +1,15 @@
 // ringcast: the server's process. Reads its settings, starts, then waits for signals: TERM and INT drain and end it (a
-// second one ends it at once), HUP reads the settings again.
+// second one ends it at once), HUP reads the settings again. As `ringcast doctor` it only judges the machine.
 #include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/log.h"
+#include "server/doctor.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -56,6 +58,8 @@ void reload(Server& server, LogService& log, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "doctor") return run_doctor(argc, argv, environ, stdout, stderr);
+
   // Before any thread: all of them inherit the mask, so that only the wait below sees these signals.
   signal(SIGPIPE, SIG_IGN);
   const sigset_t set = handled_signals();

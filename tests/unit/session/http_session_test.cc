@@ -1,0 +1,344 @@
+#include "session/http_session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gate_harness.h"
+
+namespace ringcast::session {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(HttpSession, AnswersAndKeepsTheConnection) {
+  World world;
+  const World::Wire wire = world.connect();
+  for (int i = 0; i < 3; ++i) {
+    const std::string answer = world.ask(wire, get("/health"));
+    EXPECT_EQ(status_of(answer), 200);
+    EXPECT_EQ(body_of(answer), "OK\n");
+    EXPECT_THAT(header_of(answer, "Date"), HasSubstr(" GMT"));
+  }
+  EXPECT_FALSE(world.closed(wire));
+  EXPECT_EQ(world.gate().stats().requests[2].get(), 3u);
+}
+
+TEST(HttpSession, PipelinedRequestsAreAnsweredInOrder) {
+  // The first needs other steps of the hub, the second none: it waits all the same.
+  World world({.cores = 2});
+  const World::Wire wire = world.connect();
+  std::string answers =
+      world.ask(wire, post("/messages", R"({"room":"r","content":"1"})") + get("/health") + get("/rooms?limit=5") +
+                          post("/messages", R"({"room":"r","content":"2"})") + get("/history?room=r"));
+  EXPECT_THAT(body_of(take_answer(answers)), HasSubstr(R"("status":"sent")"));
+  EXPECT_EQ(body_of(take_answer(answers)), "OK\n");
+  EXPECT_THAT(body_of(take_answer(answers)), HasSubstr(R"("rooms":[{"room":"r","members":0)"));
+  EXPECT_THAT(body_of(take_answer(answers)), HasSubstr(R"("status":"sent")"));
+  const std::string history = body_of(take_answer(answers));
+  EXPECT_LT(history.find(R"("content":"1")"), history.find(R"("content":"2")"));
+  EXPECT_EQ(answers, "");
+}
+
+TEST(HttpSession, AnySplitGivesTheSameAnswers) {
+  const std::string requests = post("/messages", R"({"room":"r","content":"x"})") + get("/health") + get("/nothing");
+  for (size_t size : {1, 2, 7, 50}) {
+    World world;
+    const World::Wire wire = world.connect();
+    for (size_t at = 0; at < requests.size(); at += size) world.send(wire, requests.substr(at, size));
+    std::string answers = world.take(wire);
+    EXPECT_EQ(status_of(take_answer(answers)), 200) << size;
+    EXPECT_EQ(body_of(take_answer(answers)), "OK\n") << size;
+    EXPECT_EQ(status_of(take_answer(answers)), 404) << size;
+    EXPECT_EQ(answers, "") << size;
+  }
+}
+
+TEST(HttpSession, WhatArrivesWhileAnAnswerIsOutstandingWaits) {
+  World world({.cores = 2});
+  const World::Wire wire = world.connect();
+  world.send_unworked(wire, get("/rooms"));
+  world.send_unworked(wire, get("/health"));
+  world.send_unworked(wire, get("/users"));
+  world.work();
+  std::string answers = world.take(wire);
+  EXPECT_THAT(body_of(take_answer(answers)), HasSubstr("rooms"));
+  EXPECT_EQ(body_of(take_answer(answers)), "OK\n");
+  EXPECT_THAT(body_of(take_answer(answers)), HasSubstr("users"));
+}
+
+TEST(HttpSession, AFinAfterTheRequestsStillGetsAllAnswers) {
+  World world({.cores = 2});
+  const World::Wire wire = world.connect();
+  world.send_unworked(wire, get("/rooms") + get("/health"));
+  world.end(wire);
+  std::string answers = world.take(wire);
+  EXPECT_THAT(body_of(take_answer(answers)), HasSubstr("rooms"));
+  EXPECT_EQ(body_of(take_answer(answers)), "OK\n");
+  EXPECT_TRUE(world.closed(wire));
+}
+
+TEST(HttpSession, AnIdleConnectionThatEndsIsClosed) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.end(wire);
+  EXPECT_TRUE(world.closed(wire));
+  const World::Wire reset = world.connect();
+  world.end(reset, io::CloseReason::peer_reset);
+  EXPECT_TRUE(world.peer(reset).closed);
+}
+
+TEST(HttpSession, ConnectionCloseAndOldVersionsEndTheConnection) {
+  World world;
+  const World::Wire asked = world.connect();
+  EXPECT_EQ(header_of(world.ask(asked, get("/health", "Connection: close\r\n")), "Connection"), "close");
+  EXPECT_TRUE(world.closed(asked));
+  const World::Wire old = world.connect();
+  EXPECT_EQ(status_of(world.ask(old, "GET /health HTTP/1.0\r\n\r\n")), 200);
+  EXPECT_TRUE(world.closed(old));
+}
+
+TEST(HttpSession, ARequestMustBeCompleteInTime) {
+  World world;
+  const World::Wire slow = world.connect();
+  world.send(slow, "GET /health HTTP/1.1\r\n");
+  world.pass(9s);
+  world.send(slow, "Host:");  // another byte gains nothing
+  EXPECT_EQ(world.take(slow), "");
+  world.pass(1100ms);
+  EXPECT_EQ(status_of(world.take(slow)), 408);
+  EXPECT_TRUE(world.closed(slow));
+  const World::Wire silent = world.connect();
+  world.pass(9900ms);
+  EXPECT_FALSE(world.closed(silent));
+  world.pass(200ms);
+  EXPECT_TRUE(world.closed(silent));
+  EXPECT_EQ(world.take(silent), "") << "who asked nothing is told nothing";
+}
+
+TEST(HttpSession, TheTimeOfARequestRunsFromItsFirstByte) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.ask(wire, get("/health"));
+  world.pass(60s);
+  world.send(wire, "GET /health HTTP/1.1\r\n");
+  world.pass(9900ms);
+  EXPECT_EQ(status_of(world.ask(wire, "Host: localhost\r\n\r\n")), 200);
+  world.pass(74900ms);
+  EXPECT_FALSE(world.closed(wire));
+  world.pass(200ms);
+  EXPECT_TRUE(world.closed(wire)) << "idle for longer than the keep-alive timeout";
+}
+
+TEST(HttpSession, AClientThatDoesNotReadItsAnswersIsNotReadFrom) {
+  World world;
+  world.files().add("/big", "big.txt", std::string(100'000, 'x'));
+  const World::Wire wire = world.connect();
+  world.peer(wire).window = 1000;
+  std::string requests;
+  for (int i = 0; i < 20; ++i) requests += get("/big");
+  world.send(wire, requests);
+  EXPECT_TRUE(world.peer(wire).paused);
+  const uint64_t answered = world.gate().stats().requests[2].get();
+  EXPECT_LE(answered, 2u) << "answers do not pile up";
+  world.backend().open_window(wire.socket, SIZE_MAX);
+  world.work();
+  EXPECT_EQ(world.gate().stats().requests[2].get(), 20u);
+  EXPECT_GT(world.take(wire).size(), 2'000'000u);
+  EXPECT_FALSE(world.closed(wire));
+}
+
+TEST(HttpSession, RefusesBeforeTheBodyIsSent) {
+  World world;
+  const auto head = [](std::string_view target) {
+    return "POST " + std::string(target) +
+           " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: "
+           "100-continue\r\n\r\n";
+  };
+  const World::Wire good = world.connect();
+  EXPECT_THAT(world.ask(good, head("/messages")), HasSubstr("100 Continue"));
+  const World::Wire wrong = world.connect();
+  const std::string answer = world.ask(wrong, head("/nowhere"));
+  EXPECT_EQ(status_of(answer), 404);
+  EXPECT_TRUE(world.closed(wrong)) << "the body may or may not follow";
+  const World::Wire method = world.connect();
+  EXPECT_EQ(header_of(world.ask(method, head("/events")), "Allow"), "GET, HEAD");
+}
+
+TEST(HttpSession, HeadHasNoBody) {
+  World world;
+  const World::Wire wire = world.connect();
+  const std::string answer = world.ask(wire, "HEAD /health HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(status_of(answer), 200);
+  EXPECT_EQ(header_of(answer, "Content-Length"), "3");
+  EXPECT_EQ(body_of(answer), "");
+}
+
+TEST(HttpSession, ServesFilesWithTagAndPolicy) {
+  World world;
+  world.files().add("/index.html", "index.html", "<p>");
+  const World::Wire wire = world.connect();
+  const std::string answer = world.ask(wire, get("/"));
+  EXPECT_EQ(body_of(answer), "<p>");
+  EXPECT_THAT(header_of(answer, "Content-Security-Policy"), HasSubstr("default-src 'self'"));
+  EXPECT_EQ(header_of(answer, "X-Content-Type-Options"), "nosniff");
+  const std::string tag = header_of(answer, "ETag");
+  const std::string unchanged = world.ask(wire, get("/", "If-None-Match: " + tag + "\r\n"));
+  EXPECT_EQ(status_of(unchanged), 304);
+  EXPECT_EQ(body_of(unchanged), "");
+  EXPECT_EQ(header_of(unchanged, "ETag"), tag);
+  world.options().page = false;
+  EXPECT_EQ(status_of(world.ask(wire, get("/"))), 404);
+}
+
+TEST(HttpAccess, PagesOfOtherHostsAreRefused) {
+  World world;
+  world.options().origins = {"https://chat.example"};
+  const World::Wire wire = world.connect();
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms", "Origin: http://evil.example\r\n"))), 403);
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms", "Origin: http://localhost\r\n"))), 200);
+  const std::string listed = world.ask(wire, get("/rooms", "Origin: https://chat.example\r\n"));
+  EXPECT_EQ(header_of(listed, "Access-Control-Allow-Origin"), "https://chat.example");
+  EXPECT_EQ(header_of(listed, "Vary"), "Origin");
+  const std::string plain = world.ask(wire, get("/rooms"));
+  EXPECT_EQ(header_of(plain, "Access-Control-Allow-Origin"), "") << "not left over from the request before";
+  EXPECT_EQ(status_of(world.ask(wire, get("/health", "Origin: http://evil.example\r\n"))), 200);
+  const std::string preflight =
+      world.ask(wire, "OPTIONS /messages HTTP/1.1\r\nHost: localhost\r\nOrigin: https://chat.example\r\n\r\n");
+  EXPECT_EQ(status_of(preflight), 204);
+  EXPECT_EQ(header_of(preflight, "Access-Control-Allow-Methods"), "POST, OPTIONS");
+  EXPECT_EQ(header_of(preflight, "Access-Control-Allow-Origin"), "https://chat.example");
+}
+
+TEST(HttpAccess, ServerCallsNeedTheKeyOnceThereIsOne) {
+  World world;
+  world.options().api_keys = {"first-key", "second-key"};
+  const World::Wire wire = world.connect();
+  const std::string refused = world.ask(wire, get("/rooms"));
+  EXPECT_EQ(status_of(refused), 401);
+  EXPECT_EQ(header_of(refused, "WWW-Authenticate"), "Bearer");
+  for (const char* field :
+       {"Authorization: Bearer second-key\r\n", "Authorization: bearer  first-key\r\n", "X-API-Key: first-key\r\n"}) {
+    EXPECT_EQ(status_of(world.ask(wire, get("/rooms", field))), 200) << field;
+  }
+  for (const char* field : {"Authorization: Bearer third-key\r\n", "Authorization: Basic first-key\r\n",
+                            "X-API-Key: first-ke\r\n", "X-API-Key: first-keyy\r\n", "Authorization: Bearer \r\n"}) {
+    EXPECT_EQ(status_of(world.ask(wire, get("/rooms", field))), 401) << field;
+  }
+  for (const char* path : {"/stats", "/health", "/ready"})
+    EXPECT_EQ(status_of(world.ask(wire, get(path))), 200) << path;
+  world.options().status_open = false;
+  for (const char* path : {"/stats", "/health", "/ready"})
+    EXPECT_EQ(status_of(world.ask(wire, get(path))), 401) << path;
+}
+
+TEST(HttpAccess, TheAdminListenerNeedsNoKeyAndKeepsTheCallsToItself) {
+  World world;
+  world.options().api_keys = {"a-key"};
+  world.options().admin_apart = true;
+  const World::Wire outside = world.connect(0, "127.0.0.1:1", 0);
+  const World::Wire inside = world.connect(0, "127.0.0.1:1", kAdminListener);
+  EXPECT_EQ(status_of(world.ask(outside, get("/rooms", "X-API-Key: a-key\r\n"))), 404);
+  EXPECT_EQ(status_of(world.ask(inside, get("/rooms"))), 200);
+  EXPECT_EQ(status_of(world.ask(outside, get("/health"))), 200);
+}
+
+TEST(HttpLimits, ConnectionsInAll) {
+  World world({.cores = 2});
+  world.options().connections_max = 2;
+  const World::Wire first = world.connect(0);
+  const World::Wire second = world.connect(1);
+  const World::Wire third = world.connect(0);
+  EXPECT_EQ(status_of(world.ask(first, get("/rooms"))), 200);
+  EXPECT_EQ(status_of(world.ask(second, get("/rooms"))), 200);
+  EXPECT_EQ(status_of(world.ask(third, get("/health"))), 200) << "who looks after the server is always answered";
+  const std::string full = world.ask(third, get("/rooms"));
+  EXPECT_EQ(status_of(full), 503);
+  EXPECT_NE(header_of(full, "Retry-After"), "");
+  EXPECT_TRUE(world.closed(third));
+  world.end(first);
+  world.end(third);
+  world.pass(6s);
+  const World::Wire fourth = world.connect(1);
+  EXPECT_EQ(status_of(world.ask(fourth, get("/rooms"))), 200);
+}
+
+TEST(HttpLimits, AStreamThatIsRefusedForNowIsToldByAnEvent) {
+  World world;
+  world.options().connections_max = 1;
+  world.connect();
+  const World::Wire wire = world.connect();
+  const std::string answer = world.ask(wire, get("/events?rooms=a", "Accept: text/event-stream\r\n"));
+  EXPECT_EQ(status_of(answer), 200);
+  EXPECT_THAT(answer, HasSubstr("event: problem"));
+  EXPECT_THAT(answer, HasSubstr("retry:"));
+  EXPECT_TRUE(world.closed(wire));
+  const World::Wire plain = world.connect();
+  EXPECT_EQ(status_of(world.ask(plain, get("/events?rooms=a"))), 503);
+}
+
+TEST(HttpLimits, ConnectionsPerAddressOverAllCores) {
+  World world({.cores = 2});
+  world.options().connections_per_address_max = 2;
+  const auto status = [&](World::Wire wire) { return status_of(world.ask(wire, get("/rooms"))); };
+  const World::Wire first = world.connect(0, "192.0.2.1:1");
+  const World::Wire second = world.connect(1, "192.0.2.1:2");
+  const World::Wire third = world.connect(1, "192.0.2.1:3");
+  const World::Wire other = world.connect(1, "192.0.2.2:1");
+  EXPECT_EQ(status(first), 200);
+  EXPECT_EQ(status(second), 200);
+  EXPECT_EQ(status(third), 503);
+  EXPECT_EQ(status(other), 200);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(status(world.connect(0, "127.0.0.1:1")), 200) << "loopback has no limit";
+  world.end(first, io::CloseReason::peer_reset);
+  EXPECT_EQ(status(world.connect(0, "192.0.2.1:4")), 200);
+  EXPECT_EQ(status(world.connect(0, "192.0.2.1:5")), 503);
+  // One that goes before it has been read from does not keep its place.
+  world.end(second, io::CloseReason::peer_reset);
+  const World::Wire brief{0, world.backend(0).arrive("192.0.2.1:6", 0)};
+  world.end(brief, io::CloseReason::peer_reset);
+  EXPECT_EQ(status(world.connect(1, "192.0.2.1:7")), 200);
+}
+
+TEST(Drain, EachPhase) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.gate().drain(DrainPhase::unready);
+  EXPECT_EQ(status_of(world.ask(wire, get("/ready"))), 503);
+  EXPECT_EQ(status_of(world.ask(wire, get("/health"))), 200);
+  EXPECT_EQ(status_of(world.ask(wire, post("/messages", R"({"content":"x"})"))), 200);
+  EXPECT_TRUE(world.backend().listening());
+
+  const World::Wire idle = world.connect();
+  const World::Wire late = world.connect();
+  world.gate().drain(DrainPhase::refusing);
+  EXPECT_FALSE(world.backend().listening());
+  const std::string refused = world.ask(wire, post("/messages", R"({"content":"x"})"));
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_THAT(body_of(refused), HasSubstr("draining"));
+  EXPECT_TRUE(world.closed(wire));
+  EXPECT_FALSE(world.closed(idle));
+
+  const std::string read = world.ask(late, get("/rooms"));
+  EXPECT_EQ(status_of(read), 200);
+  EXPECT_EQ(header_of(read, "Connection"), "close");
+
+  world.gate().drain(DrainPhase::telling);
+  world.pass(10'200ms);
+  EXPECT_TRUE(world.closed(idle));
+  world.gate().drain(DrainPhase::unready);
+  EXPECT_EQ(world.gate().drain_phase(), DrainPhase::telling) << "there is no way back";
+}
+
+TEST(Drain, FinishingClosesWhatIsLeft) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.send(wire, "GET /health HT");
+  world.gate().drain(DrainPhase::finishing);
+  world.work();
+  EXPECT_TRUE(world.peer(wire).closed);
+}
+
+}  // namespace
+}  // namespace ringcast::session

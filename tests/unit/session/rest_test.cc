@@ -1,0 +1,233 @@
+// The REST calls: what they publish, ask and answer. The integration tests play PROTOCOL.md's rows; here are the edges
+// that need cores, credit or a body of a certain kind.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gate_harness.h"
+
+namespace ringcast::session {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+size_t count(std::string_view text, std::string_view what) {
+  size_t found = 0;
+  for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+TEST(RestMessages, EveryTargetAnswersInItsPlace) {
+  World world({.cores = 2});
+  const World::Wire wire = world.connect();
+  const std::string answer = body_of(world.ask(wire, post("/messages", R"([
+      {"room":"a","content":"1"},
+      {"rooms":["b","c"],"content":"2"},
+      {"to":"alice","data":{"n":3}},
+      {"users":["bob","carol"],"content":"4"},
+      {"broadcast":true,"content":"5"},
+      {"to_connection":"00000000000000000000000000000000","content":"6"}])")));
+  EXPECT_EQ(count(answer, R"("status":"sent")"), 6u + 4u) << answer;
+  EXPECT_LT(answer.find(R"("room":"b")"), answer.find(R"("room":"c")"));
+  EXPECT_LT(answer.find(R"("user":"bob")"), answer.find(R"("user":"carol")"));
+  EXPECT_EQ(count(answer, "event_id"), 7u) << "to_connection has none";
+  const std::string inbox = body_of(world.ask(wire, get("/history?room=%40alice")));
+  EXPECT_THAT(inbox, HasSubstr(R"("event_type":"direct")"));
+  EXPECT_THAT(inbox, HasSubstr(R"("data":{"n":3})"));
+}
+
+TEST(RestMessages, NothingOfABadBatchIsPublished) {
+  World world;
+  const World::Wire wire = world.connect();
+  const std::string answer =
+      world.ask(wire, post("/messages", R"([{"room":"a","content":"1"},{"room":"@","content":"2"}])"));
+  EXPECT_EQ(status_of(answer), 400);
+  EXPECT_THAT(body_of(answer), HasSubstr("item 1"));
+  EXPECT_THAT(body_of(world.ask(wire, get("/history?room=a"))), HasSubstr(R"("messages":[])"));
+}
+
+TEST(RestMessages, ABatchBeyondTheCreditIsPublishedInOrder) {
+  // Two publishes may be under way at once: the batch stalls and goes on several times over.
+  World world({.cores = 2, .credit_publishes = 2});
+  const World::Wire wire = world.connect();
+  std::string batch = "[";
+  for (int i = 0; i < 40; ++i) {
+    if (i != 0) batch += ',';
+    batch += R"({"room":"r)" + std::to_string(i % 3) + R"(","content":")" + std::to_string(i) + R"("})";
+  }
+  std::string answers = world.ask(wire, post("/messages", batch + "]") + get("/health"));
+  const std::string answer = take_answer(answers);
+  EXPECT_EQ(count(answer, R"("status":"sent")"), 40u);
+  EXPECT_EQ(body_of(take_answer(answers)), "OK\n") << "what was pipelined behind it waited";
+  EXPECT_GT(world.gate().stats().stalls.get(), 0u);
+  const std::string history = body_of(world.ask(wire, get("/history?room=r0&limit=100")));
+  size_t last = 0;
+  for (int i = 0; i < 40; i += 3) {
+    const size_t at = history.find(R"("content":")" + std::to_string(i) + '"');
+    ASSERT_NE(at, std::string::npos) << i;
+    EXPECT_GT(at, last) << i;
+    last = at;
+  }
+}
+
+TEST(RestMessages, PublishersThatWaitForCreditAreServedInTurn) {
+  World world({.cores = 2, .credit_publishes = 1});
+  std::vector<World::Wire> wires;
+  for (int i = 0; i < 8; ++i) wires.push_back(world.connect());
+  for (size_t i = 0; i < wires.size(); ++i) {
+    world.send_unworked(wires[i], post("/messages", R"({"room":"r","content":")" + std::to_string(i) + R"("})"));
+  }
+  world.work();
+  for (const World::Wire wire : wires) EXPECT_EQ(status_of(world.take(wire)), 200);
+  const std::string history = body_of(world.ask(wires[0], get("/history?room=r")));
+  for (size_t i = 1; i < wires.size(); ++i) {
+    EXPECT_LT(history.find(R"("content":")" + std::to_string(i - 1)),
+              history.find(R"("content":")" + std::to_string(i)));
+  }
+}
+
+TEST(RestMessages, AClientThatGoesWhileItWaitsForCreditIsForgotten) {
+  World world({.cores = 2, .credit_publishes = 1});
+  const World::Wire first = world.connect();
+  const World::Wire second = world.connect();
+  const World::Wire third = world.connect();
+  for (const World::Wire wire : {first, second, third}) {
+    world.send_unworked(wire, post("/messages", R"([{"content":"1"},{"content":"2"},{"content":"3"}])"));
+  }
+  world.end(second, io::CloseReason::peer_reset);
+  EXPECT_EQ(status_of(world.take(first)), 200);
+  EXPECT_EQ(status_of(world.take(third)), 200);
+  EXPECT_TRUE(world.peer(second).closed);
+}
+
+TEST(RestMessages, OnlyJsonIsTaken) {
+  World world;
+  const World::Wire wire = world.connect();
+  const auto send = [&](std::string_view type) {
+    std::string request = "POST /messages HTTP/1.1\r\nHost: localhost\r\n";
+    if (!type.empty()) request += "Content-Type: " + std::string(type) + "\r\n";
+    return status_of(world.ask(wire, request + "Content-Length: 15\r\n\r\n{\"content\":\"x\"}"));
+  };
+  for (const char* type : {"application/json", "Application/JSON; charset=utf-8", "application/ld+json"}) {
+    EXPECT_EQ(send(type), 200) << type;
+  }
+  for (const char* type : {"", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "+json"}) {
+    EXPECT_EQ(send(type), 415) << type;
+  }
+}
+
+TEST(RestMessages, SizeLimitAtItsEdge) {
+  World world;
+  world.options().message_max = 10;
+  const World::Wire wire = world.connect();
+  EXPECT_EQ(status_of(world.ask(wire, post("/messages", R"({"content":"1234567890"})"))), 200);
+  EXPECT_EQ(status_of(world.ask(wire, post("/messages", R"({"content":"12345678901"})"))), 413);
+}
+
+TEST(RestRooms, NamesInPathsAndQueries) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.ask(wire, post("/messages", R"({"room":"a/b c","content":"x"})"));
+  for (const char* target : {"/rooms/a%2Fb%20c/history", "/rooms/a/b%20c/history", "/history?room=a%2Fb%20c",
+                             "/history?room=a/b+c", "/history?topic=a/b+c"}) {
+    EXPECT_THAT(body_of(world.ask(wire, get(target))), HasSubstr(R"("content":"x")")) << target;
+  }
+  EXPECT_EQ(status_of(world.ask(wire, get("/history"))), 400);
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms/%zz/history"))), 400);
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms/%00/members"))), 400);
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms?limit=0"))), 400);
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms?limit=1001"))), 400);
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms?limit=1000"))), 200);
+}
+
+TEST(RestRooms, WhatIsNotThereIs404) {
+  World world;
+  const World::Wire wire = world.connect();
+  const auto status = [&](std::string_view method, std::string_view target) {
+    return status_of(world.ask(wire, std::string(method) + ' ' + std::string(target) +
+                                         " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"));
+  };
+  EXPECT_EQ(status("DELETE", "/rooms/none"), 404);
+  EXPECT_EQ(status("POST", "/rooms/none/close"), 404);
+  EXPECT_EQ(status("DELETE", "/rooms/none/members/bob"), 404);
+  EXPECT_EQ(status("DELETE", "/connections/00000000000000000000000000000000"), 404);
+  EXPECT_EQ(status("DELETE", "/users/bob/connections"), 200);
+  std::string name;
+  hub::Address gone;
+  gone.core = 0;
+  gone.connection = {50, 1};
+  world.gate().names().append(name, gone);
+  EXPECT_EQ(status("DELETE", "/connections/" + name), 404) << "a true name of somebody who is gone";
+}
+
+TEST(RestRooms, TenantsDoNotSeeEachOther) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.ask(wire, post("/messages?tenant=red", R"({"room":"r","content":"x"})"));
+  EXPECT_THAT(body_of(world.ask(wire, get("/rooms?tenant=red"))), HasSubstr(R"("room":"r")"));
+  EXPECT_THAT(body_of(world.ask(wire, get("/rooms?tenant=blue"))), HasSubstr(R"("rooms":[])"));
+  EXPECT_THAT(body_of(world.ask(wire, get("/rooms"))), HasSubstr(R"("rooms":[])"));
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms?tenant=a%20b"))), 400);
+  world.options().tenants = false;
+  EXPECT_THAT(body_of(world.ask(wire, get("/rooms?tenant=red"))), HasSubstr(R"("rooms":[])"));
+}
+
+TEST(RestStats, CountsAndNextId) {
+  World world({.cores = 2});
+  const World::Wire wire = world.connect();
+  const std::string sent = body_of(world.ask(wire, post("/messages", R"({"content":"x"})")));
+  const size_t at = sent.find(R"("event_id":)") + 11;
+  const uint64_t id = std::stoull(sent.substr(at));
+  const std::string stats = body_of(world.ask(wire, get("/stats")));
+  EXPECT_THAT(stats, HasSubstr(R"("next_event_id":)" + std::to_string(id + 1) + ','));
+  EXPECT_THAT(stats, HasSubstr(R"("rooms":{"general":0})"));
+  EXPECT_THAT(stats, HasSubstr(R"("buffered_events":1)"));
+  EXPECT_THAT(stats, HasSubstr(R"("total_clients":0)"));
+  EXPECT_EQ(count(stats, R"("core":)"), 2u);
+}
+
+TEST(RestStats, RoomNamesAreEscapedAsKeys) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.ask(wire, post("/messages", R"({"room":"a\"b\\","content":"x"})"));
+  EXPECT_THAT(body_of(world.ask(wire, get("/stats"))), HasSubstr(R"("rooms":{"a\"b\\":0})"));
+}
+
+TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
+  World world({.cores = 2});
+  const World::Wire wire = world.connect();
+  const std::string answer = world.ask(wire, get("/metrics"));
+  EXPECT_THAT(header_of(answer, "Content-Type"), HasSubstr("version=0.0.4"));
+  std::string text = body_of(answer);
+  std::set<std::string> families;
+  std::string family;
+  size_t samples = 1;
+  for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
+    const std::string line = text.substr(0, end);
+    text.erase(0, end + 1);
+    if (line.starts_with("# HELP ")) {
+      EXPECT_GT(samples, 0u) << family;
+      family = line.substr(7, line.find(' ', 7) - 7);
+      EXPECT_TRUE(families.insert(family).second) << family << " twice";
+      samples = 0;
+    } else if (line.starts_with("# TYPE ")) {
+      EXPECT_TRUE(line.starts_with("# TYPE " + family + ' ')) << line;
+      const bool counter = line.ends_with(" counter");
+      EXPECT_EQ(counter, family.ends_with("_total")) << line;
+    } else {
+      const std::string name = line.substr(0, line.find_first_of("{ "));
+      EXPECT_EQ(name, family) << line;
+      ++samples;
+    }
+  }
+  EXPECT_EQ(text, "") << "ends with a line end";
+  EXPECT_GT(families.size(), 30u);
+}
+
+}  // namespace
+}  // namespace ringcast::session

@@ -1,0 +1,160 @@
+// Long polls over a core without a kernel: when they are answered, and with what.
+#include "session/poll_session.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "lone_core.h"
+
+namespace ringcast::session {
+namespace {
+
+using namespace std::chrono_literals;
+
+class PollPeer : public Peer {
+ public:
+  explicit PollPeer(LoneCore& core) : Peer(core), core_(core) {}
+  void poll(std::string_view query) { send("GET /poll?" + std::string(query) + " HTTP/1.1\r\nHost: test\r\n\r\n"); }
+  // The body of the answer; empty while there is none.
+  std::string answer() {
+    for (int i = 0; i < 10 && socket().sent.empty(); ++i) core_.tick();  // a piece of history takes a tick
+    const std::string response = take();
+    if (response.empty()) return {};
+    status = response.substr(9, 3);
+    return response.substr(response.find("\r\n\r\n") + 4);
+  }
+  std::string status;
+
+ private:
+  LoneCore& core_;
+};
+
+std::string cursor_in(const std::string& body) {
+  const size_t begin = body.find("\"cursor\":\"") + 10;
+  return body.substr(begin, body.find('"', begin) - begin);
+}
+
+class PollSessionTest : public ::testing::Test {
+ protected:
+  static LoneCore::Setup small_ids() {
+    LoneCore::Setup setup;
+    setup.room.first_id = 1;
+    setup.room.presence = false;
+    return setup;
+  }
+  void publish(std::string_view key, std::string_view payload) {
+    core_.hub().publish({.key = key, .user = "s", .payload = payload});
+    core_.tick();
+  }
+  LoneCore core_{small_ids()};
+};
+
+TEST_F(PollSessionTest, WithoutACursorItGetsOneAtOnce) {
+  publish("\na", "1");
+  PollPeer peer(core_);
+  peer.poll("rooms=a");
+  EXPECT_EQ(peer.answer(), R"({"events":[],"cursor":"1","gaps":[]})");
+}
+
+TEST_F(PollSessionTest, WaitsForTheFirstEventOrTheTimeout) {
+  PollPeer peer(core_);
+  peer.poll("rooms=a&since=0");
+  EXPECT_EQ(peer.answer(), "");
+  publish("\na", "1");
+  EXPECT_NE(peer.answer().find("\"content\":1"), std::string::npos);
+  peer.poll("rooms=a&since=1&timeout=5");
+  core_.advance(4s);
+  EXPECT_EQ(peer.answer(), "");
+  core_.advance(2s);
+  EXPECT_EQ(peer.answer(), R"({"events":[],"cursor":"1","gaps":[]})");
+  EXPECT_EQ(peer.status, "200");
+}
+
+TEST_F(PollSessionTest, NothingIsLostBetweenPolls) {
+  PollPeer peer(core_);
+  peer.poll("rooms=a,b");
+  std::string cursor = cursor_in(peer.answer());
+  int seen = 0;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < round; ++i) publish(i % 2 == 0 ? "\na" : "\nb", "1");
+    peer.poll("rooms=b,a&since=" + cursor);
+    if (round == 0) publish("\na", "1");
+    const std::string body = peer.answer();
+    for (size_t at = body.find("\"event_type\""); at != std::string::npos; at = body.find("\"event_type\"", at + 1)) {
+      ++seen;
+    }
+    cursor = cursor_in(body);
+  }
+  EXPECT_EQ(seen, 46);
+}
+
+TEST_F(PollSessionTest, WhatIsTooMuchForOneAnswerComesWithTheNext) {
+  const std::string large = "\"" + std::string(60000, 'x') + "\"";
+  for (int i = 0; i < 7; ++i) publish("\na", large);
+  PollPeer peer(core_);
+  peer.poll("rooms=a&since=0");
+  std::string body = peer.answer();
+  EXPECT_EQ(cursor_in(body), "4");
+  EXPECT_LT(body.size(), 256u << 10);
+  peer.poll("rooms=a&since=4");
+  EXPECT_EQ(cursor_in(peer.answer()), "7");
+}
+
+TEST_F(PollSessionTest, APipelinedRequestWaitsForTheAnswer) {
+  PollPeer peer(core_);
+  peer.send(
+      "GET /poll?rooms=a&since=0&timeout=3 HTTP/1.1\r\nHost: test\r\n\r\nGET /health HTTP/1.1\r\nHost: test\r\n\r\n");
+  EXPECT_EQ(peer.take(), "");
+  core_.advance(4s);
+  const std::string answers = peer.take();
+  EXPECT_LT(answers.find("\"cursor\""), answers.find("OK\n"));
+  EXPECT_FALSE(peer.socket().paused);
+}
+
+TEST_F(PollSessionTest, AGapAloneIsAnswered) {
+  PollPeer peer(core_);
+  publish("\na", "1");
+  peer.poll("rooms=a&since=99");
+  const std::string body = peer.answer();
+  EXPECT_NE(body.find(R"("gaps":[{"room":"a","oldest":1)"), std::string::npos) << body;
+  EXPECT_EQ(cursor_in(body), "1");
+}
+
+TEST_F(PollSessionTest, RefusesWhatCannotBePolled) {
+  PollPeer peer(core_);
+  for (const char* query :
+       {"", "rooms=a&timeout=0", "rooms=a&timeout=121", "rooms=a&since=x=y", "rooms=a,@me&since=1"}) {
+    peer.poll(query);
+    peer.answer();
+    EXPECT_TRUE(peer.status == "400" || peer.status == "403") << query << ": " << peer.status;
+  }
+}
+
+TEST(PollSession, ARoomWithoutHistoryIsRefused) {
+  LoneCore::Setup setup;
+  setup.room.history_messages = 0;
+  LoneCore core(setup);
+  PollPeer peer(core);
+  peer.poll("rooms=a&since=1");
+  EXPECT_NE(peer.answer().find("no_history"), std::string::npos);
+  EXPECT_EQ(peer.status, "400");
+}
+
+TEST(PollSession, DrainAnswersAtOnce) {
+  LoneCore::Setup setup;
+  setup.sessions.drain_period = std::chrono::milliseconds(100);
+  setup.room.first_id = 1;
+  LoneCore core(setup);
+  PollPeer peer(core);
+  peer.poll("rooms=a&since=0");
+  core.gate().drain(DrainPhase::telling);
+  core.advance(500ms);
+  EXPECT_NE(peer.answer().find("\"cursor\""), std::string::npos);
+  EXPECT_TRUE(peer.socket().fin);
+}
+
+}  // namespace
+}  // namespace ringcast::session

@@ -1,0 +1,242 @@
+// SSE streams over a core without a kernel: cursors, the seam of their opening, their ends.
+#include "session/sse_session.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lone_core.h"
+#include "wire/sse_parser.h"
+
+namespace ringcast::session {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The body behind the chunks' headers; a stream that ended says so.
+std::string unchunked(std::string_view chunks, bool& ended) {
+  std::string body;
+  while (!chunks.empty()) {
+    const size_t size = std::stoul(std::string(chunks.substr(0, chunks.find("\r\n"))), nullptr, 16);
+    chunks.remove_prefix(chunks.find("\r\n") + 2);
+    if (size == 0) {
+      ended = true;
+      return body;
+    }
+    body += chunks.substr(0, size);
+    chunks.remove_prefix(size + 2);
+  }
+  return body;
+}
+
+class StreamPeer : public Peer {
+ public:
+  struct Event {
+    std::string type, data, id;
+  };
+
+  StreamPeer(LoneCore& core, std::string_view target, std::string_view fields = {}, std::string_view version = "1.1")
+      : Peer(core), chunked_(version == "1.1") {
+    send("GET " + std::string(target) + " HTTP/" + std::string(version) +
+         "\r\nHost: test\r\nAccept: text/event-stream\r\n" + std::string(fields) + "\r\n");
+    std::string answer = take();
+    const size_t end = answer.find("\r\n\r\n");
+    head = answer.substr(0, end);
+    socket().sent = answer.substr(end + 4);
+  }
+
+  std::vector<Event> events() {
+    const std::string bytes = take();
+    const std::string body = chunked_ ? unchunked(bytes, ended) : bytes;
+    std::string_view rest = body;
+    std::vector<Event> events;
+    while (parser_.next(rest) == wire::SseParser::Status::event) {
+      const wire::SseEvent& event = parser_.event();
+      events.push_back({std::string(event.type), std::string(event.data), std::string(event.last_event_id)});
+    }
+    return events;
+  }
+  std::vector<std::string> types() {
+    std::vector<std::string> types;
+    for (const Event& event : events()) types.push_back(event.type);
+    return types;
+  }
+  std::string last_event_id() const { return std::string(parser_.last_event_id()); }
+  uint64_t comments() const { return parser_.comments(); }
+
+  std::string head;
+  bool ended = false;
+
+ private:
+  bool chunked_;
+  wire::SseParser parser_;
+};
+
+using Types = std::vector<std::string>;
+
+void publish(LoneCore& core, std::string_view key, std::string_view payload, bool final = false) {
+  core.hub().publish({.key = key, .user = "s", .payload = payload, .final = final});
+  core.tick();
+}
+
+LoneCore::Setup small_ids() {
+  LoneCore::Setup setup;
+  setup.room.first_id = 1;
+  return setup;
+}
+
+TEST(SseSession, TheFirstEventCarriesTheCursor) {
+  LoneCore core(small_ids());
+  publish(core, "\nroom", "\"before\"");
+  StreamPeer peer(core, "/events?rooms=room&user=a");
+  EXPECT_EQ(peer.head.substr(0, 15), "HTTP/1.1 200 OK");
+  auto events = peer.events();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].type, "connection_id");
+  EXPECT_EQ(events[0].id, "1");
+  publish(core, "\nroom", "\"after\"");
+  events = peer.events();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].id, "2");
+}
+
+class SseVersions : public ::testing::TestWithParam<const char*> {};
+
+// Whatever the moment at which a stream over several rooms is cut, its last event id gets exactly the rest.
+TEST_P(SseVersions, AStreamOverSeveralRoomsResumesEverywhere) {
+  LoneCore core(small_ids());
+  StreamPeer whole(core, "/events?rooms=b,a,c", {}, GetParam());
+  std::vector<std::string> cursors{whole.events().at(0).id};
+  std::vector<std::string> contents;
+  for (int i = 0; i < 12; ++i) {
+    const char* key = i % 3 == 0 ? "\na" : i % 3 == 1 ? "\nb" : "\nc";
+    contents.push_back("\"m" + std::to_string(i) + "\"");
+    publish(core, key, contents.back());
+    const auto events = whole.events();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_NE(events[0].data.find(contents.back()), std::string::npos);
+    cursors.push_back(events[0].id);
+  }
+  for (size_t cut = 0; cut < cursors.size(); ++cut) {
+    StreamPeer again(core, "/events?rooms=a,b,c&last_event_id=x", "Last-Event-ID: " + cursors[cut] + "\r\n",
+                     GetParam());
+    const auto events = again.events();
+    ASSERT_EQ(events.size(), 1 + contents.size() - cut) << cut;
+    EXPECT_EQ(events[0].type, "connection_id");
+    EXPECT_EQ(events[0].id, cursors[cut]);
+    std::vector<std::string> missing(contents.begin() + static_cast<std::ptrdiff_t>(cut), contents.end());
+    for (size_t i = 1; i < events.size(); ++i) {
+      const auto found = std::find_if(missing.begin(), missing.end(), [&](const std::string& content) {
+        return events[i].data.find("\"content\":" + content) != std::string::npos;
+      });
+      ASSERT_NE(found, missing.end()) << events[i].data;
+      missing.erase(found);
+    }
+    EXPECT_EQ(again.last_event_id(), cursors.back());
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Http, SseVersions, ::testing::Values("1.0", "1.1"));
+
+TEST(SseSession, ACursorForOtherRoomsIsAGapInEach) {
+  LoneCore core(small_ids());
+  StreamPeer two(core, "/events?rooms=a,b");
+  const std::string cursor = two.events().at(0).id;
+  publish(core, "\na", "\"kept\"");
+  StreamPeer other(core, "/events?rooms=a,c", "Last-Event-ID: " + cursor + "\r\n");
+  EXPECT_EQ(other.types(), (Types{"connection_id", "gap", "gap", "message"}));
+}
+
+TEST(SseSession, AFinalMessageEndsTheStreamAndItsReconnectGets204) {
+  LoneCore core(small_ids());
+  StreamPeer peer(core, "/events?rooms=a,b");
+  peer.events();
+  publish(core, "\na", "\"last of a\"", true);
+  EXPECT_EQ(peer.types(), (Types{"message", "left"}));
+  EXPECT_FALSE(peer.ended);
+  publish(core, "\nb", "\"last of b\"", true);
+  EXPECT_EQ(peer.types(), (Types{"message", "left"}));
+  EXPECT_TRUE(peer.ended);
+  EXPECT_TRUE(peer.socket().fin);
+  StreamPeer again(core, "/events?rooms=a,b", "Last-Event-ID: " + peer.last_event_id() + "\r\n");
+  EXPECT_EQ(again.head.substr(0, 12), "HTTP/1.1 204");
+  EXPECT_FALSE(again.socket().fin) << "the connection is kept for the next request";
+  publish(core, "\nb", "\"goes on\"");
+  StreamPeer later(core, "/events?rooms=a,b", "Last-Event-ID: " + peer.last_event_id() + "\r\n");
+  EXPECT_EQ(later.types(), (Types{"connection_id", "message"}));
+}
+
+TEST(SseSession, HeadHasTheHeadAndKeepsTheConnection) {
+  LoneCore core;
+  Peer peer(core);
+  peer.send("HEAD /events?rooms=a HTTP/1.1\r\nHost: test\r\n\r\nGET /health HTTP/1.1\r\nHost: test\r\n\r\n");
+  const std::string answers = peer.take();
+  EXPECT_NE(answers.find("Content-Type: text/event-stream\r\n"), std::string::npos);
+  EXPECT_NE(answers.find("OK"), std::string::npos);
+  EXPECT_FALSE(peer.socket().fin);
+}
+
+TEST(SseSession, HeartbeatsAreCommentsOrEvents) {
+  LoneCore::Setup setup;
+  setup.sessions.heartbeat_interval = 10s;
+  LoneCore core(setup);
+  StreamPeer comments(core, "/events?rooms=a");
+  StreamPeer events(core, "/events?rooms=a&heartbeat=event");
+  EXPECT_EQ(comments.types(), (Types{"connection_id", "member_joined"}));
+  events.types();
+  core.advance(30s);
+  EXPECT_TRUE(comments.types().empty());
+  EXPECT_EQ(comments.comments(), 3u);
+  EXPECT_EQ(events.types(), (Types{"heartbeat", "heartbeat", "heartbeat"}));
+}
+
+TEST(SseSession, RefusedForAPassingReasonItIsToldToComeBack) {
+  LoneCore core;
+  core.gate().drain(DrainPhase::refusing);
+  StreamPeer stream(core, "/events?rooms=a");
+  EXPECT_EQ(stream.head.substr(0, 12), "HTTP/1.1 200");
+  EXPECT_NE(stream.socket().sent.find("retry: "), std::string::npos);
+  EXPECT_EQ(stream.types(), (Types{"problem", "close"}));
+  EXPECT_TRUE(stream.ended);
+  StreamPeer bad(core, "/events?rooms=@somebody");
+  EXPECT_NE(bad.head.substr(0, 12), "HTTP/1.1 403") << "draining is told before the request is read";
+}
+
+TEST(SseSession, DrainGivesRetryReconnectAndTheEnd) {
+  LoneCore::Setup setup;
+  setup.sessions.drain_period = 100ms;
+  LoneCore core(setup);
+  StreamPeer peer(core, "/events?rooms=a");
+  peer.events();
+  core.gate().drain(DrainPhase::telling);
+  core.advance(500ms);
+  EXPECT_NE(peer.socket().sent.find("retry: "), std::string::npos);
+  EXPECT_EQ(peer.types(), (Types{"reconnect"}));
+  EXPECT_TRUE(peer.ended);
+}
+
+TEST(SseSession, ASlowReaderOfOneRoomGetsProblemAndTheEnd) {
+  LoneCore::Setup setup;
+  setup.sessions.outbox_messages_max = 8;
+  LoneCore core(setup);
+  StreamPeer one(core, "/events?rooms=a");
+  StreamPeer several(core, "/events?rooms=a,b");
+  one.events();
+  several.events();
+  one.socket().room = several.socket().room = 10;
+  for (int i = 0; i < 20; ++i) publish(core, "\na", "\"" + std::string(300, 'x') + "\"");
+  EXPECT_EQ(core.stats().slow_closed.get(), 2u);
+  one.make_room(SIZE_MAX);
+  several.make_room(SIZE_MAX);
+  EXPECT_EQ(one.types().back(), "close");
+  EXPECT_TRUE(one.ended);
+  // Its message may lack the cursor line: whatever followed would be read as part of it.
+  EXPECT_EQ(several.types(), Types{});
+  EXPECT_TRUE(several.ended);
+}
+
+}  // namespace
+}  // namespace ringcast::session

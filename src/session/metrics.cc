@@ -151,7 +151,7 @@ void append_sessions(Writer& writer, const Shared& shared) {
   };
   for (const auto& [name, help, counter] : kCounters) {
     per_core(writer, shared, name, "counter", help,
-             [counter](const CoreView& core) { return (core.sessions->*counter).get(); });
+             [counter = counter](const CoreView& core) { return (core.sessions->*counter).get(); });
   }
 }
 
@@ -177,8 +177,9 @@ void append_hub(Writer& writer, const Shared& shared) {
       {"evicted_messages_total", "counter", "Messages that history has let go.", &hub::HubStats::evicted_messages},
   };
   for (const auto& [name, type, help, counter] : kCounters) {
-    per_core(writer, shared, name, type, help,
-             [counter](const CoreView& core) { return (core.hub->*counter).load(std::memory_order_relaxed); });
+    per_core(writer, shared, name, type, help, [counter = counter](const CoreView& core) {
+      return (core.hub->*counter).load(std::memory_order_relaxed);
+    });
   }
 }
 
@@ -197,8 +198,9 @@ void append_reactors(Writer& writer, const Shared& shared) {
       {"unread_bytes", "gauge", "Bytes that wait for slow readers.", &runtime::ReactorStats::queued_bytes},
   };
   for (const auto& [name, type, help, counter] : kCounters) {
-    per_core(writer, shared, name, type, help,
-             [counter](const CoreView& core) { return (core.reactor->*counter).load(std::memory_order_relaxed); });
+    per_core(writer, shared, name, type, help, [counter = counter](const CoreView& core) {
+      return (core.reactor->*counter).load(std::memory_order_relaxed);
+    });
   }
   constexpr struct {
     std::string_view name;
@@ -215,7 +217,7 @@ void append_reactors(Writer& writer, const Shared& shared) {
   };
   for (const auto& [name, help, counter] : kEngine) {
     per_core(writer, shared, name, "counter", help,
-             [counter](const CoreView& core) { return (core.sessions->engine.*counter).get(); });
+             [counter = counter](const CoreView& core) { return (core.sessions->engine.*counter).get(); });
   }
 }
 

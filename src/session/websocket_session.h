@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "hub/sink.h"
-#include "io/backend.h"
 #include "runtime/reactor.h"
 #include "session/client.h"
 #include "session/heartbeat.h"

@@ -1,0 +1,63 @@
+// Connection: one connection of the generator, and what it needs only now and then, kept elsewhere.
+// In a vector of its worker, found by its index (the backend's Owner); that thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "io/backend.h"
+#include "wire/http_response_parser.h"
+#include "wire/sse_parser.h"
+#include "wire/websocket_decoder.h"
+
+namespace ringcast::ringload {
+
+// Bytes on their way out; taken from a pool while there are any.
+struct Outgoing {
+  std::string bytes;
+  size_t sent = 0;
+  bool blocked = false;  // the backend tells when it is writable
+  bool queued = false;   // on the list of the next flush
+};
+
+// What an SSE stream or long poll keeps between its reads.
+struct Streaming {
+  wire::SseParser sse;
+  std::string body;    // of a poll's answer
+  std::string cursor;  // of the last answer
+};
+
+struct Connection {
+  enum class State : uint8_t {
+    idle,
+    connecting,
+    opening,   // the request is out, its answer is not there
+    greeting,  // waits for the server's hello
+    joining,   // waits for `joined`
+    ready,
+    closing,  // our close frame is out
+    ended,
+  };
+  enum class Speaks : uint8_t { websocket, sse, poll, http, post };
+
+  io::Socket socket;
+  State state = State::idle;
+  Speaks speaks = Speaks::websocket;
+  bool publisher = false;
+  bool deflate = false;
+  bool answered = false;  // poll, http: the head of the answer was seen
+  uint32_t id = 0;        // member or publisher, over all workers
+  uint32_t room = 0;
+  uint32_t under_way = 0;  // echo: messages without an answer; http: a request
+  int64_t since_ns = 0;    // connect() began; later: the last answer, or the request's time
+  uint64_t sent = 0;       // messages published, the next sequence number
+  uint64_t written_off = 0;
+  Outgoing* out = nullptr;
+  std::unique_ptr<wire::HttpResponseParser> http;   // while HTTP is spoken
+  std::unique_ptr<wire::WebSocketDecoder> decoder;  // while a message is incomplete
+  std::unique_ptr<Streaming> streaming;
+};
+static_assert(sizeof(Connection) <= 104, "paid for every connection");
+
+}  // namespace ringcast::ringload

@@ -1,0 +1,68 @@
+// ringload: reads the options, runs the scenario, prints and writes what was found.
+// Exit codes: 0 good, 1 it could not run, 2 bad options, 3 a threshold was crossed, 130 interrupted.
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "controller.h"
+#include "io/descriptor_table.h"
+
+namespace {
+
+using namespace ringcast;
+using namespace ringcast::ringload;
+
+enum ExitCode : int { kGood = 0, kFailed = 1, kBadOptions = 2, kThreshold = 3, kInterrupted = 130 };
+
+std::atomic<bool> stop_requested{false};
+
+void on_signal(int signal) {
+  stop_requested.store(true);
+  std::signal(signal, SIG_DFL);  // a second one ends the process at once
+}
+
+bool write_file(const std::string& path, const std::string& text) {
+  if (path == "-") return std::fputs(text.c_str(), stdout) >= 0;
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  file.close();
+  if (file) return true;
+  std::fprintf(stderr, "ringload: cannot write %s: %s\n", path.c_str(), std::strerror(errno));
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  (void)io::raise_descriptor_limit();
+  auto options = parse_options({argv + 1, argv + argc});
+  if (!options) {
+    const bool help = options.error().code == "help";
+    std::fprintf(help ? stdout : stderr, "%s%s\n", help ? "" : "ringload: ", options.error().message.c_str());
+    return help ? kGood : kBadOptions;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+
+  const auto results = run_scenario(*options, stop_requested);
+  if (!results) {
+    std::fprintf(stderr, "ringload: %s\n", results.error().message.c_str());
+    return kFailed;
+  }
+  // With JSON on standard output the summary must not stand in its way.
+  std::fputs(summary(*results, *options).c_str(), options->json_path == "-" ? stderr : stdout);
+  bool written = true;
+  if (!options->json_path.empty()) written = write_file(options->json_path, to_json(*results, *options));
+
+  bool crossed = false;
+  for (const Threshold& threshold : options->thresholds) {
+    if (!holds(threshold, [&](std::string_view name) { return figure(*results, name); })) continue;
+    std::fprintf(stderr, "FAILED         %s\n", threshold.text.c_str());
+    crossed = true;
+  }
+  if (results->interrupted) return kInterrupted;
+  if (crossed) return kThreshold;
+  return written ? kGood : kFailed;
+}

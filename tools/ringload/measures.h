@@ -1,0 +1,73 @@
+// Measures: what one worker counts. The histograms and counts are its own until it has ended; Progress is written by
+// the worker and read by the main thread while it runs.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/histogram.h"
+#include "sequence_checker.h"
+
+namespace ringcast::ringload {
+
+enum class ErrorKind : uint8_t {
+  no_socket,         // socket(), bind(): descriptors or ports ran out
+  connect_failed,    // refused, unreachable
+  connect_timeout,   // not ready within --connect-timeout
+  refused,           // an HTTP status other than the one wanted
+  bad_answer,        // HTTP, WebSocket or SSE that breaks the protocol
+  closed_by_server,  // an end that nobody asked for
+  reset_by_server,
+  answer_timeout,  // an echo, an answer or the last member of a publish did not come in time
+  server_error,    // an `error` event
+  count_
+};
+inline constexpr size_t kErrorKinds = static_cast<size_t>(ErrorKind::count_);
+std::string_view to_string(ErrorKind kind);
+
+// One writer, readers with relaxed loads: the numbers of a progress line.
+class Counter {
+ public:
+  void add(uint64_t count = 1) { value_.store(get() + count, std::memory_order_relaxed); }
+  void subtract(uint64_t count = 1) { value_.store(get() - count, std::memory_order_relaxed); }
+  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+struct alignas(64) Progress {
+  Counter started;     // connects begun
+  Counter ready;       // connections that are ready now
+  Counter failed;      // gave up before they were ready
+  Counter published;   // in the measured part, like the rest
+  Counter deliveries;  // payloads that arrived at members
+  Counter bytes_in;
+  Counter bytes_out;
+  Counter outstanding;  // expected deliveries or answers that have not come
+  std::array<Counter, kErrorKinds> errors;
+};
+
+struct Measures {
+  static constexpr uint64_t kHighestNs = 120'000'000'000;
+
+  Histogram latency{kHighestNs};      // from the intended send: what an open loop's users see
+  Histogram uncorrected{kHighestNs};  // from the actual send
+  Histogram connect{kHighestNs};      // connect() until the upgrade or the answer's head
+  Histogram ready{kHighestNs};        // connect() until joined
+  Histogram lag{kHighestNs};          // the actual send behind the intended one
+  Histogram end_to_end{kHighestNs};   // saturating: publish until the last member has it
+  SequenceCounts sequence;
+  uint64_t resumed = 0;
+  uint64_t gaps = 0;  // a server said that history is missing
+  int64_t cpu_ns = 0;
+  uint64_t connection_bytes = 0;                  // user memory of this worker's connections
+  std::array<std::string, kErrorKinds> examples;  // the first text of each kind
+
+  void merge(const Measures& other);
+};
+
+}  // namespace ringcast::ringload

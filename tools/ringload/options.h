@@ -1,0 +1,73 @@
+// Options of a run, from flags and a TOML file (keys are the flags' names; flags win).
+// A value, fixed before the workers start; read by all of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "io/backend.h"
+#include "templates.h"
+#include "thresholds.h"
+
+namespace ringcast::ringload {
+
+enum class Scenario : uint8_t { connect, echo, fanout };
+std::string_view to_string(Scenario scenario);
+
+struct Options {
+  Scenario scenario = Scenario::connect;
+  Transport transport = Transport::websocket;
+  std::string preset_name = "ringcast";
+  Dialect dialect;
+  bool deflate = false;
+
+  std::vector<io::SocketAddress> targets;  // taken in turn
+  std::vector<io::SocketAddress> sources;  // taken in turn; none: the kernel chooses
+  std::string host;                        // of the Host header
+  io::Engine engine = io::Engine::automatic;
+  uint32_t threads = 0;  // 0: as few as the descriptor limit allows
+
+  uint32_t connections = 1000;  // members; fanout: rooms × members
+  uint32_t rooms = 1;
+  uint32_t publishers = 1;  // per room
+  uint32_t in_flight = 0;   // per publisher, until the last member has it; 0: paced
+  uint32_t depth = 1;       // echo: messages under way per connection
+  double rate = 0;          // messages per second and room (fanout), in all (echo; 0: closed loop)
+  uint32_t payload_size = 128;
+  std::string room_prefix = "load-";
+
+  double connect_rate = 10000;  // per second
+  double churn_per_minute = 0;  // per cent of the connections, closed and opened again
+  int64_t connect_timeout_ns = 10'000'000'000;
+  int64_t answer_timeout_ns = 5'000'000'000;
+  int64_t settle_ns = 500'000'000;  // between the last connect and the measurement
+  int64_t ramp_up_ns = 0;
+  int64_t warmup_ns = 1'000'000'000;     // published, not counted
+  int64_t duration_ns = 10'000'000'000;  // hold
+  int64_t ramp_down_ns = 0;
+
+  int server_pid = 0;
+  double server_cores = 0;  // 0: what the process is allowed to run on
+  std::string json_path;    // "-": standard output
+  std::vector<Threshold> thresholds;
+  bool quiet = false;
+
+  bool saturating() const { return in_flight > 0 || (scenario == Scenario::echo && rate == 0); }
+  bool publishes() const { return scenario == Scenario::fanout; }
+  uint32_t publishing_connections() const { return publishes() ? rooms * publishers : 0; }
+  uint32_t all_connections() const { return connections + publishing_connections(); }
+};
+
+// `arguments` without the program's name. An error with the code "help" has the text for --help.
+Result<Options> parse_options(std::vector<std::string> arguments);
+
+// "127.0.0.1-127.0.0.40", "127.0.0.1:3000-3003", or a list of such, each range written out.
+Result<std::vector<io::SocketAddress>> parse_addresses(std::string_view text, bool with_port);
+
+// "250ms", "10s", "2min", "1h".
+Result<int64_t> parse_duration_ns(std::string_view text);
+
+}  // namespace ringcast::ringload

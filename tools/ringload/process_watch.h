@@ -1,0 +1,24 @@
+// What /proc tells of the server's process, of the kernel's TCP memory and of this machine's processors.
+// Plain values and functions; main thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace ringcast::ringload {
+
+struct ProcessSample {
+  int64_t cpu_ns = 0;      // user and system, all threads; in steps of a clock tick
+  uint64_t pss_bytes = 0;  // proportional set size; 0 where it may not be read
+};
+
+// None when there is no such process.
+std::optional<ProcessSample> sample_process(int pid, bool with_memory);
+
+// Cores that the process's threads may run on, all together.
+uint32_t allowed_cores(int pid);
+
+// Memory of all TCP sockets of this machine (network namespace), both ends.
+uint64_t tcp_memory_bytes();
+
+}  // namespace ringcast::ringload

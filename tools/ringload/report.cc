@@ -1,0 +1,169 @@
+// The results as a summary for people and as JSON for programs.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "results.h"
+#include "wire/json_writer.h"
+
+namespace ringcast::ringload {
+namespace {
+
+struct Level {
+  const char* name;
+  double percentile;
+};
+constexpr std::array<Level, 7> kLevels{
+    {{"p50", 50}, {"p75", 75}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p99.9", 99.9}, {"p99.99", 99.99}}};
+
+std::string time_text(uint64_t ns) {
+  if (ns < 10'000) return fmt::format("{} ns", ns);
+  if (ns < 10'000'000) return fmt::format("{:.1f} us", static_cast<double>(ns) * 1e-3);
+  if (ns < 10'000'000'000) return fmt::format("{:.1f} ms", static_cast<double>(ns) * 1e-6);
+  return fmt::format("{:.1f} s", static_cast<double>(ns) * 1e-9);
+}
+
+std::string bytes_text(double bytes) {
+  if (bytes < 10'000) return fmt::format("{:.0f} B", bytes);
+  if (bytes < 10'000'000) return fmt::format("{:.1f} kB", bytes * 1e-3);
+  return fmt::format("{:.1f} MB", bytes * 1e-6);
+}
+
+void append_line(std::string& out, std::string_view name, const std::string& value) {
+  out += fmt::format("{:<14} {}\n", name, value);
+}
+
+void append_latency(std::string& out, std::string_view name, const Histogram& histogram) {
+  if (histogram.count() == 0) return;
+  std::string line;
+  for (const double percentile : {50.0, 90.0, 99.0, 99.9, 99.99}) {
+    line += fmt::format("p{:g} {}  ", percentile, time_text(histogram.value_at_percentile(percentile)));
+  }
+  append_line(out, name, line + "max " + time_text(histogram.max()));
+}
+
+void append_histogram(wire::JsonWriter& json, std::string_view name, const Histogram& histogram) {
+  if (histogram.count() == 0) return;
+  const auto milliseconds = [](double ns) { return fmt::format("{:.6f}", ns * 1e-6); };
+  json.key(name).begin_object().uint("count", histogram.count());
+  json.raw("mean", milliseconds(histogram.mean()));
+  for (const Level& level : kLevels)
+    json.raw(level.name, milliseconds(static_cast<double>(histogram.value_at_percentile(level.percentile))));
+  json.raw("max", milliseconds(static_cast<double>(histogram.max()))).end_object();
+}
+
+void append_number(wire::JsonWriter& json, std::string_view name, std::optional<double> value) {
+  if (value) json.raw(name, fmt::format("{:.6g}", *value));
+}
+
+}  // namespace
+
+std::string summary(const Results& results, const Options& options) {
+  const Measures& measures = results.measures;
+  std::string out;
+  append_line(out, "scenario",
+              fmt::format("{} over {}, {} with {} thread{}", to_string(options.scenario), to_string(options.transport),
+                          results.engine, options.threads, options.threads == 1 ? "" : "s"));
+  append_line(out, "connections",
+              fmt::format("{} of {} in {:.2f} s, {:.0f}/s", results.connected, options.all_connections(),
+                          results.connect_seconds, results.connects_per_second));
+  append_latency(out, "connect", measures.connect);
+  append_latency(out, "ready", measures.ready);
+  if (results.server_connect_cpu_ns > 0 && results.connected > 0)
+    append_line(
+        out, "connect CPU",
+        fmt::format("{:.1f} us of the server per connection", static_cast<double>(results.server_connect_cpu_ns) *
+                                                                  1e-3 / static_cast<double>(results.connected)));
+  if (const auto memory = results.memory_per_connection())
+    append_line(out, "memory", fmt::format("{} (PSS) of the server per connection", bytes_text(*memory)));
+  if (results.connected > 0)
+    append_line(out, "TCP memory",
+                fmt::format("{} -> {} (both ends)", bytes_text(static_cast<double>(results.tcp_memory_before)),
+                            bytes_text(static_cast<double>(results.tcp_memory_held))));
+  if (options.scenario != Scenario::connect) {
+    append_line(out, "published",
+                fmt::format("{} in {:.2f} s, {:.0f}/s", results.published, results.seconds,
+                            static_cast<double>(results.published) / results.seconds));
+    append_line(out, "delivered",
+                fmt::format("{}, {:.0f}/s, {}/s", results.deliveries, results.deliveries_per_second(),
+                            bytes_text(static_cast<double>(results.bytes_in) / results.seconds)));
+    append_latency(out, "latency", measures.latency);
+    append_latency(out, "uncorrected", measures.uncorrected);
+    append_latency(out, "last member", measures.end_to_end);
+    append_latency(out, "schedule lag", measures.lag);
+    append_line(out, "exactness",
+                fmt::format("lost {}, duplicates {}, reordered {}", measures.sequence.lost,
+                            measures.sequence.duplicates, measures.sequence.reordered));
+  }
+  if (const auto cost = results.cpu_us_per_delivery())
+    append_line(out, "server CPU", fmt::format("{:.3f} us per delivery", *cost));
+  if (const auto load = results.server_load())
+    append_line(out, "server load", fmt::format("{:.0f} % of {:g} cores", *load * 100, results.server_cores));
+  std::string loads;
+  for (const double load : results.worker_load) loads += fmt::format("{:.0f} % ", load * 100);
+  append_line(out, "generator", loads + "of a core each");
+  for (size_t i = 0; i < kErrorKinds; ++i) {
+    if (results.errors[i] == 0) continue;
+    append_line(
+        out, "error",
+        fmt::format("{} {} ({})", results.errors[i], to_string(static_cast<ErrorKind>(i)), measures.examples[i]));
+  }
+  for (const std::string& reason : results.invalid) append_line(out, "INVALID", reason);
+  return out;
+}
+
+std::string to_json(const Results& results, const Options& options) {
+  const Measures& measures = results.measures;
+  std::string out;
+  wire::JsonWriter json(out);
+  json.begin_object();
+  json.string("scenario", to_string(options.scenario)).string("transport", to_string(options.transport));
+  json.string("preset", options.preset_name).string("engine", results.engine).uint("threads", options.threads);
+  json.uint("wanted_connections", options.all_connections()).uint("connections", results.connected);
+  json.uint("rooms", options.rooms).uint("publishers", options.publishers).uint("in_flight", options.in_flight);
+  append_number(json, "rate", options.rate);
+  json.uint("payload_bytes", options.payload_size);
+  append_number(json, "connects_per_s", results.connects_per_second);
+  append_number(json, "connect_cpu_us",
+                results.connected == 0 || results.server_connect_cpu_ns <= 0
+                    ? std::nullopt
+                    : std::optional(static_cast<double>(results.server_connect_cpu_ns) * 1e-3 /
+                                    static_cast<double>(results.connected)));
+  append_number(json, "seconds", results.seconds);
+  json.uint("published", results.published).uint("deliveries", results.deliveries);
+  append_number(json, "deliveries_per_s", results.deliveries_per_second());
+  json.uint("bytes_in", results.bytes_in).uint("bytes_out", results.bytes_out);
+  json.key("latency_ms").begin_object();
+  append_histogram(json, "corrected", measures.latency);
+  append_histogram(json, "uncorrected", measures.uncorrected);
+  append_histogram(json, "last_member", measures.end_to_end);
+  append_histogram(json, "connect", measures.connect);
+  append_histogram(json, "ready", measures.ready);
+  append_histogram(json, "lag", measures.lag);
+  json.end_object();
+  json.uint("received", measures.sequence.received).uint("lost", measures.sequence.lost);
+  json.uint("duplicates", measures.sequence.duplicates).uint("reordered", measures.sequence.reordered);
+  json.uint("gaps", measures.gaps);
+  json.key("errors").begin_object();
+  for (size_t i = 0; i < kErrorKinds; ++i) {
+    if (results.errors[i] > 0) json.uint(to_string(static_cast<ErrorKind>(i)), results.errors[i]);
+  }
+  json.end_object();
+  json.key("server").begin_object();
+  append_number(json, "cpu_us_per_delivery", results.cpu_us_per_delivery());
+  append_number(json, "load", results.server_load());
+  append_number(json, "cores", results.server_cores);
+  append_number(json, "memory_per_connection", results.memory_per_connection());
+  json.uint("pss_before", results.server_pss_before).uint("pss_held", results.server_pss_held).end_object();
+  json.uint("tcp_memory_before", results.tcp_memory_before).uint("tcp_memory_held", results.tcp_memory_held);
+  json.key("generator_load").begin_array();
+  for (const double load : results.worker_load) json.raw(fmt::format("{:.4f}", load));
+  json.end_array();
+  json.boolean("valid", results.invalid.empty()).key("invalid").begin_array();
+  for (const std::string& reason : results.invalid) json.string(reason);
+  json.end_array().end_object();
+  out += '\n';
+  return out;
+}
+
+}  // namespace ringcast::ringload

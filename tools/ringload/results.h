@@ -1,0 +1,61 @@
+// Results: what a run found, judged (does it count?) and looked up by name. A value; main thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "measures.h"
+#include "options.h"
+
+namespace ringcast::ringload {
+
+struct Results {
+  Measures measures;  // of all workers
+  std::string engine;
+  bool interrupted = false;
+
+  // At the end of the ramp.
+  uint64_t connected = 0;
+  double connect_seconds = 0;
+  double connects_per_second = 0;
+  uint64_t server_pss_before = 0;
+  uint64_t server_pss_held = 0;
+  uint64_t tcp_memory_before = 0;
+  uint64_t tcp_memory_held = 0;
+  int64_t server_connect_cpu_ns = 0;
+
+  // Of the measured part.
+  double seconds = 0;
+  uint64_t published = 0;
+  uint64_t deliveries = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  int64_t server_cpu_ns = -1;  // -1: not watched
+  double server_cores = 0;
+  std::vector<double> worker_load;  // part of a core that each worker used
+
+  std::array<uint64_t, kErrorKinds> errors{};
+  uint64_t ended_connections = 0;  // not there any more when the measurement ended
+
+  std::vector<std::string> invalid;  // reasons why the figures do not count
+
+  uint64_t error_count() const;
+  double deliveries_per_second() const { return seconds > 0 ? static_cast<double>(deliveries) / seconds : 0; }
+  std::optional<double> server_load() const;  // part of its cores' time
+  std::optional<double> cpu_us_per_delivery() const;
+  std::optional<double> memory_per_connection() const;
+};
+
+// The generator watches itself: fills `invalid`.
+void judge(Results& results, const Options& options);
+
+// The figure that a threshold names.
+std::optional<double> figure(const Results& results, std::string_view name);
+
+// For people, and for programs.
+std::string summary(const Results& results, const Options& options);
+std::string to_json(const Results& results, const Options& options);
+
+}  // namespace ringcast::ringload

@@ -1,0 +1,74 @@
+// Run: what the workers and the main thread share: the plan (who is whose), the phase, and how far streams have come.
+// Made by the main thread before the workers start; afterwards only the atomics change, each with the writer it names.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "io/backend.h"
+#include "measures.h"
+#include "options.h"
+#include "payload.h"
+
+namespace ringcast::ringload {
+
+enum class Phase : uint8_t { connecting, publishing, draining, stopping };
+
+// CLOCK_MONOTONIC, on which both ends of every latency are read.
+int64_t monotonic_ns();
+
+// A publisher's messages to its room, numbered without holes.
+struct Stream {
+  std::atomic<uint64_t> published{0};  // by the publisher's worker
+  std::atomic<uint64_t> completed{0};  // saturating: the last member has it; by any worker
+};
+
+class Run {
+ public:
+  explicit Run(const Options& run_options);
+
+  const Options& options;
+  const PayloadCodec codec;
+  const int64_t epoch_ns;  // the zero of payload times
+  int64_t now_ns() const { return monotonic_ns() - epoch_ns; }
+
+  uint32_t workers() const { return options.threads; }
+  // Connections are dealt out in turn, members and publishers each for themselves.
+  uint32_t members_of(uint32_t worker) const { return share(options.connections, worker); }
+  uint32_t publishers_of(uint32_t worker) const { return share(options.publishing_connections(), worker); }
+  uint32_t global_of(uint32_t worker, uint32_t local) const { return local * workers() + worker; }
+  uint32_t room_of_member(uint32_t member) const { return member % options.rooms; }
+  uint32_t room_of_stream(uint32_t stream) const { return stream / options.publishers; }
+  uint32_t members_in_room(uint32_t room) const {
+    return options.connections / options.rooms + (room < options.connections % options.rooms ? 1 : 0);
+  }
+  uint32_t members_in_room(uint32_t room, uint32_t worker) const { return members_[worker * options.rooms + room]; }
+
+  // Wakes all workers, so that they look at the phase.
+  void enter(Phase next);
+
+  std::atomic<Phase> phase{Phase::connecting};
+  std::atomic<int64_t> publish_from_ns{0};  // since the epoch; by the main thread before `publishing`
+  std::atomic<int64_t> measure_from_ns{0};  // what is intended earlier warms up and is not counted
+  std::vector<Stream> streams;
+  std::vector<io::WakeTarget> wakes;  // of each worker
+  std::unique_ptr<Progress[]> progress;
+
+  // Saturating: a worker's last member has message `sequence` of the stream. Any worker.
+  void member_share_done(uint32_t stream, uint64_t sequence);
+  // Set before a worker is woken because streams of its publishers have completed messages.
+  std::unique_ptr<std::atomic<bool>[]> completions;
+
+ private:
+  uint32_t share(uint32_t all, uint32_t worker) const { return all / workers() + (worker < all % workers() ? 1 : 0); }
+
+  std::vector<uint32_t> members_;       // per worker and room
+  std::vector<uint32_t> room_workers_;  // workers with members, per room
+  // Per stream, a window of messages under way: sequence in the upper 48 bits, workers that are done in the lower 16.
+  std::unique_ptr<std::atomic<uint64_t>[]> shares_;
+  uint32_t window_ = 0;
+};
+
+}  // namespace ringcast::ringload

@@ -1,0 +1,132 @@
+// Worker: one thread of the generator with its connections, its descriptor table and its backend.
+// Lives on its own thread from run() on; others only read its Progress, and its Measures when the thread has ended.
+// worker.cc has the loop and the way out, worker_open.cc connecting, worker_receive.cc the way in, worker_publish.cc
+// the load.
+#pragma once
+
+#include <deque>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "connection.h"
+#include "run.h"
+#include "schedule.h"
+
+namespace ringcast::ringload {
+
+class Worker {
+ public:
+  Worker(Run& run, uint32_t index);
+
+  // The thread's whole life. An error when it could not begin.
+  Result<void> run();
+
+  const Measures& measures() const { return measures_; }
+  std::string_view engine() const { return engine_; }
+
+ private:
+  using State = Connection::State;
+  using Speaks = Connection::Speaks;
+
+  // worker.cc
+  void loop();
+  int64_t next_due(int64_t now) const;
+  void handle(const io::Event& event);
+  Outgoing& outgoing(Connection& connection);
+  std::string& write_to(Connection& connection);  // its bytes leave with the next flush
+  void drop_outgoing(Connection& connection);
+  void flush();
+  void sweep();
+  void close(Connection& connection, io::CloseMode mode);
+  void lost(Connection& connection, ErrorKind kind, std::string_view example);
+  void note(ErrorKind kind, std::string_view example);
+  void finish();
+  uint32_t index_of(const Connection& connection) const {
+    return static_cast<uint32_t>(&connection - connections_.data());
+  }
+
+  // worker_open.cc
+  void plan_connections();
+  void connect_due();
+  void churn_due();
+  void connect(Connection& connection);
+  void on_connected(Connection& connection);
+  void on_ended(Connection& connection, const io::Event& event);
+  void send_request(Connection& connection, std::string_view target);
+  void on_upgraded(Connection& connection);
+  void on_joined(Connection& connection);
+  void advance_greeting(Connection& connection, std::string_view text);
+  std::string room_name(uint32_t room) const;
+  std::string user_name(const Connection& connection) const;
+
+  // worker_receive.cc
+  void on_bytes(Connection& connection, std::span<uint8_t> bytes);
+  void on_head(Connection& connection, std::span<uint8_t> rest);
+  void read_websocket(Connection& connection, std::span<uint8_t> bytes);
+  bool read_whole_frame(Connection& connection, std::span<uint8_t>& bytes);
+  void on_frame(Connection& connection, const wire::WebSocketEvent& event);
+  void read_http(Connection& connection, std::span<const uint8_t> bytes);
+  void on_body(Connection& connection, std::span<const uint8_t> body);
+  void on_answer(Connection& connection);
+  void on_text(Connection& connection, std::string_view text);
+  void deliver(Connection& connection, const Payload& payload);
+  void count_member_share(const Connection& connection, const Payload& payload);
+
+  // worker_publish.cc
+  void start_load();
+  void load_due();
+  void publish_due();
+  void fill_pipes();
+  void echo_due();
+  void publish(Connection& connection, uint32_t stream, int64_t intended_ns, int64_t sent_ns);
+  void send_text(Connection& connection, std::string_view text);
+  void request(Connection& connection);
+  bool out_of_room(const Connection& connection) const;
+
+  Run& run_;
+  const Options& options_;
+  const uint32_t index_;
+  Progress& progress_;
+  Measures measures_;
+  std::string_view engine_;
+  std::unique_ptr<io::Backend> backend_;
+  std::minstd_rand random_;
+
+  std::vector<Connection> connections_;  // members, then publishers
+  uint32_t members_ = 0;
+  uint32_t publishers_ = 0;
+  std::vector<SequenceChecker> checkers_;
+  uint32_t checkers_per_member_ = 0;
+  std::vector<std::pair<uint64_t, uint32_t>> shares_;  // saturating: per stream and slot, sequence and members
+  uint32_t share_window_ = 0;
+
+  std::deque<Outgoing> outgoing_;  // stable addresses
+  std::vector<Outgoing*> outgoing_free_;
+  std::vector<uint32_t> dirty_;
+  std::vector<io::SendOp> ops_;
+  std::vector<iovec> iovs_;
+  std::vector<uint32_t> op_owners_;
+
+  Schedule connects_;
+  uint64_t connects_done_ = 0;
+  Schedule churn_;
+  uint64_t churn_done_ = 0;
+  uint32_t churn_next_ = 0;
+  std::vector<uint32_t> reopen_;
+  Schedule load_;
+  bool loading_ = false;
+  uint64_t load_done_ = 0;
+  uint32_t load_next_ = 0;
+  std::vector<uint32_t> echo_again_;  // may send their next
+
+  int64_t now_ = 0;  // since the epoch: when the last wait() returned
+  int64_t sweep_at_ = 0;
+  int64_t measure_from_ = 0;
+  size_t hint_ = 0;  // where the last payload lay in its text: the next one most often lies there too
+  std::string key_;  // Sec-WebSocket-Key of this worker
+  std::string scratch_;
+  std::string payload_scratch_;
+};
+
+}  // namespace ringcast::ringload

@@ -1,0 +1,160 @@
+// The load: what the schedule wants now, or as much as may be under way; and how a payload is sent.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "worker.h"
+
+namespace ringcast::ringload {
+namespace {
+
+constexpr uint64_t kPublishesPerTurn = 1024;    // receiving must have its turn
+constexpr size_t kUnsentMax = size_t{1} << 20;  // of one publisher; the schedule waits, which its lag shows
+
+}  // namespace
+
+void Worker::start_load() {
+  loading_ = true;
+  measure_from_ = run_.measure_from_ns.load(std::memory_order_relaxed);
+  const int64_t hold = options_.duration_ns + options_.warmup_ns;
+  churn_ = Schedule::constant(options_.churn_per_minute / 100 / 60 * members_, hold);
+  if (options_.publishes() && options_.in_flight == 0) {
+    const double part = static_cast<double>(publishers_) / options_.publishers;
+    load_ = Schedule::ramped(options_.rate * part, options_.ramp_up_ns, hold, options_.ramp_down_ns);
+  }
+  if (options_.scenario != Scenario::echo) return;
+  if (options_.rate > 0) {
+    const double part = static_cast<double>(members_) / options_.connections;
+    load_ = Schedule::ramped(options_.rate * part, options_.ramp_up_ns, hold, options_.ramp_down_ns);
+    return;
+  }
+  for (uint32_t i = 0; i < members_; ++i) {
+    const uint32_t depth = connections_[i].speaks == Speaks::http ? 1 : options_.depth;
+    for (uint32_t k = 0; k < depth; ++k) echo_again_.push_back(i);
+  }
+}
+
+void Worker::load_due() {
+  if (options_.publishes()) {
+    if (options_.in_flight > 0) {
+      fill_pipes();
+    } else {
+      publish_due();
+    }
+  } else if (options_.scenario == Scenario::echo) {
+    if (options_.rate > 0) {
+      publish_due();
+    } else {
+      echo_due();
+    }
+  }
+}
+
+void Worker::publish_due() {
+  const uint32_t first = options_.publishes() ? members_ : 0;
+  const uint32_t count = options_.publishes() ? publishers_ : members_;
+  if (count == 0) return;
+  const int64_t start = run_.publish_from_ns.load(std::memory_order_relaxed);
+  const int64_t sent = run_.now_ns();
+  const uint64_t due = std::min(load_.due_by(sent - start), load_done_ + kPublishesPerTurn);
+  while (load_done_ < due) {
+    Connection& connection = connections_[first + load_next_];
+    if (connection.state == State::ready && out_of_room(connection)) return;
+    const int64_t intended = start + load_.time_of(load_done_++);
+    load_next_ = (load_next_ + 1) % count;
+    if (connection.state != State::ready) continue;
+    if (intended >= measure_from_) measures_.lag.record(static_cast<uint64_t>(std::max<int64_t>(0, sent - intended)));
+    if (connection.speaks == Speaks::http) {
+      if (connection.under_way == 0) request(connection);
+      continue;
+    }
+    if (!options_.publishes()) ++connection.under_way;
+    publish(connection, connection.id, intended, sent);
+  }
+}
+
+void Worker::fill_pipes() {
+  // Pairs with Run::member_share_done().
+  const bool completed = run_.completions[index_].exchange(false, std::memory_order_acq_rel);
+  if (load_done_ > 0 && !completed && now_ < sweep_at_) return;
+  load_done_ = 1;
+  for (uint32_t i = 0; i < publishers_; ++i) {
+    Connection& connection = connections_[members_ + i];
+    if (connection.state != State::ready) continue;
+    const uint64_t done = run_.streams[connection.id].completed.load(std::memory_order_relaxed);
+    uint64_t under_way = connection.sent - std::min(connection.sent, done + connection.written_off);
+    if (under_way < options_.in_flight) {
+      connection.since_ns = now_;
+    } else if (now_ - connection.since_ns > options_.answer_timeout_ns) {
+      // Some member will never have it. The others' load goes on.
+      note(ErrorKind::answer_timeout, "a publish did not reach its last member");
+      connection.written_off += under_way;
+      connection.since_ns = now_;
+      under_way = 0;
+    }
+    for (; under_way < options_.in_flight && !out_of_room(connection); ++under_way) {
+      const int64_t now = run_.now_ns();
+      publish(connection, connection.id, now, now);
+    }
+  }
+}
+
+// Closed loop: an answer allows the next.
+void Worker::echo_due() {
+  std::vector<uint32_t> again;
+  again.swap(echo_again_);
+  const int64_t now = run_.now_ns();
+  for (const uint32_t index : again) {
+    Connection& connection = connections_[index];
+    if (connection.state != State::ready || connection.under_way >= options_.depth) continue;
+    if (connection.speaks == Speaks::http) {
+      request(connection);
+      continue;
+    }
+    if (connection.under_way++ == 0) connection.since_ns = now;
+    publish(connection, connection.id, now, now);
+  }
+}
+
+bool Worker::out_of_room(const Connection& connection) const {
+  return connection.out != nullptr && connection.out->bytes.size() - connection.out->sent > kUnsentMax;
+}
+
+void Worker::publish(Connection& connection, uint32_t stream, int64_t intended_ns, int64_t sent_ns) {
+  payload_scratch_.clear();
+  run_.codec.append(payload_scratch_,
+                    {.stream = stream, .sequence = connection.sent++, .intended_ns = intended_ns, .sent_ns = sent_ns},
+                    options_.payload_size);
+  if (options_.publishes()) run_.streams[stream].published.store(connection.sent, std::memory_order_relaxed);
+  progress_.published.add();
+  const Dialect& dialect = options_.dialect;
+  const std::string room = room_name(connection.room);
+  const Placeholders values{.room = room, .payload = payload_scratch_};
+  if (connection.speaks != Speaks::post) {
+    scratch_.clear();
+    append_filled(scratch_, dialect.publish, values);
+    return send_text(connection, scratch_);
+  }
+  std::string& out = write_to(connection);
+  out += "POST ";
+  append_filled(out, dialect.post_target, values);
+  out.append(" HTTP/1.1\r\nHost: ").append(options_.host).append("\r\nContent-Type: ").append(dialect.post_type);
+  for (const auto& [name, value] : dialect.headers) out.append("\r\n").append(name).append(": ").append(value);
+  scratch_.clear();
+  append_filled(scratch_, dialect.post_body, values);
+  out.append("\r\nContent-Length: ").append(std::to_string(scratch_.size())).append("\r\n\r\n").append(scratch_);
+}
+
+void Worker::request(Connection& connection) {
+  connection.under_way = 1;
+  connection.since_ns = run_.now_ns();
+  progress_.published.add();
+  send_request(connection, options_.dialect.target);
+}
+
+// A fixed key: unpredictable ones (RFC 6455 section 5.3) protect proxies from hostile pages, of which there are none
+// here.
+void Worker::send_text(Connection& connection, std::string_view text) {
+  wire::append_masked_frame(write_to(connection), {.opcode = wire::WebSocketOpcode::text}, text, wire::MaskKey{});
+}
+
+}  // namespace ringcast::ringload

@@ -8,8 +8,9 @@
 namespace ringcast::ringload {
 namespace {
 
-// Rounding of the sums must not move an event over the edge of its nanosecond.
-constexpr double kSlack = 1e-6;
+// Rounding must neither add an event to the whole nor move one over the edge of its nanosecond.
+constexpr double kCountSlack = 1e-6;
+constexpr double kDueSlack = 1e-9;
 
 // Events of a stage within its first `seconds`: the integral of the rate.
 double events_within(const Stage& stage, double seconds) {
@@ -40,7 +41,7 @@ Schedule::Schedule(std::vector<Stage> stages) : stages_(std::move(stages)) {
     duration_ns_ += stage.duration_ns;
     events += events_of(stage);
   }
-  count_ = static_cast<uint64_t>(std::ceil(events - kSlack));
+  count_ = static_cast<uint64_t>(std::ceil(events - kCountSlack));
 }
 
 Schedule Schedule::constant(double rate, int64_t duration_ns) {
@@ -57,7 +58,7 @@ uint64_t Schedule::due_by(int64_t elapsed_ns) const {
   for (const Stage& stage : stages_) {
     if (elapsed_ns < stage.duration_ns) {
       events += events_within(stage, static_cast<double>(elapsed_ns) * 1e-9);
-      return std::min(count_, static_cast<uint64_t>(std::floor(events + kSlack)) + 1);
+      return std::min(count_, static_cast<uint64_t>(std::floor(events + kDueSlack)) + 1);
     }
     events += events_of(stage);
     elapsed_ns -= stage.duration_ns;

@@ -64,7 +64,7 @@ void Worker::loop() {
 
 int64_t Worker::next_due(int64_t now) const {
   int64_t due = now + kLongestWaitNs;
-  if (connects_done_ < connects_.count()) due = std::min(due, connects_.time_of(connects_done_));
+  if (connects_done_ < connections_.size()) due = std::min(due, connects_.time_of(connects_done_));
   if (!reopen_.empty() || !echo_again_.empty()) due = now;
   if (!loading_) return due;
   const int64_t start = run_.publish_from_ns.load(std::memory_order_relaxed);

@@ -54,6 +54,7 @@ class Examination {
   Diagnosis run() {
     settings();
     descriptors();
+    tables();
     files();
     memory();
     tcp_memory();
@@ -89,7 +90,7 @@ class Examination {
     if (facts_.nr_open && *facts_.nr_open < wanted) mend.push_back(set("fs.nr_open", round_up(wanted, 100'000)));
     mend.push_back(fmt::format("LimitNOFILE={} in the systemd unit, or --ulimit nofile={}:{} for a container, or",
                                wanted, wanted, wanted));
-    mend.push_back(fmt::format("ulimit -n {} in the shell that starts it (as root)", wanted));
+    mend.push_back(fmt::format("ulimit -n {} in the shell that starts it (root with CAP_SYS_RESOURCE)", wanted));
     // A table belongs to a reactor, so more reactors are another way out.
     for (uint32_t more = out_.reactors + 1u; more <= 256; ++more) {
       if (descriptors_needed(connections_, static_cast<uint16_t>(more)) > limit) continue;
@@ -98,6 +99,13 @@ class Examination {
     }
     add(Verdict::problem, "open files", fmt::format("{} for {}, but {} are needed", count(limit), each, count(needed)),
         std::move(mend));
+  }
+
+  void tables() {
+    if (facts_.table_refused.empty()) return;
+    add(Verdict::problem, "descriptor tables",
+        "a reactor cannot have one of its own: unshare(CLONE_FILES): " + facts_.table_refused,
+        {"in a container: --security-opt seccomp=packaging/seccomp.json"});
   }
 
   void files() {

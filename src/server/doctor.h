@@ -29,6 +29,7 @@ struct DoctorFacts {
   std::optional<uint64_t> tcp_pages_max;      // third figure of net.ipv4.tcp_mem
   std::optional<uint64_t> conntrack_max;      // net.netfilter.nf_conntrack_max
   std::optional<uint64_t> conntrack_entries;  // net.netfilter.nf_conntrack_count
+  std::string table_refused;                  // why unshare(CLONE_FILES) fails; empty when it works
   uint64_t uring_disabled = 0;                // kernel.io_uring_disabled (since 6.6)
   io::Probe uring;
 

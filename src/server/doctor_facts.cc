@@ -1,9 +1,13 @@
 // Reads from /proc and /sys what the doctor judges by.
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "server/doctor.h"
 
@@ -33,6 +37,13 @@ uint64_t available_memory(const std::string& root) {
   return bytes;
 }
 
+// Tried on a thread of its own, which cannot go back and ends.
+std::string refusal_of_own_table() {
+  int error = 0;
+  std::thread([&] { error = ::unshare(CLONE_FILES) == 0 ? 0 : errno; }).join();
+  return error == 0 ? std::string() : std::strerror(error);
+}
+
 }  // namespace
 
 DoctorFacts DoctorFacts::here(const std::string& root) {
@@ -52,6 +63,7 @@ DoctorFacts DoctorFacts::here(const std::string& root) {
   facts.tcp_pages_max = figure(sys + "net/ipv4/tcp_mem", 2);
   facts.conntrack_max = figure(sys + "net/netfilter/nf_conntrack_max");
   facts.conntrack_entries = figure(sys + "net/netfilter/nf_conntrack_count");
+  facts.table_refused = refusal_of_own_table();
   facts.uring_disabled = figure(sys + "kernel/io_uring_disabled").value_or(0);
   facts.uring = io::probe_uring();
   return facts;

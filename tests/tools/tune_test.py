@@ -131,6 +131,9 @@ class TuneTest(unittest.TestCase):
         self.assertGreaterEqual(int(self.value("fs.nr_open")), 4_200_000)
         self.assertGreaterEqual(int(self.value("net.netfilter.nf_conntrack_max")), 4_000_000)
         self.tune("check")
+        buckets = int(self.value("net.netfilter.nf_conntrack_buckets"))
+        self.assertGreaterEqual(buckets, 1_000_000)
+        self.assertEqual(buckets % 512, 0, "the kernel rounds up to whole pages of chains, and would say another value")
         self.tune("check", "--connections=5000000", status=1)
         self.tune("check", "--connections=1000", status=0)
 

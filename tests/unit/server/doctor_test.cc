@@ -176,6 +176,11 @@ TEST_F(Doctor, WithoutUringItRunsOnEpollUnlessToldNotTo) {
   EXPECT_EQ(about("engine").verdict, Verdict::ok);
 }
 
+TEST_F(Doctor, AContainerThatRefusesDescriptorTablesIsAProblem) {
+  facts_.table_refused = "Operation not permitted";
+  expect_problem("descriptor tables", "seccomp=packaging/seccomp.json");
+}
+
 TEST_F(Doctor, ASettingBelowTheNumberIsAProblem) {
   options_.connections_max = 5'000;
   expect_problem("connections_max", "--connections-max 1000000");

@@ -77,7 +77,6 @@ uint32_t Gate::await(Client& client) {
   client.waiting = true;
   if (++last_correlation_ == 0) ++last_correlation_;  // 0 is nobody's
   client.correlation = last_correlation_;
-  reactor_.pause_reading(connection(client), PauseReason::answer);
   return client.correlation;
 }
 
@@ -181,13 +180,16 @@ void Gate::on_bytes(ConnectionId id, std::span<uint8_t> bytes) {
   if (used == bytes.size()) return;
   const std::span<uint8_t> rest = bytes.subspan(used);
   client.stash = std::make_unique<std::string>(reinterpret_cast<const char*>(rest.data()), rest.size());
+  // Only now: nearly every client waits for its answer, and ending a receive to begin it again costs more than the rest
+  // of a short request.
+  if (client.waiting) reactor_.pause_reading(connection(client), PauseReason::answer);
 }
 
 size_t Gate::feed(Client& client, Connection& connection, std::span<uint8_t> bytes) {
   size_t used = 0;
   while (used < bytes.size()) {
     if (connection.dead || connection.closing) return bytes.size();
-    if (connection.pauses != 0) break;
+    if (connection.pauses != 0 || client.waiting) break;
     const std::span<uint8_t> rest = bytes.subspan(used);
     const Kind kind = client.kind;
     size_t taken = 0;
@@ -214,6 +216,7 @@ void Gate::read_stash(Client& client) {
     if (used != held->size()) {
       held->erase(0, used);
       client.stash = std::move(held);
+      if (client.waiting) reactor_.pause_reading(at, PauseReason::answer);
     }
   }
   // The last answer to a client that had already said that nothing more comes.

@@ -135,7 +135,8 @@ class Gate final : public runtime::Handler, public hub::Sink {
   // The hub had no credit for `key`: stops reading; the session's on_credit is called when it may try again (it calls
   // stall again when refused again, and keeps its place).
   void stall(Client& client, std::string_view key);
-  // An answer of the hub is outstanding: stops reading until proceed(). Returns the correlation to ask with.
+  // An answer of the hub is outstanding: what arrives is not looked at until proceed(), and from its first byte on
+  // reading pauses. Returns the correlation to ask with.
   uint32_t await(Client& client);
   // The answer has come (or nothing is waited for any more): reading goes on with the stash, before this tick's flush.
   void proceed(Client& client);

@@ -120,7 +120,7 @@ size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<u
       case HttpParseStatus::complete:
         gate_.reactor().cancel_timer(connection);
         dispatch(client, connection);
-        if (client.kind != Kind::http || connection.pauses != 0) return used;
+        if (client.kind != Kind::http || connection.pauses != 0 || client.waiting) return used;
         break;
       case HttpParseStatus::error: {
         const wire::HttpError error = parser.error();

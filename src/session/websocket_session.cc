@@ -41,8 +41,8 @@ std::string_view as_text(std::span<const uint8_t> bytes) {
 WebSocketSession::WebSocketSession(Gate& gate) : gate_(gate) {}
 
 size_t WebSocketSession::on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) {
-  if (client.phase == Phase::opening || client.waiting || client.stalled) {
-    // One thing at a time. Most clients wait for its answer anyway, so that reading need not be paused for it.
+  if (client.phase == Phase::opening) {
+    // Most clients wait for the response anyway, so that reading is paused only for one that does not.
     gate_.reactor().pause_reading(connection, PauseReason::answer);
     return 0;
   }

@@ -91,6 +91,7 @@ bool Hub::credit_all_back() const {
 }
 void Hub::check() const {
   state_->home.check();
+  state_->local.check();
 }
 void Hub::set_draining(bool draining) {
   state_->context.draining = draining;

@@ -564,4 +564,37 @@ void Local::on_evict(const Mail& mail) {
   }
 }
 
+void Local::check() const {
+  auto& self = const_cast<Local&>(*this);
+  struct Count {
+    uint32_t waiting = 0, members = 0;
+  };
+  std::vector<Count> counts(channels_.index_end());
+  uint32_t pending = 0;
+  self.memberships_.for_each([&](uint32_t, const Membership& membership) {
+    const bool member = membership.stage == Stage::live || membership.stage == Stage::silent;
+    ++(member ? counts[membership.channel].members : counts[membership.channel].waiting);
+    if (!member) ++pending;
+  });
+  RINGCAST_ASSERT(pending == pending_.size());
+  self.channels_.for_each([&](uint32_t index, const Channel& channel) {
+    RINGCAST_ASSERT(channel.members == counts[index].members && channel.waiting == counts[index].waiting);
+    const bool dirty = channel.fan != nullptr && channel.fan->dirty;
+    RINGCAST_ASSERT(channel.members + channel.waiting != 0 || dirty);
+    if (channel.fan == nullptr) {
+      RINGCAST_ASSERT(channel.members == (channel.only == kNoIndex ? 0u : 1u));
+      return;
+    }
+    RINGCAST_ASSERT(channel.only == kNoIndex);
+    size_t grouped = 0;
+    for (const auto& group : channel.fan->groups()) {
+      grouped += group->size();
+      for (uint32_t place = 0; place < group->size(); ++place) {
+        RINGCAST_ASSERT(memberships_[group->membership_at(place)].place == place);
+      }
+    }
+    RINGCAST_ASSERT(grouped == channel.members);
+  });
+}
+
 }  // namespace ringcast::hub

@@ -33,6 +33,9 @@ class Local {
   std::string_view key_of(uint32_t channel) const;
   uint8_t policy_of(uint32_t channel) const;
 
+  // Invariants, for tests: channels, memberships and groups agree, and none is left unused. Aborts when violated.
+  void check() const;
+
   void on_joined(const Mail& mail);
   void on_replay(const Mail& mail);
   void on_deliver(const Mail& mail);

@@ -1,0 +1,371 @@
+// Hubs of one to three cores: joining, replay, limits, final messages, presence, questions.
+#include "hub/hub.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "hub/history.h"
+#include "hub_fixture.h"
+
+namespace ringcast::hub {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class HubTest : public testing::TestWithParam<uint16_t> {
+ protected:
+  Cluster::Options options() const {
+    Cluster::Options options;
+    options.cores = GetParam();
+    return options;
+  }
+  uint16_t last() const { return static_cast<uint16_t>(GetParam() - 1); }
+  static void publish_all(Cluster& cluster, std::string_view key, int count) {
+    for (int i = 1; i <= count; ++i) {
+      ASSERT_EQ(cluster.publish(0, key, std::to_string(i)), PublishResult::accepted);
+      cluster.run();
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Cores, HubTest, testing::Values(1, 2, 3));
+
+TEST_P(HubTest, MembersOfAllCoresGetEachMessageOnce) {
+  Cluster cluster(options());
+  for (uint16_t core = 0; core < GetParam(); ++core) {
+    cluster.open(core, 0);
+    cluster.open(core, 1, kEntries);
+    cluster.join(core, 0, "\nroom");
+    cluster.join(core, 1, "\nroom");
+  }
+  cluster.open(0, 5);
+  cluster.join(0, 5, "other\nroom");
+  cluster.run();
+  publish_all(cluster, "\nroom", 2);
+  for (uint16_t core = 0; core < GetParam(); ++core) {
+    EXPECT_EQ(cluster.take(core, 0), "{joined}<1:1><2:2>");
+    EXPECT_EQ(cluster.take(core, 1), "{joined}<1:1><2:2>");
+  }
+  EXPECT_EQ(cluster.take(0, 5), "{joined}");  // another tenant
+  EXPECT_EQ(cluster.sink(0).outcomes.back().receivers, 2u * GetParam());
+}
+
+TEST_P(HubTest, AJoinWithACursorGoesOverToLiveWithoutASeam) {
+  Cluster cluster(options());
+  publish_all(cluster, "\nroom", 20);
+  cluster.open(last(), 0);
+  cluster.join_after(last(), 0, "\nroom", 4);
+  // Messages keep coming between the pieces.
+  for (int i = 21; i <= 30; ++i) {
+    ASSERT_EQ(cluster.publish(0, "\nroom", std::to_string(i)), PublishResult::accepted);
+    for (uint16_t core = 0; core < GetParam(); ++core) cluster.tick(core);
+  }
+  cluster.run();
+  std::string expected = "{joined}";
+  for (int i = 5; i <= 30; ++i) expected += '<' + std::to_string(i) + ':' + std::to_string(i) + '>';
+  EXPECT_EQ(cluster.take(last(), 0), expected);
+}
+
+TEST_P(HubTest, ACursorThatHistoryDoesNotReachIsAGap) {
+  Cluster::Options few = options();
+  few.rooms.history_messages = 3;
+  Cluster cluster(few);
+  publish_all(cluster, "\nroom", 6);
+  for (uint32_t slot = 0; slot < 4; ++slot) cluster.open(last(), slot);
+  cluster.join_after(last(), 0, "\nroom", 2);
+  cluster.join_after(last(), 1, "\nroom", 3);
+  cluster.join_after(last(), 2, "\nroom", 6);
+  cluster.join_after(last(), 3, "\nroom", 99);
+  cluster.run();
+  EXPECT_EQ(cluster.take(last(), 0), "{joined gap}<4:4><5:5><6:6>");
+  EXPECT_EQ(cluster.take(last(), 1), "{joined}<4:4><5:5><6:6>");
+  EXPECT_EQ(cluster.take(last(), 2), "{joined}");
+  EXPECT_EQ(cluster.take(last(), 3), "{joined gap reset}<4:4><5:5><6:6>");
+}
+
+TEST_P(HubTest, AReplayOvertakenByTheRingGoesOnWithAGap) {
+  Cluster::Options few = options();
+  few.rooms.history_messages = 6;
+  few.hub.replay_chunk = 1;  // one message a piece
+  Cluster cluster(few);
+  publish_all(cluster, "\nroom", 6);
+  const uint16_t home = cluster.hub(0).home_of("\nroom");
+  cluster.open(home, 0);
+  cluster.join_after(home, 0, "\nroom", 0);
+  // The first piece and the next request are done before the rest of the history goes.
+  for (int i = 7; i <= 18; ++i) ASSERT_EQ(cluster.publish(home, "\nroom", std::to_string(i)), PublishResult::accepted);
+  cluster.run();
+  const std::string got = cluster.take(home, 0);
+  EXPECT_THAT(got, HasSubstr("{joined}<1:1>{gap 13}<13:13><14:14>"));
+  EXPECT_THAT(got, HasSubstr("<17:17><18:18>"));
+}
+
+TEST_P(HubTest, HistoryIsBoundedByCountBytesAndAge) {
+  Cluster::Options small = options();
+  small.rooms.history_bytes = 3 * (History::kOverhead + 8);
+  small.rooms.history_ttl = 10s;
+  Cluster cluster(small);
+  publish_all(cluster, "\nroom", 9);
+  Answer answer = cluster.ask(last(), {.kind = QueryKind::history, .key = "\nroom"});
+  EXPECT_EQ(answer.newest, 9u);
+  EXPECT_EQ(answer.oldest, 7u);
+  ASSERT_EQ(answer.rows.size(), 3u);
+  EXPECT_EQ(answer.rows[0].text, "<7:7>");
+  cluster.advance(11s);
+  answer = cluster.ask(last(), {.kind = QueryKind::history, .key = "\nroom"});
+  EXPECT_TRUE(answer.found);
+  EXPECT_TRUE(answer.rows.empty());
+}
+
+TEST_P(HubTest, LeastRecentlyPublishedHistoryGoesFirst) {
+  Cluster::Options small = options();
+  small.hub.history_bytes_max = 4 * (History::kOverhead + 6);
+  Cluster cluster(small);
+  const std::string a = cluster.room_at(0);
+  std::string b = a;
+  for (int i = 0; b == a || cluster.hub(0).home_of(b) != 0; ++i) b = channel_key("", "b" + std::to_string(i));
+  publish_all(cluster, a, 2);
+  publish_all(cluster, b, 2);
+  publish_all(cluster, a, 1);  // now b is the one published to least recently
+  EXPECT_EQ(cluster.ask(0, {.kind = QueryKind::history, .key = a}).rows.size(), 3u);
+  EXPECT_EQ(cluster.ask(0, {.kind = QueryKind::history, .key = b}).rows.size(), 1u);
+}
+
+TEST_P(HubTest, AnIdempotencyKeyGivesTheFirstIdAgain) {
+  Cluster cluster(options());
+  cluster.publish(0, {.key = "\nroom", .user = "alice", .payload = "x", .idempotency_key = "k"});
+  cluster.publish(0, {.key = "\nroom", .user = "alice", .payload = "x", .idempotency_key = "k"});
+  cluster.publish(0, {.key = "\nroom", .user = "bob", .payload = "x", .idempotency_key = "k"});
+  cluster.run();
+  const std::vector<Published>& outcomes = cluster.sink(0).outcomes;
+  ASSERT_EQ(outcomes.size(), 3u);
+  EXPECT_EQ(outcomes[0].id, 1u);
+  EXPECT_FALSE(outcomes[0].duplicate);
+  EXPECT_EQ(outcomes[1].id, 1u);
+  EXPECT_TRUE(outcomes[1].duplicate);
+  EXPECT_EQ(outcomes[2].id, 2u);
+}
+
+TEST_P(HubTest, AFinalMessageTakesTheMembersOut) {
+  Cluster cluster(options());
+  for (uint16_t core = 0; core < GetParam(); ++core) {
+    cluster.open(core, 0);
+    cluster.join(core, 0, "\nroom");
+  }
+  cluster.run();
+  cluster.publish(0, {.key = "\nroom", .payload = "end", .final = true});
+  cluster.publish(0, "\nroom", "late");
+  cluster.run();
+  for (uint16_t core = 0; core < GetParam(); ++core) {
+    EXPECT_EQ(cluster.take(core, 0), "{joined}<1:end>{final}");
+    EXPECT_FALSE(cluster.hub(core).is_member({0, 1}, "\nroom"));
+    EXPECT_EQ(cluster.hub(core).stats().memberships.load(), 0u);
+  }
+  EXPECT_EQ(cluster.sink(0).outcomes.back().receivers, 0u);
+}
+
+TEST_P(HubTest, AnEndedRoomSaysSoToWhoHasSeenTheEnd) {
+  Cluster cluster(options());
+  cluster.publish(0, {.key = "\nroom", .payload = "end", .final = true});
+  cluster.run();
+  cluster.open(last(), 0);
+  cluster.open(last(), 1);
+  cluster.join_after(last(), 0, "\nroom", 1);
+  cluster.join_after(last(), 1, "\nroom", 0);
+  cluster.run();
+  EXPECT_EQ(cluster.take(last(), 0), "{joined ended}");
+  EXPECT_EQ(cluster.take(last(), 1), "{joined}<1:end>{final}");
+}
+
+TEST_P(HubTest, ALeaveThatRacesItsJoinLeavesNobodyBehind) {
+  Cluster cluster(options());
+  publish_all(cluster, "\nroom", 4);
+  for (uint32_t slot = 0; slot < 3; ++slot) cluster.open(last(), slot);
+  cluster.join(last(), 0, "\nroom");
+  EXPECT_TRUE(cluster.hub(last()).leave({0, 1}, "\nroom", false));
+  cluster.join_after(last(), 1, "\nroom", 0);
+  cluster.hub(last()).close({1, 1}, false);
+  cluster.join(last(), 2, "\nroom");
+  EXPECT_TRUE(cluster.hub(last()).leave({2, 1}, "\nroom", false));
+  cluster.join(last(), 2, "\nroom");  // and at once again
+  cluster.run();
+  publish_all(cluster, "\nroom", 1);
+  EXPECT_EQ(cluster.take(last(), 0), "");
+  EXPECT_EQ(cluster.take(last(), 1), "");
+  EXPECT_EQ(cluster.take(last(), 2), "{joined}<5:1>");
+  EXPECT_EQ(cluster.sink(0).outcomes.back().receivers, 1u);
+}
+
+TEST_P(HubTest, ThePublisherMayBeLeftOut) {
+  Cluster cluster(options());
+  for (uint32_t slot = 0; slot < 2; ++slot) {
+    cluster.open(last(), slot);
+    cluster.join(last(), slot, "\nroom");
+  }
+  cluster.run();
+  cluster.publish(last(), {.key = "\nroom", .payload = "x", .exclude = {last(), {0, 1}}});
+  cluster.publish(last(), "\nroom", "y");
+  cluster.run();
+  EXPECT_EQ(cluster.take(last(), 0), "{joined}<2:y>");
+  EXPECT_EQ(cluster.take(last(), 1), "{joined}<1:x><2:y>");
+}
+
+TEST_P(HubTest, CompressedBytesGoToThoseWhoTakeThem) {
+  Cluster cluster(options());
+  cluster.open(last(), 0);
+  cluster.open(last(), 1, kDeflated);
+  cluster.join(last(), 0, "\nroom");
+  cluster.join(last(), 1, "\nroom");
+  cluster.run();
+  cluster.publish(0, "\nroom", "short");
+  cluster.publish(0, "\nroom", "long enough to be worth it");
+  cluster.run();
+  EXPECT_EQ(cluster.take(last(), 0), "{joined}<1:short><2:long enough to be worth it>");
+  EXPECT_EQ(cluster.take(last(), 1), "{joined}<1:short>z<2:long enough to be worth it>");
+}
+
+TEST_P(HubTest, PresenceTellsFirstInAndLastOutAfterTheGrace) {
+  Cluster::Options with = options();
+  with.rooms.presence = true;
+  with.rooms.leave_grace = 1000ms;
+  Cluster cluster(with);
+  cluster.open(0, 0);
+  cluster.join(0, 0, "\nroom", "watcher");
+  cluster.run();
+  for (uint32_t slot = 1; slot < 3; ++slot) {
+    cluster.open(last(), slot);
+    cluster.join(last(), slot, "\nroom", "alice");
+  }
+  cluster.run();
+  EXPECT_EQ(cluster.take(0, 0), "{joined}(joined alice)");
+  EXPECT_EQ(cluster.ask(last(), {.kind = QueryKind::members, .key = "\nroom"}).rows.size(), 2u);
+  cluster.hub(last()).close({1, 1}, true);
+  cluster.hub(last()).close({2, 1}, true);
+  cluster.run();
+  EXPECT_EQ(cluster.take(0, 0), "");
+  cluster.advance(1100ms);
+  EXPECT_EQ(cluster.take(0, 0), "(left alice)");
+  cluster.open(last(), 3);
+  cluster.join(last(), 3, "\nroom", "bob");
+  cluster.run();
+  cluster.hub(last()).leave({3, 1}, "\nroom", false);  // said so: no grace
+  cluster.run();
+  EXPECT_EQ(cluster.take(0, 0), "(joined bob)(left bob)");
+}
+
+TEST_P(HubTest, UsersAreOnlineWhileTheirInboxHasConnections) {
+  Cluster cluster(options());
+  cluster.open(last(), 0);
+  cluster.hub(last()).join({.connection = {0, 1}, .key = "\n@alice", .user = "alice", .silent = true});
+  cluster.run();
+  EXPECT_EQ(cluster.ask(0, {.kind = QueryKind::users}).rows.size(), 1u);
+  cluster.publish(0, "\n@alice", "x");
+  cluster.run();
+  EXPECT_EQ(cluster.take(last(), 0), "{joined}");  // counted, and sent nothing
+  cluster.hub(last()).close({0, 1}, false);
+  cluster.run();
+  EXPECT_TRUE(cluster.ask(0, {.kind = QueryKind::users}).rows.empty());
+}
+
+TEST_P(HubTest, RoomsAreListedInPagesOverAllCores) {
+  Cluster cluster(options());
+  for (const char* room : {"\nc", "\na", "\nd", "\nb", "t\nz", "\n@inbox"}) publish_all(cluster, room, 1);
+  Answer answer = cluster.ask(last(), {.kind = QueryKind::rooms, .limit = 3});
+  ASSERT_EQ(answer.rows.size(), 3u);
+  EXPECT_EQ(answer.rows[0].name, "a");
+  EXPECT_EQ(answer.rows[2].name, "c");
+  EXPECT_TRUE(answer.more);
+  EXPECT_EQ(answer.count, 4u);
+  answer = cluster.ask(last(), {.kind = QueryKind::rooms, .after_name = "c", .limit = 3});
+  ASSERT_EQ(answer.rows.size(), 1u);
+  EXPECT_EQ(answer.rows[0].name, "d");
+  EXPECT_FALSE(answer.more);
+}
+
+TEST_P(HubTest, AdministratorsPurgeCloseAndThrowOut) {
+  Cluster cluster(options());
+  for (uint32_t slot = 0; slot < 3; ++slot) cluster.open(last(), slot);
+  cluster.hub(last()).join({.connection = {0, 1}, .key = "\n@alice", .user = "alice"});
+  cluster.join(last(), 1, "\nroom", "bob");
+  cluster.join(last(), 2, "\nroom", "carol");
+  publish_all(cluster, "\nroom", 2);
+  EXPECT_TRUE(cluster.ask(0, {.kind = QueryKind::purge, .key = "\nroom"}).found);
+  EXPECT_TRUE(cluster.ask(0, {.kind = QueryKind::history, .key = "\nroom"}).rows.empty());
+  EXPECT_EQ(cluster.ask(0, {.kind = QueryKind::disconnect_user, .key = "\n@alice"}).count, 1u);
+  EXPECT_THAT(cluster.take(last(), 0), HasSubstr("{kicked}"));
+  cluster.ask(0, {.kind = QueryKind::close_room, .key = "\nroom"});
+  EXPECT_THAT(cluster.take(last(), 1), HasSubstr("{closed}"));
+  EXPECT_THAT(cluster.take(last(), 2), HasSubstr("{closed}"));
+  EXPECT_FALSE(cluster.ask(0, {.kind = QueryKind::disconnect, .address = {9, {0, 1}}}).found);
+}
+
+TEST_P(HubTest, WhileDrainingNothingIsPublished) {
+  Cluster cluster(options());
+  cluster.hub(last()).set_draining(true);
+  EXPECT_EQ(cluster.publish(last(), "\nroom", "x"), PublishResult::accepted);
+  cluster.run();
+  ASSERT_EQ(cluster.sink(last()).outcomes.size(), 1u);
+  EXPECT_EQ(cluster.sink(last()).outcomes[0].error, PublishError::draining);
+  EXPECT_TRUE(cluster.hub(last()).credit_all_back());
+}
+
+TEST_P(HubTest, ChannelsAreBoundedAndForgotten) {
+  Cluster::Options small = options();
+  small.cores = 1;
+  small.hub.channels_max = 1;
+  small.rooms.history_messages = 0;
+  small.rooms.empty_ttl = 1s;
+  Cluster cluster(small);
+  cluster.open(0, 0);
+  cluster.open(0, 1);
+  cluster.join(0, 0, "\na");
+  cluster.join(0, 1, "\nb");
+  cluster.run();
+  EXPECT_EQ(cluster.take(0, 1), "{refused}");
+  cluster.publish(0, "\nb", "x");
+  cluster.run();
+  EXPECT_EQ(cluster.sink(0).outcomes.back().error, PublishError::channels_full);
+  cluster.advance(5s);
+  EXPECT_EQ(cluster.hub(0).stats().channels.load(), 1u);  // it has a member
+  cluster.hub(0).close({0, 1}, false);
+  cluster.run();
+  cluster.advance(2s);
+  EXPECT_EQ(cluster.hub(0).stats().channels.load(), 0u);
+  cluster.join(0, 1, "\nb");
+  cluster.run();
+  EXPECT_EQ(cluster.take(0, 1), "{joined}");
+}
+
+TEST(HubCredit, AStalledCoreBoundsWhatIsUnderWay) {
+  Cluster::Options options;
+  options.cores = 3;
+  options.ring_slots = 4;
+  options.hub.credit_publishes = 8;
+  Cluster cluster(options);
+  const std::string room = cluster.room_at(0);
+  cluster.open(1, 0);
+  cluster.join(1, 0, room);
+  cluster.run();
+  cluster.stall(1, true);
+  // Core 2 publishes as long as it may, and its core and the home go on.
+  uint32_t accepted = 0;
+  for (int round = 0; round < 50; ++round) {
+    while (cluster.publish(2, room, "x") == PublishResult::accepted) ++accepted;
+    cluster.run();
+  }
+  EXPECT_FALSE(cluster.hub(2).credit_all_back());
+  EXPECT_LE(accepted, options.ring_slots + 2 * options.hub.credit_publishes);
+  EXPECT_LE(cluster.overflow_peak(), 2 * options.hub.credit_publishes);
+  cluster.stall(1, false);
+  cluster.run();
+  EXPECT_TRUE(cluster.hub(2).credit_all_back());
+  EXPECT_GE(cluster.sink(2).credit_calls, 1u);
+  const std::string got = cluster.take(1, 0);
+  EXPECT_EQ(static_cast<uint32_t>(std::count(got.begin(), got.end(), '<')), accepted);
+}
+
+}  // namespace
+}  // namespace ringcast::hub

@@ -22,7 +22,7 @@ namespace {
 // Turns of sessions and hub within one tick: each needs something that the one before it has caused.
 constexpr int kTurnsMax = 64;
 // Larger ones are not kept for the next use.
-constexpr size_t kScratchKept = 1 << 20;
+constexpr size_t kSharedScratchKept = 1 << 20;
 
 }  // namespace
 
@@ -289,8 +289,8 @@ void Gate::on_tick() {
     poll_->on_tick();
     if (ready_.empty() && !credit_came_ && http_->idle()) break;
   }
-  if (scratch_.capacity() > kScratchKept) std::string().swap(scratch_);
-  if (second_scratch_.capacity() > kScratchKept) std::string().swap(second_scratch_);
+  if (scratch_.capacity() > kSharedScratchKept) std::string().swap(scratch_);
+  if (second_scratch_.capacity() > kSharedScratchKept) std::string().swap(second_scratch_);
 }
 
 void Gate::on_interval() {

@@ -32,7 +32,7 @@ bool is_status_endpoint(Endpoint endpoint) {
          endpoint == Endpoint::metrics;
 }
 
-wire::HttpLimits limits_of(const SessionOptions& options) {
+wire::HttpLimits http_limits_of(const SessionOptions& options) {
   return {options.request_line_max, options.headers_bytes_max, options.headers_max, options.body_max};
 }
 
@@ -63,7 +63,7 @@ HttpState& HttpSession::state(Client& client) {
   if (client.extra == nullptr) {
     auto state = std::make_unique<HttpState>();
     if (parsers_.empty()) {
-      state->parser = std::make_unique<wire::HttpRequestParser>(limits_of(gate_.options()));
+      state->parser = std::make_unique<wire::HttpRequestParser>(http_limits_of(gate_.options()));
     } else {
       state->parser = std::move(parsers_.back());
       parsers_.pop_back();

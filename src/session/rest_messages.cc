@@ -24,7 +24,7 @@ bool declares_json(std::string_view content_type) {
   return type.size() > kSuffix.size() && wire::equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix);
 }
 
-wire::JsonLimits limits_of(const SessionOptions& options) {
+wire::JsonLimits json_limits_of(const SessionOptions& options) {
   return {options.json_depth_max, options.message_max, options.batch_items_max};
 }
 
@@ -77,7 +77,7 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
     return refuse(client, connection, 415, "not_json", "the body must be declared as Content-Type: application/json");
   }
   wire::PublishBody body;
-  if (const auto error = parse_publish_body(request.http.body, limits_of(gate_.options()), body)) {
+  if (const auto error = parse_publish_body(request.http.body, json_limits_of(gate_.options()), body)) {
     return refuse(client, connection, static_cast<uint16_t>(wire::http_status_of(*error)), error->code, error->message);
   }
   size_t units = 0;

@@ -13,7 +13,7 @@
 namespace ringcast::wire {
 namespace {
 
-constexpr uint16_t kSwitchingProtocols = 101;
+constexpr uint16_t kUpgraded = 101;
 constexpr uint16_t kBadGateway = 502;  // HttpError wants a status; a client has nobody to answer
 
 bool has_no_body(uint16_t status) {
@@ -145,11 +145,11 @@ HttpResponseEvent HttpResponseParser::finish_head() {
                             .content_length = response_.content_length,
                             .fields = header_views_};
   if (!llhttp_agrees(head, reading)) return fail("ambiguous_response", "the head can be read in more than one way");
-  if (response_.status < 200 && response_.status != kSwitchingProtocols) {
+  if (response_.status < 200 && response_.status != kUpgraded) {
     reset(to_head_);  // informational: the response proper follows
     return HttpResponseEvent::need_more;
   }
-  response_.upgraded = response_.status == kSwitchingProtocols;
+  response_.upgraded = response_.status == kUpgraded;
   const bool bodiless = to_head_ || has_no_body(response_.status);
   response_.until_close = !bodiless && !response_.chunked && lengths == 0;
   const bool close = headers.has_token("Connection", "close");

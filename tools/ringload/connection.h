@@ -46,18 +46,20 @@ struct Connection {
   Speaks speaks = Speaks::websocket;
   bool publisher = false;
   bool deflate = false;
-  bool answered = false;  // poll, http: the head of the answer was seen
+  bool slow = false;      // does not read while the load is on
+  bool resuming = false;  // was cut; says where it stopped when it comes back
   uint32_t id = 0;        // member or publisher, over all workers
   uint32_t room = 0;
-  uint32_t under_way = 0;  // echo: messages without an answer; http: a request
-  int64_t since_ns = 0;    // connect() began; later: the last answer, or the request's time
-  uint64_t sent = 0;       // messages published, the next sequence number
-  uint64_t written_off = 0;
+  uint32_t under_way = 0;    // echo: messages without an answer; http: a request
+  int64_t since_ns = 0;      // connect() began; later: the last answer, or the request's time
+  uint64_t sent = 0;         // messages published, the next sequence number
+  uint64_t written_off = 0;  // publishers: given up on
+  uint64_t position = 0;     // resume: of the last message
   Outgoing* out = nullptr;
   std::unique_ptr<wire::HttpResponseParser> http;   // while HTTP is spoken
   std::unique_ptr<wire::WebSocketDecoder> decoder;  // while a message is incomplete
   std::unique_ptr<Streaming> streaming;
 };
-static_assert(sizeof(Connection) <= 104, "paid for every connection");
+static_assert(sizeof(Connection) <= 112, "paid for every connection");
 
 }  // namespace ringcast::ringload

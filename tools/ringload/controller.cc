@@ -22,7 +22,7 @@ constexpr int64_t kPublishSoonNs = 20'000'000;   // until every worker has seen 
 // Sums over all workers at one moment.
 struct Totals {
   int64_t at_ns = 0;
-  uint64_t started = 0, ready = 0, failed = 0, published = 0, deliveries = 0, bytes_in = 0, bytes_out = 0, errors = 0;
+  uint64_t started = 0, ready = 0, down = 0, published = 0, deliveries = 0, bytes_in = 0, bytes_out = 0, errors = 0;
   std::vector<int64_t> cpu_ns;
   int64_t server_cpu_ns = 0;
 };
@@ -98,7 +98,7 @@ Totals Controller::totals() const {
     const Progress& progress = run_.progress[i];
     sum.started += progress.started.get();
     sum.ready += progress.ready.get();
-    sum.failed += progress.failed.get();
+    sum.down += progress.down.get();
     sum.published += progress.published.get();
     sum.deliveries += progress.deliveries.get();
     sum.bytes_in += progress.bytes_in.get();
@@ -132,7 +132,6 @@ bool Controller::wait_until(int64_t at_ns) {
 }
 
 void Controller::show_progress(std::string_view phase) {
-  if (options_.quiet) return;
   const int64_t now = run_.now_ns();
   if (now - shown_.at_ns < kProgressEveryNs) return;
   const Totals sum = totals();
@@ -144,7 +143,11 @@ void Controller::show_progress(std::string_view phase) {
                   static_cast<uint64_t>(static_cast<double>(sum.started - shown_.started) / seconds),
                   static_cast<double>(sum.published - shown_.published) / seconds,
                   static_cast<double>(sum.deliveries - shown_.deliveries) / seconds, sum.errors);
-  std::fputs((terminal ? "\r\033[K" + line : line + "\n").c_str(), stderr);
+  results_.seconds_csv +=
+      fmt::format("{:.3f},{},{},{},{},{},{},{}\n", static_cast<double>(sum.at_ns) * 1e-9, sum.ready,
+                  sum.published - shown_.published, sum.deliveries - shown_.deliveries, sum.bytes_in - shown_.bytes_in,
+                  sum.bytes_out - shown_.bytes_out, (sum.server_cpu_ns - shown_.server_cpu_ns) / 1000, sum.errors);
+  if (!options_.quiet) std::fputs((terminal ? "\r\033[K" + line : line + "\n").c_str(), stderr);
   std::fflush(stderr);
   shown_ = sum;
 }
@@ -154,7 +157,7 @@ void Controller::connect() {
   const uint64_t wanted = options_.all_connections();
   while (!stop_ && !worker_failed_) {
     const Totals sum = totals();
-    if (sum.started == wanted && sum.ready + sum.failed >= wanted) break;
+    if (sum.started == wanted && sum.ready + sum.down >= wanted) break;
     wait_until(run_.now_ns() + 5'000'000);
   }
   const Totals after = totals();

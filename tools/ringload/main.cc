@@ -7,6 +7,7 @@
 
 #include "controller.h"
 #include "io/descriptor_table.h"
+#include "search.h"
 
 namespace {
 
@@ -32,6 +33,22 @@ bool write_file(const std::string& path, const std::string& text) {
   return false;
 }
 
+bool write_files(const Results& results, const Options& options) {
+  bool written = true;
+  if (!options.json_path.empty()) written = write_file(options.json_path, to_json(results, options));
+  if (!options.csv_path.empty())
+    written =
+        write_file(options.csv_path, "seconds,ready,published,deliveries,bytes_in,bytes_out,server_cpu_us,errors\n" +
+                                         results.seconds_csv) &&
+        written;
+  if (!options.hgrm_path.empty()) {
+    std::string text;
+    results.measures.latency.write_hgrm(text, 1e6);
+    written = write_file(options.hgrm_path, text) && written;
+  }
+  return written;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -46,23 +63,17 @@ int main(int argc, char** argv) {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
 
-  const auto results = run_scenario(*options, stop_requested);
+  const auto results = options->search ? search_rate(*options, stop_requested) : run_scenario(*options, stop_requested);
   if (!results) {
     std::fprintf(stderr, "ringload: %s\n", results.error().message.c_str());
     return kFailed;
   }
   // With JSON on standard output the summary must not stand in its way.
   std::fputs(summary(*results, *options).c_str(), options->json_path == "-" ? stderr : stdout);
-  bool written = true;
-  if (!options->json_path.empty()) written = write_file(options->json_path, to_json(*results, *options));
-
-  bool crossed = false;
-  for (const Threshold& threshold : options->thresholds) {
-    if (!holds(threshold, [&](std::string_view name) { return figure(*results, name); })) continue;
-    std::fprintf(stderr, "FAILED         %s\n", threshold.text.c_str());
-    crossed = true;
-  }
+  const bool written = write_files(*results, *options);
+  const std::vector<std::string> crossed = crossed_thresholds(*results, *options);
+  for (const std::string& text : crossed) std::fprintf(stderr, "FAILED         %s\n", text.c_str());
   if (results->interrupted) return kInterrupted;
-  if (crossed) return kThreshold;
+  if (!crossed.empty()) return kThreshold;
   return written ? kGood : kFailed;
 }

@@ -27,6 +27,7 @@ void Measures::merge(const Measures& other) {
   end_to_end.merge(other.end_to_end);
   sequence.add(other.sequence);
   resumed += other.resumed;
+  slow_closed += other.slow_closed;
   gaps += other.gaps;
   cpu_ns += other.cpu_ns;
   connection_bytes += other.connection_bytes;

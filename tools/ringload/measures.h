@@ -42,7 +42,7 @@ class Counter {
 struct alignas(64) Progress {
   Counter started;     // connects begun
   Counter ready;       // connections that are ready now
-  Counter failed;      // gave up before they were ready
+  Counter down;        // connections that ended or never were, and are not tried again
   Counter published;   // in the measured part, like the rest
   Counter deliveries;  // payloads that arrived at members
   Counter bytes_in;
@@ -61,8 +61,9 @@ struct Measures {
   Histogram lag{kHighestNs};          // the actual send behind the intended one
   Histogram end_to_end{kHighestNs};   // saturating: publish until the last member has it
   SequenceCounts sequence;
-  uint64_t resumed = 0;
-  uint64_t gaps = 0;  // a server said that history is missing
+  uint64_t resumed = 0;      // cut connections that came back with their cursor
+  uint64_t slow_closed = 0;  // slow readers that the server gave up
+  uint64_t gaps = 0;         // a server said that history is missing
   int64_t cpu_ns = 0;
   uint64_t connection_bytes = 0;                  // user memory of this worker's connections
   std::array<std::string, kErrorKinds> examples;  // the first text of each kind

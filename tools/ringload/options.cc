@@ -123,8 +123,10 @@ void declare(CLI::App& app, Options& options, Texts& texts) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("scenario", texts.scenario,
                  "connect: ramp up and hold; echo: each connection its own messages; "
-                 "fanout: publishers to the members of rooms")
-      ->check(CLI::IsMember({"connect", "echo", "fanout"}));
+                 "fanout: publishers to the members of rooms; "
+                 "resume: members are cut and come back; slow: members do not read; "
+                 "search: the highest rate of a fanout that crosses no --fail-if")
+      ->check(CLI::IsMember({"connect", "echo", "fanout", "resume", "slow", "search"}));
   app.add_option("--config", texts.config, "TOML file with any of these flags as keys");
 
   app.add_option("--target", texts.targets, "servers, taken in turn: HOST:PORT, HOST:PORT-PORT, a list of them");
@@ -161,11 +163,17 @@ void declare(CLI::App& app, Options& options, Texts& texts) {
   add_duration(app, "--duration", options.duration_ns, "time that the rate is held");
   add_duration(app, "--ramp-down", options.ramp_down_ns, "time in which the rate falls to nothing");
 
+  app.add_option("--cut", options.cut_percent, "resume: per cent of the members cut while measuring")
+      ->check(CLI::Range(0.0, 1000.0));
+  add_duration(app, "--away", options.away_ns, "resume: a cut member comes back after");
+  app.add_option("--slow", options.slow_percent, "slow: per cent of each room's members that do not read")
+      ->check(CLI::Range(0u, 99u));
+
   app.add_option("--preset", options.preset_name, "dialect: ringcast, raw, socketio, centrifugo, nchan");
   app.add_option("--header", texts.headers, "NAME: VALUE of every request")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  for (const char* name : {"path", "publisher-path", "hello", "hello-answer", "join", "joined", "publish", "post-path",
-                           "post-body", "post-type"}) {
+  for (const char* name : {"path", "publisher-path", "hello", "hello-answer", "join", "joined", "publish",
+                           "resume-path", "cursor-after", "post-path", "post-body", "post-type"}) {
     app.add_option(std::string("--") + name, texts.texts[name],
                    "replaces this text of the preset; {room}, {user}, {payload}");
   }
@@ -173,27 +181,38 @@ void declare(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--pid", options.server_pid, "the server's process: its CPU and memory are measured");
   app.add_option("--server-cores", options.server_cores, "cores that the server has [what its process may run on]");
   app.add_option("--json", options.json_path, "write the results as JSON; - is standard output");
+  app.add_option("--csv", options.csv_path, "write a line per second");
+  app.add_option("--hgrm", options.hgrm_path, "write the latency as HdrHistogram's tools read it, in ms");
   app.add_option("--fail-if", texts.thresholds, "condition that makes the exit code 3: p99>5ms, lost>0")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--quiet", options.quiet, "no progress");
 }
 
 void replace_texts(Dialect& dialect, const Texts& texts) {
-  const std::map<std::string, std::string*> places{
-      {"path", &dialect.target},         {"publisher-path", &dialect.publisher_target},
-      {"hello", &dialect.hello},         {"hello-answer", &dialect.hello_answer},
-      {"join", &dialect.join},           {"joined", &dialect.joined},
-      {"publish", &dialect.publish},     {"post-path", &dialect.post_target},
-      {"post-body", &dialect.post_body}, {"post-type", &dialect.post_type}};
+  const std::map<std::string, std::string*> places{{"path", &dialect.target},
+                                                   {"publisher-path", &dialect.publisher_target},
+                                                   {"hello", &dialect.hello},
+                                                   {"hello-answer", &dialect.hello_answer},
+                                                   {"join", &dialect.join},
+                                                   {"joined", &dialect.joined},
+                                                   {"publish", &dialect.publish},
+                                                   {"resume-path", &dialect.resume_target},
+                                                   {"cursor-after", &dialect.cursor_after},
+                                                   {"post-path", &dialect.post_target},
+                                                   {"post-body", &dialect.post_body},
+                                                   {"post-type", &dialect.post_type}};
   for (const auto& [name, text] : texts.texts) {
     if (!text.empty()) *places.at(name) = text;
   }
 }
 
 Result<void> complete(Options& options, const Texts& texts) {
-  options.scenario = texts.scenario == "echo"     ? Scenario::echo
-                     : texts.scenario == "fanout" ? Scenario::fanout
-                                                  : Scenario::connect;
+  options.search = texts.scenario == "search";
+  options.scenario = texts.scenario == "echo"      ? Scenario::echo
+                     : texts.scenario == "resume"  ? Scenario::resume
+                     : texts.scenario == "slow"    ? Scenario::slow
+                     : texts.scenario == "connect" ? Scenario::connect
+                                                   : Scenario::fanout;
   options.engine = texts.engine == "uring"   ? io::Engine::uring
                    : texts.engine == "epoll" ? io::Engine::epoll
                                              : io::Engine::automatic;
@@ -228,13 +247,19 @@ Result<void> complete(Options& options, const Texts& texts) {
     if (!threshold) return tl::unexpected<Error>(threshold.error());
     options.thresholds.push_back(std::move(*threshold));
   }
-  if (options.scenario == Scenario::fanout) {
+  if (options.search) {
+    if (options.in_flight != 0) return fail("bad_value", "a search is paced: --in-flight has no place in it");
+    if (options.thresholds.empty()) options.thresholds.push_back(*parse_threshold("p99>10ms"));
+  }
+  if (options.publishes()) {
     if (texts.members != 0) options.connections = options.rooms * texts.members;
     if (options.connections < options.rooms) return fail("bad_value", "fewer members than rooms");
     if (options.rate == 0 && options.in_flight == 0) options.rate = 10;
     if (options.rate != 0 && options.in_flight != 0)
       return fail("bad_value", "--rate and --in-flight exclude each other");
-    if (options.transport == Transport::http) return fail("bad_value", "fanout needs a transport that receives");
+    if (options.transport == Transport::http) return fail("bad_value", "it needs a transport that receives");
+    if (options.scenario == Scenario::resume && options.dialect.resume_target.empty())
+      return fail("bad_value", "this preset knows no way to resume: --resume-path");
   }
   if (options.connections == 0) return fail("bad_value", "no connections");
   const uint64_t limit = io::descriptor_limit();
@@ -253,6 +278,8 @@ std::string_view to_string(Scenario scenario) {
     case Scenario::connect: return "connect";
     case Scenario::echo: return "echo";
     case Scenario::fanout: return "fanout";
+    case Scenario::resume: return "resume";
+    case Scenario::slow: return "slow";
   }
   return "unknown";
 }

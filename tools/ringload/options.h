@@ -14,7 +14,8 @@
 
 namespace ringcast::ringload {
 
-enum class Scenario : uint8_t { connect, echo, fanout };
+// resume and slow are fan-outs in which a share of the members is cut or does not read.
+enum class Scenario : uint8_t { connect, echo, fanout, resume, slow };
 std::string_view to_string(Scenario scenario);
 
 struct Options {
@@ -49,14 +50,22 @@ struct Options {
   int64_t duration_ns = 10'000'000'000;  // hold
   int64_t ramp_down_ns = 0;
 
+  double cut_percent = 50;        // resume: so many members are cut in the course of the measurement
+  int64_t away_ns = 500'000'000;  // … and come back after
+  uint32_t slow_percent = 10;     // slow: so many do not read
+
+  bool search = false;  // the highest rate that crosses no threshold
+
   int server_pid = 0;
   double server_cores = 0;  // 0: what the process is allowed to run on
   std::string json_path;    // "-": standard output
+  std::string csv_path;     // a line per second
+  std::string hgrm_path;    // of the latency
   std::vector<Threshold> thresholds;
   bool quiet = false;
 
   bool saturating() const { return in_flight > 0 || (scenario == Scenario::echo && rate == 0); }
-  bool publishes() const { return scenario == Scenario::fanout; }
+  bool publishes() const { return scenario >= Scenario::fanout; }
   uint32_t publishing_connections() const { return publishes() ? rooms * publishers : 0; }
   uint32_t all_connections() const { return connections + publishing_connections(); }
 };

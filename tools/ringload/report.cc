@@ -95,6 +95,10 @@ std::string summary(const Results& results, const Options& options) {
                 fmt::format("lost {}, duplicates {}, reordered {}", measures.sequence.lost,
                             measures.sequence.duplicates, measures.sequence.reordered));
   }
+  if (options.scenario == Scenario::resume)
+    append_line(out, "resumed", fmt::format("{} times, {} gaps told", measures.resumed, measures.gaps));
+  if (options.scenario == Scenario::slow)
+    append_line(out, "slow readers", fmt::format("{} closed by the server", measures.slow_closed));
   if (const auto cost = results.cpu_us_per_delivery())
     append_line(out, "server CPU", fmt::format("{:.3f} us per delivery", *cost));
   if (const auto load = results.server_load())
@@ -143,7 +147,7 @@ std::string to_json(const Results& results, const Options& options) {
   json.end_object();
   json.uint("received", measures.sequence.received).uint("lost", measures.sequence.lost);
   json.uint("duplicates", measures.sequence.duplicates).uint("reordered", measures.sequence.reordered);
-  json.uint("gaps", measures.gaps);
+  json.uint("gaps", measures.gaps).uint("resumed", measures.resumed).uint("slow_closed", measures.slow_closed);
   json.key("errors").begin_object();
   for (size_t i = 0; i < kErrorKinds; ++i) {
     if (results.errors[i] > 0) json.uint(to_string(static_cast<ErrorKind>(i)), results.errors[i]);

@@ -105,4 +105,13 @@ std::optional<double> figure(const Results& results, std::string_view name) {
   return of_histogram(measures.latency, name);
 }
 
+std::vector<std::string> crossed_thresholds(const Results& results, const Options& options) {
+  std::vector<std::string> crossed;
+  for (const Threshold& threshold : options.thresholds) {
+    if (holds(threshold, [&](std::string_view name) { return figure(results, name); }))
+      crossed.push_back(threshold.text);
+  }
+  return crossed;
+}
+
 }  // namespace ringcast::ringload

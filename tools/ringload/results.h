@@ -39,6 +39,8 @@ struct Results {
   std::array<uint64_t, kErrorKinds> errors{};
   uint64_t ended_connections = 0;  // not there any more when the measurement ended
 
+  std::string seconds_csv;  // a line per second of the run
+
   std::vector<std::string> invalid;  // reasons why the figures do not count
 
   uint64_t error_count() const;
@@ -53,6 +55,9 @@ void judge(Results& results, const Options& options);
 
 // The figure that a threshold names.
 std::optional<double> figure(const Results& results, std::string_view name);
+
+// The texts of the thresholds that the run crossed.
+std::vector<std::string> crossed_thresholds(const Results& results, const Options& options);
 
 // For people, and for programs.
 std::string summary(const Results& results, const Options& options);

@@ -23,7 +23,7 @@ Run::Run(const Options& run_options)
       members_(size_t{options.threads} * options.rooms),
       room_workers_(options.rooms) {
   for (uint32_t member = 0; member < options.connections; ++member) {
-    ++members_[size_t{member % workers()} * options.rooms + room_of_member(member)];
+    if (!is_slow(member)) ++members_[size_t{member % workers()} * options.rooms + room_of_member(member)];
   }
   for (uint32_t room = 0; room < options.rooms; ++room) {
     for (uint32_t worker = 0; worker < workers(); ++worker) room_workers_[room] += members_in_room(room, worker) > 0;

@@ -41,8 +41,14 @@ class Run {
   uint32_t global_of(uint32_t worker, uint32_t local) const { return local * workers() + worker; }
   uint32_t room_of_member(uint32_t member) const { return member % options.rooms; }
   uint32_t room_of_stream(uint32_t stream) const { return stream / options.publishers; }
+  // Slow readers are members too, but nothing is expected of them: they do not count in the next two.
+  bool is_slow(uint32_t member) const {
+    return options.scenario == Scenario::slow && member / options.rooms % 100 < options.slow_percent;
+  }
   uint32_t members_in_room(uint32_t room) const {
-    return options.connections / options.rooms + (room < options.connections % options.rooms ? 1 : 0);
+    uint32_t members = 0;
+    for (uint32_t worker = 0; worker < workers(); ++worker) members += members_in_room(room, worker);
+    return members;
   }
   uint32_t members_in_room(uint32_t room, uint32_t worker) const { return members_[worker * options.rooms + room]; }
 

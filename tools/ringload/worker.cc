@@ -46,7 +46,7 @@ void Worker::loop() {
     const Phase phase = run_.phase.load(std::memory_order_acquire);
     if (phase == Phase::stopping) return;
     if (phase == Phase::publishing && !loading_) start_load();
-    if (phase == Phase::draining) loading_ = false;
+    if (phase == Phase::draining && loading_) end_load();
     now_ = run_.now_ns();
     const int64_t wait_ns = std::clamp<int64_t>(next_due(now_) - now_, 0, kLongestWaitNs);
     const std::span<const io::Event> events = backend_->wait(io::Nanoseconds(wait_ns));
@@ -65,7 +65,8 @@ void Worker::loop() {
 int64_t Worker::next_due(int64_t now) const {
   int64_t due = now + kLongestWaitNs;
   if (connects_done_ < connections_.size()) due = std::min(due, connects_.time_of(connects_done_));
-  if (!reopen_.empty() || !echo_again_.empty()) due = now;
+  if (!echo_again_.empty()) due = now;
+  if (!reopen_.empty()) due = std::min(due, reopen_.front().first);
   if (!loading_) return due;
   const int64_t start = run_.publish_from_ns.load(std::memory_order_relaxed);
   if (load_done_ < load_.count()) due = std::min(due, start + load_.time_of(load_done_));
@@ -190,11 +191,14 @@ void Worker::close(Connection& connection, io::CloseMode mode) {
 void Worker::lost(Connection& connection, ErrorKind kind, std::string_view example) {
   if (kind != ErrorKind::count_) {
     note(kind, example);
-    if (connection.state != State::ready) progress_.failed.add();
   }
   const bool renew = connection.state == State::closing;
   close(connection, io::CloseMode::graceful);
-  if (renew) reopen_.push_back(index_of(connection));
+  if (renew) {
+    reopen_.push_back({now_, index_of(connection)});
+  } else {
+    progress_.down.add();
+  }
 }
 
 void Worker::note(ErrorKind kind, std::string_view example) {

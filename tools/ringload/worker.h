@@ -69,12 +69,14 @@ class Worker {
   void read_http(Connection& connection, std::span<const uint8_t> bytes);
   void on_body(Connection& connection, std::span<const uint8_t> body);
   void on_answer(Connection& connection);
+  void note_position(Connection& connection, std::string_view text);
   void on_text(Connection& connection, std::string_view text);
   void deliver(Connection& connection, const Payload& payload);
   void count_member_share(const Connection& connection, const Payload& payload);
 
   // worker_publish.cc
   void start_load();
+  void end_load();
   void load_due();
   void publish_due();
   void fill_pipes();
@@ -113,7 +115,7 @@ class Worker {
   Schedule churn_;
   uint64_t churn_done_ = 0;
   uint32_t churn_next_ = 0;
-  std::vector<uint32_t> reopen_;
+  std::deque<std::pair<int64_t, uint32_t>> reopen_;  // when, and who
   Schedule load_;
   bool loading_ = false;
   uint64_t load_done_ = 0;

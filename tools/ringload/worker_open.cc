@@ -31,6 +31,7 @@ void Worker::plan_connections() {
     } else {
       connection.id = run_.global_of(index_, i);
       connection.room = run_.room_of_member(connection.id);
+      connection.slow = run_.is_slow(connection.id);
       connection.speaks = options_.transport == Transport::sse    ? Speaks::sse
                           : options_.transport == Transport::poll ? Speaks::poll
                           : options_.transport == Transport::http ? Speaks::http
@@ -63,10 +64,11 @@ void Worker::connect_due() {
       connect(connections_[connects_done_]);
     }
   }
-  if (reopen_.empty()) return;
-  std::vector<uint32_t> again;
-  again.swap(reopen_);
-  for (const uint32_t index : again) connect(connections_[index]);
+  while (!reopen_.empty() && reopen_.front().first <= now_) {
+    Connection& connection = connections_[reopen_.front().second];
+    reopen_.pop_front();
+    connect(connection);
+  }
 }
 
 // Renews members in turn; the close frame is answered, the end of the old connection begins the new one.
@@ -75,7 +77,15 @@ void Worker::churn_due() {
   const uint64_t due = churn_.due_by(now_ - run_.publish_from_ns.load(std::memory_order_relaxed));
   for (; churn_done_ < due; ++churn_done_) {
     Connection& connection = connections_[churn_next_++ % members_];
-    if (connection.state != State::ready) continue;
+    if (connection.state != State::ready || connection.slow) continue;
+    if (options_.scenario == Scenario::resume) {
+      // Cut without a word, and back with the position of what came last; the checkers go on as if nothing had been.
+      if (connection.position == 0) continue;
+      close(connection, io::CloseMode::reset);
+      connection.resuming = true;
+      reopen_.push_back({now_ + options_.away_ns, index_of(connection)});
+      continue;
+    }
     for (uint32_t i = 0; i < checkers_per_member_; ++i) {
       checkers_[size_t{index_of(connection)} * checkers_per_member_ + i].expect_any();
     }
@@ -87,7 +97,7 @@ void Worker::churn_due() {
       connection.since_ns = now_;
     } else {
       close(connection, io::CloseMode::graceful);
-      reopen_.push_back(index_of(connection));
+      reopen_.push_back({now_, index_of(connection)});
     }
   }
 }
@@ -100,7 +110,7 @@ void Worker::connect(Connection& connection) {
   const auto socket = backend_->connect(target, source, index_of(connection));
   if (!socket) {
     note(ErrorKind::no_socket, socket.error().message);
-    progress_.failed.add();
+    progress_.down.add();
     connection.state = State::ended;
     return;
   }
@@ -124,7 +134,9 @@ void Worker::on_connected(Connection& connection) {
     on_upgraded(connection);  // nothing is sent until there is a request to make
     return;
   }
-  const std::string& target = connection.publisher ? options_.dialect.publisher_target : options_.dialect.target;
+  const std::string& target = connection.publisher  ? options_.dialect.publisher_target
+                              : connection.resuming ? options_.dialect.resume_target
+                                                    : options_.dialect.target;
   send_request(connection, target);
 }
 
@@ -132,7 +144,7 @@ void Worker::send_request(Connection& connection, std::string_view target) {
   const std::string room = room_name(connection.room);
   const std::string user = user_name(connection);
   scratch_.clear();
-  const std::string_view cursor = connection.streaming ? std::string_view(connection.streaming->cursor) : "";
+  const std::string cursor = connection.streaming ? connection.streaming->cursor : std::to_string(connection.position);
   append_filled(scratch_, target, {.room = room, .user = user, .cursor = cursor});
   std::vector<wire::HttpHeader> headers;
   for (const auto& [name, value] : options_.dialect.headers) headers.push_back({name, value});
@@ -192,7 +204,10 @@ void Worker::on_joined(Connection& connection) {
   connection.state = State::ready;
   connection.since_ns = now_;
   progress_.ready.add();
-  if (connection.publisher || loading_) return;
+  if (connection.resuming) ++measures_.resumed;
+  // Who comes later goes on where it was, or begins with what comes first.
+  const bool first_time = run_.phase.load(std::memory_order_relaxed) == Phase::connecting;
+  if (connection.publisher || connection.slow || !first_time) return;
   for (uint32_t i = 0; i < checkers_per_member_; ++i) {
     checkers_[size_t{index_of(connection)} * checkers_per_member_ + i].expect_from(connection.sent);
   }
@@ -200,7 +215,8 @@ void Worker::on_joined(Connection& connection) {
 
 void Worker::on_ended(Connection& connection, const io::Event& event) {
   using io::CloseReason;
-  if (connection.state == State::closing) return lost(connection, ErrorKind::count_, {});
+  if (connection.slow) ++measures_.slow_closed;
+  if (connection.slow || connection.state == State::closing) return lost(connection, ErrorKind::count_, {});
   switch (event.reason) {
     case CloseReason::connect_failed: lost(connection, ErrorKind::connect_failed, error_text(event)); break;
     case CloseReason::peer_closed: lost(connection, ErrorKind::closed_by_server, "end of stream"); break;

@@ -17,6 +17,16 @@ void Worker::start_load() {
   measure_from_ = run_.measure_from_ns.load(std::memory_order_relaxed);
   const int64_t hold = options_.duration_ns + options_.warmup_ns;
   churn_ = Schedule::constant(options_.churn_per_minute / 100 / 60 * members_, hold);
+  if (options_.scenario == Scenario::resume) {
+    // Everybody has a position by the end of the warm-up, and all are back before the end.
+    const double seconds = static_cast<double>(options_.duration_ns) * 1e-9;
+    churn_ = Schedule({{options_.warmup_ns, 0, 0},
+                       {options_.duration_ns, options_.cut_percent / 100 * members_ / seconds,
+                        options_.cut_percent / 100 * members_ / seconds}});
+  }
+  for (Connection& connection : connections_) {
+    if (connection.slow && connection.state == State::ready) backend_->pause_receive(connection.socket);
+  }
   if (options_.publishes() && options_.in_flight == 0) {
     const double part = static_cast<double>(publishers_) / options_.publishers;
     load_ = Schedule::ramped(options_.rate * part, options_.ramp_up_ns, hold, options_.ramp_down_ns);
@@ -30,6 +40,13 @@ void Worker::start_load() {
   for (uint32_t i = 0; i < members_; ++i) {
     const uint32_t depth = connections_[i].speaks == Speaks::http ? 1 : options_.depth;
     for (uint32_t k = 0; k < depth; ++k) echo_again_.push_back(i);
+  }
+}
+
+void Worker::end_load() {
+  loading_ = false;
+  for (Connection& connection : connections_) {
+    if (connection.slow && connection.state == State::ready) backend_->resume_receive(connection.socket);
   }
 }
 

@@ -1,4 +1,5 @@
 // The way in: bytes become texts, whatever the transport; texts become payloads; payloads are counted.
+#include <charconv>
 #include <cstring>
 
 #include "base/assert.h"
@@ -94,7 +95,8 @@ void Worker::on_frame(Connection& connection, const wire::WebSocketEvent& event)
                                 wire::MaskKey{});
       return;
     case Kind::close:
-      if (connection.state == State::closing) return lost(connection, ErrorKind::count_, {});
+      if (connection.slow) ++measures_.slow_closed;
+      if (connection.slow || connection.state == State::closing) return lost(connection, ErrorKind::count_, {});
       return lost(connection, ErrorKind::closed_by_server, "close code " + std::to_string(event.code));
     case Kind::error: return lost(connection, ErrorKind::bad_answer, event.text);
   }
@@ -165,6 +167,8 @@ void Worker::on_answer(Connection& connection) {
   if (at != std::string_view::npos && !options_.dialect.cursor_after.empty()) {
     const size_t begin = at + options_.dialect.cursor_after.size();
     streaming.cursor = body.substr(begin, body.find('"', begin) - begin);
+    // One room: its cursor is the position.
+    std::from_chars(streaming.cursor.data(), streaming.cursor.data() + streaming.cursor.size(), connection.position);
   }
   if (connection.state == State::joining) on_joined(connection);
   on_text(connection, body);
@@ -172,7 +176,15 @@ void Worker::on_answer(Connection& connection) {
   send_request(connection, options_.dialect.resume_target);
 }
 
+void Worker::note_position(Connection& connection, std::string_view text) {
+  if (connection.speaks == Speaks::poll) return;  // its cursor is kept with the answer
+  const std::string_view before = options_.dialect.cursor_after;
+  if (!text.starts_with(before)) return;
+  std::from_chars(text.data() + before.size(), text.data() + text.size(), connection.position);
+}
+
 void Worker::on_text(Connection& connection, std::string_view text) {
+  if (options_.scenario == Scenario::resume) note_position(connection, text);
   Payload payload;
   size_t from = hint_;
   if (run_.codec.at(text, from, payload)) {
@@ -200,7 +212,7 @@ void Worker::on_text(Connection& connection, std::string_view text) {
 }
 
 void Worker::deliver(Connection& connection, const Payload& payload) {
-  if (connection.publisher) return;
+  if (connection.publisher || connection.slow) return;
   const bool echo = checkers_per_member_ == 1 && !options_.publishes();
   if (echo ? payload.stream != connection.id
            : payload.stream >= run_.streams.size() || run_.room_of_stream(payload.stream) != connection.room) {
@@ -211,7 +223,9 @@ void Worker::deliver(Connection& connection, const Payload& payload) {
   const auto verdict = checker.take(payload.sequence, measures_.sequence);
   progress_.deliveries.add();
   if (verdict == SequenceChecker::Verdict::duplicate) return;
-  if (payload.intended_ns >= measure_from_) {
+  // What a cut connection missed waited for its return, not for the server.
+  const bool replayed = connection.resuming && payload.intended_ns < connection.since_ns;
+  if (payload.intended_ns >= measure_from_ && !replayed) {
     measures_.latency.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.intended_ns)));
     // Where nothing is scheduled, both are the same.
     if (!options_.saturating())

@@ -29,7 +29,12 @@ class Run {
  public:
   Run() = default;
   Run(Run&&) = default;
-  Run& operator=(Run&&) = default;
+  Run& operator=(Run&& other) noexcept {
+    clear();  // its holds are counted
+    pieces_.swap(other.pieces_);
+    entries_.swap(other.entries_);
+    return *this;
+  }
   ~Run() { clear(); }
   bool empty() const { return pieces_.empty() && entries_.empty(); }
   void add(const RunPiece& piece);

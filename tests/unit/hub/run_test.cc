@@ -81,6 +81,18 @@ TEST_F(GroupTest, ASpecialMemberThatLeavesIsForgotten) {
   EXPECT_TRUE(group_.idle());
 }
 
+TEST_F(GroupTest, ASpecialMemberThatLeavesBeforeAnotherOneGivesItsHoldsBack) {
+  const int64_t blocks = Block::live_blocks();
+  for (uint32_t i = 0; i < 3; ++i) group_.insert(i, i);
+  arrive("a", 0);
+  arrive("b", 1);
+  group_.remove(0, false, 0, sink_);
+  settle();
+  EXPECT_EQ(got(1), "<1:a>");
+  writer_.reset();
+  EXPECT_EQ(Block::live_blocks(), blocks);
+}
+
 TEST_F(GroupTest, MembersOutOfOrderAreSortedBySlot) {
   for (uint32_t i = 200; i-- > 0;) group_.insert(i, 1000 + i);
   std::vector<uint32_t> places(200, kNoIndex);

@@ -20,7 +20,7 @@ class Scheduler {
  public:
   Scheduler(World& world, uint32_t steps) : world_(world) {
     Random& random = world.random;
-    steps_ = steps != 0 ? steps : static_cast<uint32_t>(random.between(100, 260));
+    steps_ = steps != 0 ? steps : static_cast<uint32_t>(random.between(100, 400));
     const uint64_t clients = random.between(2, 7);
     for (uint64_t i = 0; i < clients; ++i) {
       const std::string tenant = 't' + std::to_string(random.below(world.tenants));
@@ -37,7 +37,7 @@ class Scheduler {
   void run() {
     for (uint32_t step = 0; step < steps_; ++step) {
       take_step();
-      if (world_.random.percent(1)) rest();
+      if (world_.random.below(200) == 0) rest();
     }
     rest();
     part();

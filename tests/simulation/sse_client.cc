@@ -92,7 +92,9 @@ void SseClient::check_cursor(std::string_view room, uint64_t id, std::string_vie
 
 void SseClient::event(const wire::SseEvent& event) {
   const std::string_view json = event.data;
-  if (!opened_) {
+  // Of one who is too slow from the first moment on, what it has not taken is discarded.
+  const bool thrown_out = event.type == "problem" || event.type == "close";
+  if (!opened_ && !thrown_out) {
     if (event.type != "connection_id") violated("opening", std::string(event.type) + ' ' + std::string(json));
     opened(json);
     last_event_id_ = event.last_event_id;

@@ -241,7 +241,11 @@ void WebSocketClient::do_something() {
     return;
   }
   const uint64_t choice = random().below(100);
-  if (choice < 45) return publish();
+  if (choice < 45) {
+    const uint64_t burst = random().percent(30) ? random().between(2, 12) : 1;
+    for (uint64_t i = 0; i < burst; ++i) publish();
+    return;
+  }
   if (choice < 52) return publish_binary();
   if (choice < 58) return direct();
   if (choice < 70) return join();

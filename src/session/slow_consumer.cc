@@ -84,4 +84,11 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
   return outbox.bytes() <= connection.outbox_bytes_max && outbox.messages() <= connection.outbox_messages_max;
 }
 
+bool is_head_unsent(const runtime::Connection& connection) {
+  if (connection.outbox.empty()) return false;
+  const runtime::Segment& first = connection.outbox.first();
+  const Slice bytes{first.hold, first.offset, first.length};
+  return bytes.view().starts_with("HTTP/");
+}
+
 }  // namespace ringcast::session

@@ -26,4 +26,7 @@ struct Lagged {
 bool drop_oldest(Gate& gate, runtime::Connection& connection,
                  const std::function<void(const Lagged& lagged, std::string& out)>& write);
 
+// Whether not even the head of the response has begun to leave: then there is no stream on which to say anything.
+bool is_head_unsent(const runtime::Connection& connection);
+
 }  // namespace ringcast::session

@@ -275,6 +275,9 @@ void SseSession::drain(Client& client, Connection& connection) {
 }
 
 void SseSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
+  if (client.phase != Phase::open || is_head_unsent(connection)) {
+    return gate_.close_now(client, cause, io::CloseMode::reset);
+  }
   const auto tell = [&](const Lagged& lagged, std::string& out) {
     text_.clear();
     wire::append_lagged_event(text_, lagged.room, lagged.missed, lagged.from, lagged.to);

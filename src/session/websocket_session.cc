@@ -241,7 +241,7 @@ void WebSocketSession::on_tick() {
 // --- slow readers ---
 
 void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
-  if (client.phase != Phase::open || client.echo_endpoint) {
+  if (client.phase != Phase::open || client.echo_endpoint || is_head_unsent(connection)) {
     gate_.close_now(client, cause, io::CloseMode::reset);
     return;
   }

@@ -1,5 +1,7 @@
 #include "io/descriptor_table.h"
 
+#include <thread>
+
 #include <dirent.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -60,6 +62,12 @@ Result<uint64_t> raise_descriptor_limit() {
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail_errno("setrlimit(RLIMIT_NOFILE)", errno);
   }
   return limit.rlim_cur;
+}
+
+bool can_own_descriptor_table() {
+  bool can = false;
+  std::thread([&can] { can = ::unshare(CLONE_FILES) == 0; }).join();
+  return can;
 }
 
 Result<void> own_descriptor_table(std::span<const int> keep) {

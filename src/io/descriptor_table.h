@@ -18,6 +18,7 @@ uint64_t descriptor_limit();
 // get one of these numbers and receive the log) and `keep`: what was inherited may be the host application's, and a
 // forgotten copy keeps a socket open, a listener's place in its reuseport group among them. Call it before the thread
 // opens anything. A thread that has a table of its own cannot go back.
+bool can_own_descriptor_table();  // some containers refuse unshare(2); tried on a thread that ends at once
 Result<void> own_descriptor_table(std::span<const int> keep);
 
 // How many descriptors the calling thread's table holds. Reads a directory: for metrics, not for hot paths.

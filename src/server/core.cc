@@ -110,7 +110,9 @@ Result<void> Core::listen(io::Backend& backend) {
 }
 
 Result<void> Core::assemble(Parts& parts) {
-  if (auto own = io::own_descriptor_table(plan_.keep_descriptors); !own) return own;
+  if (plan_.machine.own_tables) {
+    if (auto own = io::own_descriptor_table(plan_.keep_descriptors); !own) return own;
+  }
   if (plan_.options->pin_cpus) pin_to(plan_.index);
   auto backend = io::make_backend(plan_.engine, backend_options(*plan_.options), plan_.mesh->wake_target(plan_.index));
   if (!backend) return tl::unexpected<Error>(std::move(backend.error()));

@@ -103,8 +103,13 @@ class Examination {
 
   void tables() {
     if (facts_.table_refused.empty()) return;
-    add(Verdict::problem, "descriptor tables",
-        "a reactor cannot have one of its own: unshare(CLONE_FILES): " + facts_.table_refused,
+    const uint64_t needed = descriptors_needed(connections_, 1) + uint64_t{kDescriptorsKept} * out_.reactors;
+    const bool enough = facts_.machine.descriptors >= needed;
+    add(enough ? Verdict::warning : Verdict::problem, "descriptor tables",
+        fmt::format(
+            "reactors cannot have one each (unshare(CLONE_FILES): {}), so {} open files are all there are; {} are "
+            "needed",
+            facts_.table_refused, count(facts_.machine.descriptors), count(needed)),
         {"in a container: --security-opt seccomp=packaging/seccomp.json"});
   }
 

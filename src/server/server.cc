@@ -27,6 +27,10 @@ Server::~Server() {
 Result<void> Server::start() {
   if (auto raised = io::raise_descriptor_limit(); !raised) return tl::unexpected<Error>(std::move(raised.error()));
   machine_ = Machine::here();
+  if (!machine_.own_tables) {
+    log_warning("shared_descriptor_table", {{"why", "unshare(CLONE_FILES) is refused, as containers may"},
+                                            {"descriptors_of_all_reactors", machine_.descriptors}});
+  }
   if (options_.io != io::Engine::epoll) probe_ = io::probe_uring();
   auto addresses = listen_addresses(options_);
   if (!addresses) return tl::unexpected<Error>(std::move(addresses.error()));

@@ -51,8 +51,9 @@ bool allowed(Permission permission, const Options& options) {
 }
 
 // Sockets that one reactor may hold.
-uint64_t per_reactor(const Machine& machine) {
-  const uint64_t usable = machine.descriptors - machine.descriptors / 20;
+uint64_t per_reactor(const Machine& machine, uint16_t reactors) {
+  const uint64_t share = machine.own_tables ? machine.descriptors : machine.descriptors / reactors;
+  const uint64_t usable = share - share / 20;
   return usable > kDescriptorsKept ? usable - kDescriptorsKept : 1;
 }
 
@@ -65,6 +66,7 @@ Machine Machine::here() {
   machine.memory_bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   machine.memory_bytes = std::min(machine.memory_bytes, cgroup_memory());
   machine.descriptors = io::descriptor_limit();
+  machine.own_tables = io::can_own_descriptor_table();
   return machine;
 }
 
@@ -81,7 +83,7 @@ session::SessionOptions session_options(const Options& options, const Machine& m
   out.request_timeout = ms(options.request_timeout);
   out.keep_alive_timeout = ms(options.keep_alive_timeout);
   out.close_timeout = ms(options.close_timeout);
-  const uint64_t all = per_reactor(machine) * reactor_count(options, machine);
+  const uint64_t all = per_reactor(machine, reactor_count(options, machine)) * reactor_count(options, machine);
   out.connections_max = narrow(options.connections_max == 0 ? all : std::min(options.connections_max, all));
   out.connections_per_address_max = narrow(options.connections_per_address_max);
   out.rooms_per_websocket_max = narrow(options.rooms_per_websocket_max);

@@ -17,7 +17,8 @@ namespace ringcast::server {
 struct Machine {
   uint16_t cpus = 1;            // that this process may use
   uint64_t memory_bytes = 0;    // of the machine, or of the cgroup if that is less
-  uint64_t descriptors = 1024;  // per descriptor table, that is per reactor
+  uint64_t descriptors = 1024;  // per descriptor table
+  bool own_tables = true;       // each reactor has a table; else all share one and its limit
   static Machine here();
 };
 

@@ -1,4 +1,4 @@
-// Which engine one gets. Runs twice: as it is, and under a filter that refuses io_uring (RINGCAST_URING_REFUSED is
+// Which engine one gets. Runs twice: as it is, and under a filter that refuses io_uring (URING_IS_REFUSED is
 // set), as containers do.
 #include <cstdlib>
 
@@ -8,7 +8,7 @@ namespace ringcast::io {
 namespace {
 
 bool refused() {
-  return std::getenv("RINGCAST_URING_REFUSED") != nullptr;
+  return std::getenv("URING_IS_REFUSED") != nullptr;
 }
 
 TEST(Fallback, ProbeSaysWhatTheKernelOffersOrWhyNot) {

@@ -178,6 +178,7 @@ TEST_F(Doctor, WithoutUringItRunsOnEpollUnlessToldNotTo) {
 
 TEST_F(Doctor, AContainerThatRefusesDescriptorTablesIsAProblem) {
   facts_.table_refused = "Operation not permitted";
+  facts_.machine.descriptors = 1024;
   expect_problem("descriptor tables", "seccomp=packaging/seccomp.json");
 }
 

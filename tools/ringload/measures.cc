@@ -29,8 +29,6 @@ void Measures::merge(const Measures& other) {
   resumed += other.resumed;
   slow_closed += other.slow_closed;
   gaps += other.gaps;
-  cpu_ns += other.cpu_ns;
-  connection_bytes += other.connection_bytes;
   for (size_t i = 0; i < kErrorKinds; ++i) {
     if (examples[i].empty()) examples[i] = other.examples[i];
   }

@@ -47,7 +47,6 @@ struct alignas(64) Progress {
   Counter deliveries;  // payloads that arrived at members
   Counter bytes_in;
   Counter bytes_out;
-  Counter outstanding;  // expected deliveries or answers that have not come
   std::array<Counter, kErrorKinds> errors;
 };
 
@@ -61,11 +60,9 @@ struct Measures {
   Histogram lag{kHighestNs};          // the actual send behind the intended one
   Histogram end_to_end{kHighestNs};   // saturating: publish until the last member has it
   SequenceCounts sequence;
-  uint64_t resumed = 0;      // cut connections that came back with their cursor
-  uint64_t slow_closed = 0;  // slow readers that the server gave up
-  uint64_t gaps = 0;         // a server said that history is missing
-  int64_t cpu_ns = 0;
-  uint64_t connection_bytes = 0;                  // user memory of this worker's connections
+  uint64_t resumed = 0;                           // cut connections that came back with their cursor
+  uint64_t slow_closed = 0;                       // slow readers that the server gave up
+  uint64_t gaps = 0;                              // a server said that history is missing
   std::array<std::string, kErrorKinds> examples;  // the first text of each kind
 
   void merge(const Measures& other);

@@ -112,6 +112,8 @@ std::string summary(const Results& results, const Options& options) {
         out, "error",
         fmt::format("{} {} ({})", results.errors[i], to_string(static_cast<ErrorKind>(i)), measures.examples[i]));
   }
+  if (results.ended_connections > 0)
+    append_line(out, "ended", fmt::format("{} connections before the end", results.ended_connections));
   for (const std::string& reason : results.invalid) append_line(out, "INVALID", reason);
   return out;
 }
@@ -124,6 +126,7 @@ std::string to_json(const Results& results, const Options& options) {
   json.string("scenario", to_string(options.scenario)).string("transport", to_string(options.transport));
   json.string("preset", options.preset_name).string("engine", results.engine).uint("threads", options.threads);
   json.uint("wanted_connections", options.all_connections()).uint("connections", results.connected);
+  json.uint("ended_connections", results.ended_connections);
   json.uint("rooms", options.rooms).uint("publishers", options.publishers).uint("in_flight", options.in_flight);
   append_number(json, "rate", options.rate);
   json.uint("payload_bytes", options.payload_size);

@@ -1,7 +1,6 @@
 #include "worker.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "base/assert.h"
 #include "io/descriptor_table.h"
@@ -12,12 +11,6 @@ namespace {
 constexpr int64_t kLongestWaitNs = 100'000'000;
 constexpr int64_t kSweepEveryNs = 500'000'000;
 constexpr size_t kOutgoingKept = 64 * 1024;  // capacity of a buffer in the pool
-
-int64_t thread_cpu_ns() {
-  timespec time;
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 }  // namespace
 
@@ -218,8 +211,6 @@ void Worker::finish() {
       checker.finish(end, measures_.sequence);
     }
   }
-  measures_.connection_bytes = connections_.size() * sizeof(Connection) + checkers_.size() * sizeof(SequenceChecker);
-  measures_.cpu_ns = thread_cpu_ns();
   // RST: a million sockets in TIME_WAIT would take the ports of the next run.
   for (Connection& connection : connections_) {
     if (connection.socket.valid()) close(connection, io::CloseMode::reset);

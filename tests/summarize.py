@@ -39,7 +39,35 @@ def interesting(text):
     return "\n".join(lines[-OUTPUT_LINES_MAX:])
 
 
+def self_test():
+    ran = "[==========] Running 3 tests from 1 test suite.\n"
+    ok = "[       OK ] A.b (0 ms)\n"
+    failed = "[  FAILED  ] A.c (0 ms)\n[  FAILED  ] 1 test, listed below:\n[  FAILED  ] A.c\n"
+    skipped = "[  SKIPPED ] A.d (0 ms)\n[  SKIPPED ] 1 test, listed below:\n[  SKIPPED ] A.d\n"
+    expected = [
+        ("OK", ran + ok + ok + ok, (3, 0, 0)),
+        ("FAIL", ran + ok + ok + failed, (2, 1, 0)),
+        ("OK", ran + ok + ok + skipped, (2, 0, 1)),
+        ("FAIL", ran + ok, (1, 1, 0)),  # died in the middle
+        ("TIMEOUT", ran + ok, (1, 1, 0)),
+        ("FAIL", ran + ok + ok + ok, (3, 1, 0)),  # a leak report at the end
+        ("OK", ran, (0, 1, 0)),
+        ("OK", "all good\n", (1, 0, 0)),
+        ("FAIL", "", (0, 1, 0)),
+        ("TIMEOUT", "", (0, 1, 0)),
+        ("ERROR", "", (0, 1, 0)),
+        ("SKIP", "", (0, 0, 1)),
+    ]
+    wrong = [(result, text, cases({"result": result, "stdout": text})) for result, text, counts in expected
+             if cases({"result": result, "stdout": text}) != counts]
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
 def main():
+    if sys.argv[1] == "--self-test":
+        return self_test()
     total = [0, 0, 0]
     with open(sys.argv[1], encoding="utf-8") as log:
         for line in log:

@@ -57,6 +57,17 @@ class WebSocketSession {
   // --- websocket_actions.cc; false: an answer or credit is waited for, what follows stays unread ---
   bool take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload);
   bool take_action(Client& client, Connection& connection, std::string_view text);
+  bool act_join(Client& client, Connection& connection, const wire::Action& action);
+  bool act_query(Client& client, Connection& connection, const wire::Action& action);
+  void act_leave(Client& client, Connection& connection, const wire::Action& action);
+  void act_status(Client& client, Connection& connection, const wire::Action& action);
+  void act_ping(Connection& connection, const wire::Action& action);
+  void tell_join_error(Connection& connection, const hub::Joined& joined, std::string_view ref);
+  // The channel that an action is about, as a key. These tell the client when they say no.
+  bool resolve(Client& client, Connection& connection, const wire::Action& action, std::string& key);
+  bool may_read(Client& client, Connection& connection, std::string_view key, std::string_view ref);
+
+  // --- websocket_publishing.cc; false as above ---
   bool take_binary(Client& client, Connection& connection, std::span<const uint8_t> payload);
   // `whole` is the message as it came, to be kept where there is no credit; `note` says what its ack tells.
   bool publish(Client& client, Connection& connection, hub::Publish& publish, AckNote* note, bool text,
@@ -64,17 +75,8 @@ class WebSocketSession {
   bool act_message(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
   bool act_direct(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
   bool act_typing(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
-  bool act_join(Client& client, Connection& connection, const wire::Action& action);
-  bool act_query(Client& client, Connection& connection, const wire::Action& action);
-  void act_leave(Client& client, Connection& connection, const wire::Action& action);
-  void act_status(Client& client, Connection& connection, const wire::Action& action);
-  void act_ping(Connection& connection, const wire::Action& action);
   void act_binary(Client& client, Connection& connection, const wire::Action& action);
-  void tell_join_error(Connection& connection, const hub::Joined& joined, std::string_view ref);
-  // The channel that an action is about, as a key. These tell the client when they say no.
-  bool resolve(Client& client, Connection& connection, const wire::Action& action, std::string& key);
   bool may_publish(Client& client, Connection& connection, std::string_view key, std::string_view ref);
-  bool may_read(Client& client, Connection& connection, std::string_view key, std::string_view ref);
 
   // --- websocket_session.cc ---
   void take_echo(Client& client, Connection& connection, bool text, std::span<uint8_t> received,

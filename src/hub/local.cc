@@ -17,6 +17,13 @@ Local::Local(Context& context)
       memberships_(kMembershipsMax, 4096),
       pending_(kMembershipsMax, 256) {}
 
+Local::~Local() {
+  channels_.for_each([](uint32_t, Channel& channel) { delete channel.fan; });
+  pending_.for_each([](uint32_t, Pending& pending) {
+    for (const Slice& piece : pending.pieces) piece.hold->release();
+  });
+}
+
 void Local::open(ConnectionId connection, FormId form) {
   if (connections_.size() <= connection.slot) connections_.resize(connection.slot + 1 + connection.slot / 2);
   Peer& peer = connections_[connection.slot];

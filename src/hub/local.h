@@ -17,6 +17,7 @@ namespace ringcast::hub {
 class Local {
  public:
   explicit Local(Context& context);
+  ~Local();
 
   void open(ConnectionId connection, FormId form);
   void close(ConnectionId connection, bool grace);
@@ -69,7 +70,7 @@ class Local {
     uint32_t only = kNoIndex;  // the one member's membership while there is no fan
     uint16_t home = 0;
     uint8_t policy = 0;
-    Fan* fan = nullptr;
+    Fan* fan = nullptr;              // owned
   };
   struct Membership {
     uint32_t connection;  // slot

@@ -70,7 +70,7 @@ class Local {
     uint32_t only = kNoIndex;  // the one member's membership while there is no fan
     uint16_t home = 0;
     uint8_t policy = 0;
-    Fan* fan = nullptr;              // owned
+    Fan* fan = nullptr;  // owned
   };
   struct Membership {
     uint32_t connection;  // slot

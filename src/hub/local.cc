@@ -6,16 +6,17 @@
 namespace ringcast::hub {
 
 namespace {
-// Memberships of one core: far beyond what connections times rooms will reach, the slab grows as it is used.
-constexpr uint32_t kMembershipsMax = 1u << 30;
+// Of one core: beyond what its descriptors times the rooms of each can reach. The slabs grow as they are used.
+constexpr uint32_t kMembershipsMax = 1u << 26;
+constexpr uint32_t kPendingMax = 1u << 22;
 constexpr size_t kFansKept = 256;
 }  // namespace
 
 Local::Local(Context& context)
     : context_(context),
-      channels_(kMembershipsMax, 1024),
+      channels_(kMembershipsMax, 4096),
       memberships_(kMembershipsMax, 4096),
-      pending_(kMembershipsMax, 256) {}
+      pending_(kPendingMax, 256) {}
 
 Local::~Local() {
   channels_.for_each([](uint32_t, Channel& channel) { delete channel.fan; });

@@ -327,7 +327,7 @@ void Home::on_join(const Mail& mail) {
   answer.flags = live ? flag::kLive : flag::kFirst;
   answer.extra = static_cast<uint64_t>(channel.live + 1) << 32 | facts;
   if (live) {
-    if ((joiner.flags & flag::kSilent) == 0) enter_presence(channel, joiner.user);
+    if (shows_presence(joiner)) enter_presence(channel, joiner.user);
     context_.post.send(joiner.core, answer);
     return add_member(index, joiner);
   }
@@ -427,7 +427,7 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
     return context_.post.send(joiner.core, mail);
   }
   // Nothing more to send: added in this very step, so that the next message follows without a seam.
-  if ((joiner.flags & flag::kSilent) == 0) enter_presence(channel, joiner.user);
+  if (shows_presence(joiner)) enter_presence(channel, joiner.user);
   mail.flags |= flag::kLast | flag::kLive;
   mail.connection = index;
   mail.generation = channels_.generation(index);
@@ -479,7 +479,8 @@ void Home::on_leave(const Mail& mail) {
     }
     std::string_view user;
     if (!payload.view().empty()) user = RecordReader(payload.view()).text();
-    leave_presence(mail.channel, user, grace, (mail.flags & flag::kPoll) != 0);
+    const bool poll = (mail.flags & flag::kPoll) != 0;
+    if (!poll || !user.empty()) leave_presence(mail.channel, user, grace, poll);
   }
   if (channel->inbox) note_online(mail.channel, grace);
 }

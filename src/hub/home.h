@@ -104,6 +104,10 @@ class Home {
     std::string_view user;
   };
 
+  // Nameless polls would come and go with every answer: they are counted while they wait, and not announced.
+  static bool shows_presence(const Joiner& joiner) {
+    return (joiner.flags & flag::kSilent) == 0 && ((joiner.flags & flag::kBrief) == 0 || !joiner.user.empty());
+  }
   uint32_t find_or_make(std::string_view key);  // kNoIndex: full
   Channel* addressed(const Mail& mail);
   void touch(Channel& channel);

@@ -117,6 +117,7 @@ bool Local::join(const Join& join) {
   if (join.silent) mail.flags |= flag::kSilent;
   if (join.has_cursor) mail.flags |= flag::kHasCursor;
   if (context_.encoder.takes_compressed(peer->form)) mail.flags |= flag::kDeflate;
+  if (context_.encoder.short_lived(peer->form)) mail.flags |= flag::kBrief;
   mail.channel = channel_index;
   mail.number = channels_.generation(channel_index);
   mail.membership = index;
@@ -437,6 +438,7 @@ void Local::replay_next(ConnectionId connection) {
   Mail mail = Context::mail(Kind::replay_next);
   if (context_.encoder.takes_compressed(membership.form)) mail.flags |= flag::kDeflate;
   if (pending.silent) mail.flags |= flag::kSilent;
+  if (context_.encoder.short_lived(membership.form)) mail.flags |= flag::kBrief;
   mail.channel = channel.home_index;
   mail.generation = channel.home_generation;
   mail.membership = next;

@@ -44,6 +44,7 @@ namespace flag {
 inline constexpr uint8_t kSilent = 1;       // join
 inline constexpr uint8_t kHasCursor = 2;    // join
 inline constexpr uint8_t kDeflate = 4;      // join, leave: this member takes compressed frames
+inline constexpr uint8_t kBrief = 8;        // join, replay_next: of a form that comes and goes by nature (polls)
 inline constexpr uint8_t kAcknowledge = 1;  // publish
 inline constexpr uint8_t kLive = 1;         // joined, replay: the member was added in this step
 inline constexpr uint8_t kGapAhead = 2;     // replay: extra says where history now begins

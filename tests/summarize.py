@@ -5,6 +5,7 @@ A GoogleTest program counts with each of its cases, any other test as one. The o
 standard error. A program that dies in the middle counts as one failure beside the cases that it had finished.
 """
 import json
+import os
 import re
 import sys
 
@@ -36,7 +37,10 @@ def cases(test):
 
 def interesting(text):
     lines = [line for line in text.splitlines() if not re.match(r"\[( RUN      |       OK |----------)\]", line)]
-    return "\n".join(lines[-OUTPUT_LINES_MAX:])
+    if len(lines) > OUTPUT_LINES_MAX:
+        half = OUTPUT_LINES_MAX // 2
+        lines = lines[:half] + [f"[{len(lines) - OUTPUT_LINES_MAX} lines left out]"] + lines[-half:]
+    return "\n".join(lines)
 
 
 def self_test():
@@ -66,6 +70,7 @@ def self_test():
 
 
 def main():
+    log_folder = os.path.dirname(sys.argv[1])
     if sys.argv[1] == "--self-test":
         return self_test()
     total = [0, 0, 0]
@@ -75,7 +80,7 @@ def main():
             counts = cases(test)
             total = [a + b for a, b in zip(total, counts)]
             if counts[1]:
-                print(f"FAILED: {test['name']} ({test['result']})", file=sys.stderr)
+                print(f"FAILED: {test['name']} ({test['result']}), whole in {log_folder}/testlog.txt", file=sys.stderr)
                 print(interesting(test.get("stdout", "") + test.get("stderr", "")), file=sys.stderr)
     if sum(total) == 0:
         print("no test has run", file=sys.stderr)

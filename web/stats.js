@@ -23,6 +23,18 @@ function duration(seconds) {
   return seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
 }
 
+// Not part of index.html: the page itself stays below 4 KB, one piece for every reader.
+const kPanel = `
+  <dl class="tiles" id="stats-tiles"></dl>
+  <svg class="spark" id="stats-spark" viewBox="0 0 240 40" preserveAspectRatio="none" role="img"
+    aria-label="Clients over the last two minutes"><polyline points=""></polyline></svg>
+  <h3>Rooms</h3>
+  <div class="scroll" tabindex="0" role="region" aria-label="Members per room"><table id="stats-rooms"><thead>
+    <tr><th scope="col">Room</th><th scope="col" class="number">Members</th></tr></thead><tbody></tbody></table></div>
+  <h3>Cores</h3>
+  <div class="scroll" tabindex="0" role="region" aria-label="Figures per core"><table id="stats-cores"><thead></thead>
+    <tbody></tbody></table></div>`;
+
 function cell(tag, text, is_number) {
   const element = document.createElement(tag);
   element.textContent = text;
@@ -33,6 +45,7 @@ function cell(tag, text, is_number) {
 
 export class StatsPanel {
   constructor(root = document) {
+    root.getElementById('stats').insertAdjacentHTML('beforeend', kPanel);
     this.tiles = root.getElementById('stats-tiles');
     this.age = root.getElementById('stats-age');
     this.spark = root.getElementById('stats-spark');

@@ -9,27 +9,26 @@
 #include <thread>
 
 #include "process_watch.h"
+#include "series.h"
 #include "worker.h"
 
 namespace ringcast::ringload {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
-constexpr int64_t kProgressEveryNs = 1'000'000'000;
 constexpr int64_t kQuietEndsNs = 1'000'000'000;  // nothing has come for so long: what is missing is lost
 constexpr int64_t kPublishSoonNs = 20'000'000;   // until every worker has seen the phase
 
-// Sums over all workers at one moment.
-struct Totals {
-  int64_t at_ns = 0;
-  uint64_t started = 0, ready = 0, down = 0, published = 0, deliveries = 0, bytes_in = 0, bytes_out = 0, errors = 0;
-  std::vector<int64_t> cpu_ns;
-  int64_t server_cpu_ns = 0;
-};
+int64_t expected_ns(const Options& options) {
+  const double connecting = static_cast<double>(options.all_connections()) / options.connect_rate;
+  return static_cast<int64_t>(connecting * 1e9) + options.connect_timeout_ns + options.settle_ns + options.ramp_up_ns +
+         options.warmup_ns + options.duration_ns + options.ramp_down_ns + 1;
+}
 
 class Controller {
  public:
-  Controller(const Options& options, const std::atomic<bool>& stop) : options_(options), stop_(stop), run_(options) {}
+  Controller(const Options& options, const std::atomic<bool>& stop)
+      : options_(options), stop_(stop), run_(options), sampler_(run_, expected_ns(options)) {}
 
   Result<Results> run() {
     if (auto started = start(); !started) return tl::unexpected<Error>(started.error());
@@ -47,9 +46,12 @@ class Controller {
   void measure();
   void drain();
   void finish();
-  Totals totals() const;
+  Totals counts() const;  // what the workers have counted
+  Totals totals() const;  // … and what the processor time and memory are
   bool wait_until(int64_t at_ns);
-  void show_progress(std::string_view phase);
+  std::string_view phase_at(int64_t now_ns) const;
+  void sample_due();
+  void show_progress(const Sample& sample);
   uint64_t expected_deliveries() const;
 
   const Options& options_;
@@ -61,7 +63,8 @@ class Controller {
   std::vector<std::string> failures_;
   std::atomic<bool> worker_failed_{false};
   std::string failure_;
-  Totals shown_;
+  Sampler sampler_;
+  std::string_view phase_ = "connect";
 };
 
 Result<void> Controller::start() {
@@ -78,7 +81,7 @@ Result<void> Controller::start() {
     results_.server_cores = options_.server_cores > 0 ? options_.server_cores : allowed_cores(options_.server_pid);
   }
   results_.tcp_memory_before = tcp_memory_bytes();
-  shown_ = totals();
+  sampler_.begin(totals());
   failures_.resize(options_.threads);
   for (uint32_t i = 0; i < options_.threads; ++i) {
     threads_.emplace_back([this, i] {
@@ -91,7 +94,7 @@ Result<void> Controller::start() {
   return {};
 }
 
-Totals Controller::totals() const {
+Totals Controller::counts() const {
   Totals sum;
   sum.at_ns = run_.now_ns();
   for (uint32_t i = 0; i < options_.threads; ++i) {
@@ -105,6 +108,11 @@ Totals Controller::totals() const {
     sum.bytes_out += progress.bytes_out.get();
     for (const Counter& errors : progress.errors) sum.errors += errors.get();
   }
+  return sum;
+}
+
+Totals Controller::totals() const {
+  Totals sum = counts();
   for (const std::thread& thread : threads_) {
     clockid_t clock;
     timespec time{};
@@ -115,8 +123,12 @@ Totals Controller::totals() const {
   }
   if (options_.server_pid > 0) {
     const auto sample = sample_process(options_.server_pid, false);
-    if (sample) sum.server_cpu_ns = sample->cpu_ns;
+    if (sample) {
+      sum.server_cpu_ns = sample->cpu_ns;
+      sum.server_rss_bytes = sample->rss_bytes;
+    }
   }
+  sum.tcp_memory_bytes = tcp_memory_bytes();
   return sum;
 }
 
@@ -126,37 +138,44 @@ bool Controller::wait_until(int64_t at_ns) {
     const int64_t left = at_ns - run_.now_ns();
     if (left <= 0) return true;
     std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kLookEvery, std::chrono::nanoseconds(left)));
-    show_progress({});
+    sample_due();
   }
   return false;
 }
 
-void Controller::show_progress(std::string_view phase) {
+// What the load is doing at that moment of the measurement.
+std::string_view Controller::phase_at(int64_t now_ns) const {
+  int64_t left = now_ns - run_.publish_from_ns.load(std::memory_order_relaxed);
+  if ((left -= options_.ramp_up_ns) < 0) return "ramp_up";
+  if (options_.ramp_up_ns == 0 && left < options_.warmup_ns) return "warmup";
+  left -= options_.warmup_ns + options_.duration_ns;
+  return left < 0 || options_.ramp_down_ns == 0 ? "hold" : "ramp_down";
+}
+
+void Controller::sample_due() {
   const int64_t now = run_.now_ns();
-  if (now - shown_.at_ns < kProgressEveryNs) return;
-  const Totals sum = totals();
-  const double seconds = static_cast<double>(sum.at_ns - shown_.at_ns) * 1e-9;
+  if (!sampler_.due(now)) return;
+  if (run_.phase.load(std::memory_order_relaxed) == Phase::publishing) phase_ = phase_at(now);
+  const Sample& sample = sampler_.take(totals(), phase_);
+  if (!options_.quiet) show_progress(sample);
+}
+
+void Controller::show_progress(const Sample& sample) {
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  const std::string line =
-      fmt::format("{:6.1f} s{}{}  {} ready, {} connects/s, {:.0f} published/s, {:.0f} deliveries/s, {} errors",
-                  static_cast<double>(sum.at_ns) * 1e-9, phase.empty() ? "" : " ", phase, sum.ready,
-                  static_cast<uint64_t>(static_cast<double>(sum.started - shown_.started) / seconds),
-                  static_cast<double>(sum.published - shown_.published) / seconds,
-                  static_cast<double>(sum.deliveries - shown_.deliveries) / seconds, sum.errors);
-  results_.seconds_csv +=
-      fmt::format("{:.3f},{},{},{},{},{},{},{}\n", static_cast<double>(sum.at_ns) * 1e-9, sum.ready,
-                  sum.published - shown_.published, sum.deliveries - shown_.deliveries, sum.bytes_in - shown_.bytes_in,
-                  sum.bytes_out - shown_.bytes_out, (sum.server_cpu_ns - shown_.server_cpu_ns) / 1000, sum.errors);
-  if (!options_.quiet) std::fputs((terminal ? "\r\033[K" + line : line + "\n").c_str(), stderr);
+  std::string line = fmt::format("{:6.1f} s {:9}  {} ready, {:.0f} connects/s, {:.0f} published/s, {:.0f} deliveries/s",
+                                 sample.at_s, sample.phase, sample.connections, sample.connects_per_s,
+                                 sample.published_per_s, sample.deliveries_per_s);
+  if (sample.latency.count > 0) line += fmt::format(", p99 {:.3g} ms", sample.latency.p99_ms);
+  if (sample.errors > 0) line += fmt::format(", {} errors", sample.errors);
+  std::fputs((terminal ? "\r\033[K" + line : line + "\n").c_str(), stderr);
   std::fflush(stderr);
-  shown_ = sum;
 }
 
 void Controller::connect() {
   const Totals before = totals();
   const uint64_t wanted = options_.all_connections();
   while (!stop_ && !worker_failed_) {
-    const Totals sum = totals();
+    const Totals sum = counts();
     if (sum.started == wanted && sum.ready + sum.down >= wanted) break;
     wait_until(run_.now_ns() + 5'000'000);
   }
@@ -164,6 +183,7 @@ void Controller::connect() {
   results_.connected = after.ready;
   results_.connect_seconds = static_cast<double>(after.at_ns - before.at_ns) * 1e-9;
   results_.connects_per_second = static_cast<double>(after.ready) / results_.connect_seconds;
+  phase_ = "settle";
   wait_until(run_.now_ns() + options_.settle_ns);
   if (options_.server_pid > 0) {
     const auto sample = sample_process(options_.server_pid, true);
@@ -199,6 +219,7 @@ void Controller::measure() {
   const uint64_t ready = after.ready;
   results_.ended_connections = ready < results_.connected ? results_.connected - ready : 0;
   run_.enter(Phase::draining);
+  phase_ = "drain";
   drain();
 }
 
@@ -212,21 +233,24 @@ uint64_t Controller::expected_deliveries() const {
 }
 
 void Controller::drain() {
-  Totals last = totals();
+  Totals last = counts();
   int64_t quiet_since = last.at_ns;
   while (!worker_failed_) {
-    const Totals sum = totals();
+    const Totals sum = counts();
     const uint64_t expected = options_.publishes() ? expected_deliveries() : sum.published;
     if (sum.deliveries >= expected) return;
     if (sum.deliveries != last.deliveries) quiet_since = sum.at_ns;
     if (sum.at_ns - quiet_since > kQuietEndsNs) return;
     last = sum;
     std::this_thread::sleep_for(kLookEvery);
+    sample_due();
   }
 }
 
 void Controller::finish() {
   if (stop_) results_.interrupted = true;
+  sampler_.take(totals(), phase_);
+  results_.series = sampler_.release();
   run_.enter(Phase::stopping);
   for (std::thread& thread : threads_) thread.join();
   for (uint32_t i = 0; i < workers_.size(); ++i) {

@@ -36,11 +36,7 @@ bool write_file(const std::string& path, const std::string& text) {
 bool write_files(const Results& results, const Options& options) {
   bool written = true;
   if (!options.json_path.empty()) written = write_file(options.json_path, to_json(results, options));
-  if (!options.csv_path.empty())
-    written =
-        write_file(options.csv_path, "seconds,ready,published,deliveries,bytes_in,bytes_out,server_cpu_us,errors\n" +
-                                         results.seconds_csv) &&
-        written;
+  if (!options.csv_path.empty()) written = write_file(options.csv_path, series_csv(results.series)) && written;
   if (!options.hgrm_path.empty()) {
     std::string text;
     results.measures.latency.write_hgrm(text, 1e6);

@@ -10,6 +10,7 @@
 
 #include "base/histogram.h"
 #include "sequence_checker.h"
+#include "shared_histogram.h"
 
 namespace ringcast::ringload {
 
@@ -48,6 +49,8 @@ struct alignas(64) Progress {
   Counter bytes_in;
   Counter bytes_out;
   std::array<Counter, kErrorKinds> errors;
+  SharedHistogram latency;        // corrected, warm-up and ramps included
+  SharedHistogram ready_latency;  // connect() until joined
 };
 
 struct Measures {

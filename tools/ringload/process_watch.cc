@@ -42,8 +42,12 @@ std::optional<ProcessSample> sample_process(int pid, bool with_memory) {
   int64_t user_ticks = 0;
   int64_t system_ticks = 0;
   fields >> user_ticks >> system_ticks;
+  for (int field = 16; field < 24; ++field) fields >> skipped;
+  uint64_t resident_pages = 0;
+  fields >> resident_pages;
   ProcessSample sample;
   sample.cpu_ns = (user_ticks + system_ticks) * (1'000'000'000 / ::sysconf(_SC_CLK_TCK));
+  sample.rss_bytes = resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   if (with_memory) sample.pss_bytes = number_after(read_all(folder + "/smaps_rollup"), "\nPss:") * 1024;
   return sample;
 }

@@ -9,6 +9,7 @@ namespace ringcast::ringload {
 
 struct ProcessSample {
   int64_t cpu_ns = 0;      // user and system, all threads; in steps of a clock tick
+  uint64_t rss_bytes = 0;  // resident, cheap to ask for
   uint64_t pss_bytes = 0;  // proportional set size; 0 where it may not be read
 };
 

@@ -166,6 +166,7 @@ std::string to_json(const Results& results, const Options& options) {
   json.key("generator_load").begin_array();
   for (const double load : results.worker_load) json.raw(fmt::format("{:.4f}", load));
   json.end_array();
+  json.raw("series", series_json(results.series));
   json.boolean("valid", results.invalid.empty()).key("invalid").begin_array();
   for (const std::string& reason : results.invalid) json.string(reason);
   json.end_array().end_object();

@@ -8,6 +8,7 @@
 
 #include "measures.h"
 #include "options.h"
+#include "series.h"
 
 namespace ringcast::ringload {
 
@@ -39,7 +40,7 @@ struct Results {
   std::array<uint64_t, kErrorKinds> errors{};
   uint64_t ended_connections = 0;  // not there any more when the measurement ended
 
-  std::string seconds_csv;  // a line per second of the run
+  std::vector<Sample> series;  // the run in the course of time
 
   std::vector<std::string> invalid;  // reasons why the figures do not count
 

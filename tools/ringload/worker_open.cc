@@ -201,6 +201,7 @@ void Worker::advance_greeting(Connection& connection, std::string_view text) {
 
 void Worker::on_joined(Connection& connection) {
   measures_.ready.record(static_cast<uint64_t>(now_ - connection.since_ns));
+  progress_.ready_latency.record(static_cast<uint64_t>(now_ - connection.since_ns));
   connection.state = State::ready;
   connection.since_ns = now_;
   progress_.ready.add();

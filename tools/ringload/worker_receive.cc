@@ -156,6 +156,7 @@ void Worker::on_answer(Connection& connection) {
     if (connection.under_way == 0) return;
     connection.under_way = 0;
     progress_.deliveries.add();
+    progress_.latency.record(static_cast<uint64_t>(took));
     if (now_ >= measure_from_) measures_.latency.record(static_cast<uint64_t>(took));
     if (loading_) echo_again_.push_back(index_of(connection));
     return;
@@ -225,8 +226,10 @@ void Worker::deliver(Connection& connection, const Payload& payload) {
   if (verdict == SequenceChecker::Verdict::duplicate) return;
   // What a cut connection missed waited for its return, not for the server.
   const bool replayed = connection.resuming && payload.intended_ns < connection.since_ns;
+  const auto latency = static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.intended_ns));
+  if (!replayed) progress_.latency.record(latency);
   if (payload.intended_ns >= measure_from_ && !replayed) {
-    measures_.latency.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.intended_ns)));
+    measures_.latency.record(latency);
     // Where nothing is scheduled, both are the same.
     if (!options_.saturating())
       measures_.uncorrected.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.sent_ns)));

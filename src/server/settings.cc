@@ -107,7 +107,7 @@ session::SessionOptions session_options(const Options& options, const Machine& m
   out.retry = ms(options.retry);
   out.retry_jitter_percent = narrow(options.retry_jitter_percent);
   out.origins = options.origins;
-  out.api_keys = options.api_keys;
+  out.api_keys = auth::ApiKeys(options.api_keys);
   out.status_open = options.status_open;
   out.tenants = options.tenants;
   out.clients_may_broadcast = allowed(options.clients_may_broadcast, options);

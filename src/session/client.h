@@ -13,6 +13,7 @@
 
 #include "hub/types.h"
 #include "runtime/connection.h"
+#include "session/who.h"
 #include "wire/websocket_decoder.h"
 
 namespace ringcast::session {
@@ -103,18 +104,15 @@ struct Client {
   uint32_t correlation = 0;       // of the answer that `waiting` is about
   uint32_t heard_decisecond = 0;  // when bytes last came, since the gate's start
 
-  CompactString who;   // "tenant\n@user": the inbox's key, user and tenant in one
+  Who who;
   CompactString room;  // WebSocket: the room joined last, as a key
   std::unique_ptr<Extra> extra;
   std::unique_ptr<std::string> stash;  // bytes received while reading is paused
   wire::WebSocketDecoder decoder{wire::WebSocketDecoder::Options{}};
 
-  std::string_view inbox_key() const { return who.view(); }
-  std::string_view tenant() const { return hub::tenant_of(who.view()); }
-  std::string_view user() const {
-    const std::string_view name = hub::name_of(who.view());
-    return name.empty() ? name : name.substr(1);
-  }
+  std::string_view inbox_key() const { return who.inbox_key(); }
+  std::string_view tenant() const { return who.tenant(); }
+  std::string_view user() const { return who.user(); }
   template <class T>
   T& extra_as() {
     RINGCAST_ASSERT(extra != nullptr);

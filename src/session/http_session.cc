@@ -36,15 +36,6 @@ wire::HttpLimits http_limits_of(const SessionOptions& options) {
   return {options.request_line_max, options.headers_bytes_max, options.headers_max, options.body_max};
 }
 
-// Every byte is compared, so that the time says nothing about how much of a guess was right.
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned>(static_cast<uint8_t>(a[i]) ^ static_cast<uint8_t>(i < b.size() ? b[i] : 0));
-  }
-  return difference == 0;
-}
-
 }  // namespace
 
 HttpSession::HttpSession(Gate& gate) : gate_(gate) {
@@ -176,17 +167,6 @@ bool HttpSession::check_head(Client& client, Connection& connection, const wire:
   return true;
 }
 
-bool HttpSession::has_key(const wire::HttpHeaders& headers) const {
-  std::string_view given = headers.find_or("X-API-Key", "");
-  if (const std::string_view bearer = headers.find_or("Authorization", ""); given.empty() && bearer.size() > 7) {
-    if (wire::equal_ignoring_case(bearer.substr(0, 7), "Bearer ")) given = wire::trim_blanks(bearer.substr(7));
-  }
-  if (given.empty()) return false;
-  bool found = false;
-  for (const std::string& key : gate_.options().api_keys) found |= equal_in_constant_time(given, key);
-  return found;
-}
-
 bool HttpSession::admit(Client& client, Connection& connection, const wire::HttpRequest& http, const Route& route) {
   const SessionOptions& options = gate_.options();
   client.wants_stream = route.endpoint == Endpoint::events &&
@@ -214,13 +194,7 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
     refuse(client, connection, 404, "not_found", "there is nothing at this path");
     return false;
   }
-  const bool key_needed = route.access == Access::key || (route.access == Access::status && !options.status_open);
-  if (key_needed && connection.listener != kAdminListener && !options.api_keys.empty() && !has_key(http.headers)) {
-    static constexpr wire::HttpHeader kChallenge{"WWW-Authenticate", "Bearer"};
-    refuse(client, connection, 401, "unauthorized",
-           "this call needs an API key (Authorization: Bearer …, or X-API-Key)", {&kChallenge, 1});
-    return false;
-  }
+  if (!authenticate(client, connection, http, route)) return false;
   if (gate_.draining() && (is_stream_endpoint(route.endpoint) || route.endpoint == Endpoint::messages)) {
     client.keep_alive = false;
     refuse(client, connection, 503, "draining", "this server is about to stop");
@@ -238,16 +212,14 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
   }
   const Routes::Match match = std::move(current.match);
   Request request{http, *match.route};
+  request.identity = std::move(current.identity);
   if (!read_names(client, connection, request, match)) return;
   if (is_stream_endpoint(request.route.endpoint)) return hand_over(client, connection, request);
   serve(client, connection, request, match.second);
 }
 
 bool HttpSession::read_names(Client& client, Connection& connection, Request& request, const Routes::Match& match) {
-  const SessionOptions& options = gate_.options();
   request.accepts_stream = client.wants_stream;
-  request.has_api_key =
-      connection.listener == kAdminListener || (!options.api_keys.empty() && has_key(request.http.headers));
   if (!wire::append_percent_decoded(request.path, request.http.path) ||
       !wire::append_percent_decoded(request.argument, match.first)) {
     refuse(client, connection, 400, "bad_path", "the path has a bad percent-escape or is not UTF-8");
@@ -257,22 +229,9 @@ bool HttpSession::read_names(Client& client, Connection& connection, Request& re
   auto query = wire::Query::parse(request.http.query);
   if (!query) return refuse(client, connection, 400, query.error().code, query.error().message), false;
   request.query = std::move(*query);
-
-  if (options.tenants && (options.api_keys.empty() || request.has_api_key)) {
-    const std::string_view tenant = request.query.get_any({"tenant", "tenant_id"}).value_or("");
-    if (const auto checked = tenant.empty() ? Result<void>() : wire::check_tenant(tenant); !checked) {
-      return refuse(client, connection, 400, checked.error().code, checked.error().message), false;
-    }
-    request.tenant = tenant;
+  if (const auto named = name(request); !named) {
+    return refuse(client, connection, 400, named.error().code, named.error().message), false;
   }
-  request.user = wire::kAnonymousUser;
-  if (!is_stream_endpoint(request.route.endpoint)) return true;
-  const std::string_view user = request.query.get("user").value_or("");
-  if (user.empty()) return true;
-  if (const auto checked = wire::check_user(user); !checked) {
-    return refuse(client, connection, 400, checked.error().code, checked.error().message), false;
-  }
-  request.user = user;
   return true;
 }
 

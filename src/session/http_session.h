@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/identity.h"
+#include "base/error.h"
 #include "hub/types.h"
 #include "runtime/connection.h"
 #include "session/client.h"
@@ -43,10 +45,11 @@ struct HttpState final : Extra {
   std::unique_ptr<wire::HttpRequestParser> parser;  // from the session's pool; none while another session answers
   std::string allow_origin;                         // of a listed page: goes into the answer (CORS)
   Routes::Match match;                              // views into the parser's head
-  bool checked = false;                             // `match` is set, and this client may call it
-  Endpoint endpoint = Endpoint::file;               // whose answer is outstanding
-  std::string name;                                 // what was asked about, for the answer
-  std::string partial;                              // the first part of an answer that takes two questions
+  bool checked = false;                             // `match` and `identity` are set, and this client may call it
+  auth::Identity identity;
+  Endpoint endpoint = Endpoint::file;  // whose answer is outstanding
+  std::string name;                    // what was asked about, for the answer
+  std::string partial;                 // the first part of an answer that takes two questions
   std::unique_ptr<PublishProgress> publish;
 };
 
@@ -98,7 +101,10 @@ class HttpSession {
   void answer_options(Client& client, runtime::Connection& connection, const wire::HttpRequest& http,
                       std::string_view allow);
   void send_and_finish(Client& client, runtime::Connection& connection, uint16_t status);
-  bool has_key(const wire::HttpHeaders& headers) const;
+  // http_identity.cc: who the request comes from. The head says what is proved; once the request is routed, the names
+  // that it gives are taken as far as that lets them be.
+  bool authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
+  Result<void> name(Request& request) const;
 
   // rest_rooms.cc: questions to the hub and their answers.
   void ask(Client& client, runtime::Connection& connection, const Request& request, std::string_view second);

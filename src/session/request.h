@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/identity.h"
 #include "wire/http_request_parser.h"
 #include "wire/url.h"
 
@@ -16,12 +17,10 @@ struct Request {
   const wire::HttpRequest& http;
   const Route& route;
   wire::Query query;
-  std::string path;             // decoded
-  std::string argument;         // decoded: what the route's `{}` matched
-  std::string user;             // valid; "anonymous" when nobody is named
-  std::string tenant;           // valid; empty: the unnamed one
+  std::string path;      // decoded
+  std::string argument;  // decoded: what the route's `{}` matched
+  auth::Identity identity;
   bool accepts_stream = false;  // Accept names text/event-stream
-  bool has_api_key = false;     // a valid one was given
 };
 
 }  // namespace ringcast::session

@@ -88,7 +88,7 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
   }
   HttpState& current = state(client);
   current.endpoint = Endpoint::messages;
-  current.name = request.tenant;
+  current.name = request.identity.tenant;
   current.publish = std::make_unique<PublishProgress>();
   current.publish->outcomes.resize(units);
   current.publish->single = !body.is_batch && !has_results(body.requests[0]);

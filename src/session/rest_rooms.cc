@@ -89,7 +89,7 @@ void HttpSession::ask(Client& client, Connection& connection, const Request& req
   if (!limit) return refuse_with(limit.error());
 
   hub::Query query{asked.kind};
-  key_.assign(request.tenant);
+  key_.assign(request.identity.tenant);
   key_ += hub::kTenantEnd;
   if (asked.about == Asked::About::user) key_ += '@';
   key_ += name;
@@ -124,7 +124,7 @@ void HttpSession::ask(Client& client, Connection& connection, const Request& req
   }
   query.key = key_;
   query.user = member;
-  query.tenant = request.tenant;
+  query.tenant = request.identity.tenant;
   query.limit = static_cast<uint32_t>(*limit);
   query.from = client.id;
 

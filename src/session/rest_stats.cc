@@ -31,10 +31,10 @@ void HttpSession::answer_metrics(Client& client, Connection& connection) {
 void HttpSession::ask_stats(Client& client, const Request& request) {
   HttpState& current = state(client);
   current.endpoint = Endpoint::stats;
-  current.name = request.tenant;
+  current.name = request.identity.tenant;
   current.partial.clear();
   hub::Query query{hub::QueryKind::rooms};
-  query.tenant = request.tenant;
+  query.tenant = request.identity.tenant;
   query.limit = std::max<uint32_t>(gate_.options().stats_rooms_max, 1);
   query.from = client.id;
   query.correlation = gate_.await(client);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "auth/api_keys.h"
+
 namespace ringcast::session {
 
 using std::chrono::milliseconds;
@@ -53,7 +55,7 @@ struct SessionOptions {
 
   // Access.
   std::vector<std::string> origins;   // allowed besides the request's own host; "*" allows all
-  std::vector<std::string> api_keys;  // empty: no authentication
+  auth::ApiKeys api_keys;             // empty: no authentication
   bool status_open = true;            // /stats, /health and /ready without a key
   bool admin_apart = false;           // the server calls are answered on kAdminListener only
   bool tenants = true;                // tenant= is taken from the query where there is no authentication

@@ -8,8 +8,8 @@
 namespace ringcast::session {
 
 void identify(Client& client, const Request& request) {
-  client.anonymous = wire::is_anonymous(request.user);
-  client.who.assign(hub::channel_key(request.tenant, client.anonymous ? std::string() : '@' + request.user));
+  client.anonymous = request.identity.anonymous();
+  client.who = Who(request.identity);
 }
 
 std::string channel_key_for(const Client& client, std::string_view name) {

@@ -1,0 +1,109 @@
+// The OpenAPI document against the running server: each operation is called, and its answer is one that the document
+// describes; the document has every path of docs/protocol.md and no method that the server does not allow.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import Ajv from 'ajv/dist/2020.js';
+import { query_of } from './lib/context.js';
+import { suite } from './lib/runner.js';
+
+const kDocument = JSON.parse(readFileSync(new URL('../../web/openapi.json', import.meta.url)));
+const kProtocol = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+const kMethods = ['get', 'post', 'put', 'delete', 'patch'];
+
+// Schemas refer to "#/components/…"; ajv finds them below the document's own id.
+const ajv = new Ajv({ strict: true, strictRequired: false, allowUnionTypes: true, validateSchema: false });
+for (const word of ['openapi', 'info', 'tags', 'paths', 'components']) ajv.addKeyword(word);
+ajv.addSchema({ $id: 'openapi', ...kDocument });
+const absolute = (schema) => JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"openapi#/components/'));
+
+const operations = Object.entries(kDocument.paths).flatMap(([path, methods]) =>
+  kMethods.filter((method) => methods[method]).map((method) => ({ path, method, ...methods[method] })));
+
+function response_of(operation, status) {
+  const found = operation.responses[status];
+  assert.ok(found, `${operation.operationId}: status ${status} is not in the document`);
+  return found.$ref ? kDocument.components.responses[found.$ref.split('/').at(-1)] : found;
+}
+
+function check(operation, answer) {
+  const response = response_of(operation, answer.status);
+  if (!response.content) return;
+  const type = (answer.headers['content-type'] ?? '').split(';')[0];
+  const media = response.content[type];
+  assert.ok(media, `${operation.operationId}: content type ${type} is not in the document`);
+  const validate = ajv.compile(absolute(media.schema));
+  const value = type === 'application/json' ? answer.json : answer.text;
+  assert.ok(validate(value), `${operation.operationId}: ${ajv.errorsText(validate.errors)} in ${answer.text}`);
+}
+
+// What each operation is called with, and the status that it must have. `{}` of a path comes from `path`.
+function calls(room, connection_id) {
+  const publish = (body, status = 200) => ({ body, status });
+  return {
+    poll: [{ query: { rooms: room }, status: 200 }, { query: { rooms: room, since: 1 }, status: 200 }, { query: {}, status: 400 }],
+    publish: [
+      publish({ room, content: 'x' }), publish({ room, data: { a: [1] }, event: 'own', idempotency_key: room }),
+      publish({ room, data: 1, idempotency_key: room }), publish({ rooms: [room, `${room}/b`], content: 'x' }),
+      publish({ to: 'bob', content: 'x' }), publish({ users: ['bob', 'eve'], content: 'x' }), publish({ broadcast: true, content: 'x' }),
+      publish([{ room, content: 'x' }, { rooms: [room], content: 'x' }]), publish({ room: `${room}/end`, final: true, content: 'x' }),
+      publish({ room, rooms: [room], content: 'x' }, 400), publish([{ room, content: 'x' }, { room: '@' }], 400),
+      publish({ to_connection: 'none', content: 'x' }), { body: '{}', headers: { 'content-type': 'text/plain' }, status: 415 },
+      { body: JSON.stringify({ room, content: 'x'.repeat(70000) }), headers: { 'content-type': 'application/json' }, status: 413 },
+    ],
+    listRooms: [{ status: 200 }, { query: { limit: 0 }, status: 400 }, { query: { limit: 1 }, status: 200 }],
+    listMembers: [{ path: [room], status: 200 }],
+    listMembersByQuery: [{ query: { room }, status: 200 }, { query: {}, status: 400 }],
+    readHistory: [{ path: [room], status: 200 }, { path: [room], query: { after: 'x' }, status: 400 }],
+    readHistoryByQuery: [{ query: { room, limit: 2 }, status: 200 }, { query: {}, status: 400 }],
+    listUsers: [{ status: 200 }],
+    readUser: [{ path: ['bob'], status: 200 }, { path: ['nobody'], status: 200 }],
+    listConnections: [{ status: 200 }],
+    readStats: [{ status: 200 }],
+    readMetrics: [{ status: 200 }],
+    health: [{ status: 200 }],
+    ready: [{ status: 200 }],
+    describe: [{ status: 200 }],
+    openWebSocket: [{ status: 426 }],
+    openStream: [{ query: { rooms: '' }, headers: { accept: 'text/event-stream' }, status: 400 }],
+    removeMember: [{ path: [room, 'bob'], status: 200 }],
+    purgeRoom: [{ path: [room], status: 200 }],
+    closeRoom: [{ path: [room], status: 200 }],
+    disconnect: [{ path: ['none'], status: 404 }, { path: [connection_id], status: 200 }],
+    disconnectUser: [{ path: ['bob'], status: 200 }],
+  };
+}
+
+suite('OpenAPI', {}, (test) => {
+  test('every operation answers as the document says', async (t) => {
+    const room = t.name('room');
+    await t.ws({ user: 'bob', rooms: [room] });
+    const carol = await t.ws({ user: 'carol', rooms: [room] });
+    const table = calls(room, carol.id);
+    assert.deepEqual(Object.keys(table).sort(), operations.map((operation) => operation.operationId).sort());
+    for (const [id, list] of Object.entries(table)) {
+      const operation = operations.find(({ operationId }) => operationId === id);
+      for (const { path = [], query, body, headers, status } of list) {
+        const holes = [...path];
+        const target = operation.path.replace(/\{\w+\}/g, () => encodeURIComponent(holes.shift()));
+        const answer = await t.http(operation.method.toUpperCase(), target + query_of(query ?? {}), { body, headers });
+        assert.equal(answer.status, status, `${id} ${JSON.stringify(query ?? body ?? path)}: ${answer.text}`);
+        check(operation, answer);
+      }
+    }
+  });
+
+  test('it has every path of the protocol page, and no method that the server lacks', async (t) => {
+    const table = kProtocol.slice(kProtocol.indexOf('## HTTP'), kProtocol.indexOf('### Publishing'));
+    const named = [...table.matchAll(/`(?:GET|POST|PUT|DELETE)?\s*(\/[\w{}./]*)/g)].map(([, path]) => path);
+    const described = Object.keys(kDocument.paths);
+    for (const path of named.filter((name) => name !== '/' && name !== '/echo')) assert.ok(described.includes(path), path);
+    assert.ok(named.length > 15);
+    for (const path of described.filter((name) => name !== '/openapi.json')) {
+      const answer = await t.http('PATCH', path.replace(/\{\w+\}/g, 'x'));
+      assert.equal(answer.status, 405, path);
+      const allowed = answer.headers.allow.toLowerCase().split(', ');
+      for (const method of kMethods.filter((name) => kDocument.paths[path][name])) assert.ok(allowed.includes(method), `${method} ${path}`);
+    }
+  });
+});

@@ -100,3 +100,13 @@ write("deflate", "packed", b"\x00" + packed(b"a message of some words, of some w
 write("deflate", "final_block", b"\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00")
 write("deflate", "two_blocks", b"\x00\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00")
 write("deflate", "bomb", b"\x00" + packed(b"b" * 20000))
+
+PROXY2 = b"\r\n\r\n\x00\r\nQUIT\n"
+INET = bytes([192, 0, 2, 7, 198, 51, 100, 1]) + struct.pack(">HH", 4711, 80)
+write("proxy_header", "v1", CUTS + b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\nGET / HTTP/1.1\r\n")
+write("proxy_header", "v1_inet6", CUTS + b"PROXY TCP6 2001:db8::9 ::1 4711 80\r\n")
+write("proxy_header", "v1_unknown", CUTS + b"PROXY UNKNOWN\r\n")
+write("proxy_header", "v2", CUTS + PROXY2 + b"\x21\x11" + struct.pack(">H", 19) + INET + b"\x03\x00\x04abcd" + b"GET /")
+write("proxy_header", "v2_inet6", CUTS + PROXY2 + b"\x21\x21" + struct.pack(">H", 36) + bytes(range(36)) + b"GET /")
+write("proxy_header", "v2_local", CUTS + PROXY2 + b"\x20\x00\x00\x00" + b"GET /")
+write("proxy_header", "v2_short", CUTS + PROXY2 + b"\x21\x21\x00\x0c" + INET)

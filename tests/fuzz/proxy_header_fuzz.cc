@@ -1,0 +1,46 @@
+// A PROXY header, whole and in pieces: both must end at the same byte with the same outcome.
+#include <cstdlib>
+
+#include "cuts.h"
+#include "wire/proxy_header.h"
+
+using namespace ringcast;
+using fuzz::require;
+
+namespace {
+
+struct Seen {
+  size_t consumed = 0;
+  wire::ProxyHeaderStatus status = wire::ProxyHeaderStatus::need_more;
+  bool has_source = false;
+  IpAddress source;
+  std::string_view error;
+  friend bool operator==(const Seen&, const Seen&) = default;
+};
+
+Seen read(const std::vector<std::vector<uint8_t>>& pieces) {
+  wire::ProxyHeaderParser parser;
+  Seen seen;
+  for (const std::vector<uint8_t>& piece : pieces) {
+    const auto outcome = parser.feed(piece);
+    require(outcome.consumed <= piece.size());
+    seen.consumed += outcome.consumed;
+    seen.status = outcome.status;
+    if (outcome.status != wire::ProxyHeaderStatus::need_more) break;
+    require(outcome.consumed == piece.size());
+  }
+  seen.has_source = parser.has_source();
+  seen.source = parser.source();
+  seen.error = parser.error();
+  require(seen.error.empty() == (seen.status != wire::ProxyHeaderStatus::error));
+  return seen;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::span<const uint8_t> input(data, size), cuts;
+  if (!fuzz::take_cuts(input, cuts)) return 0;
+  require(read(fuzz::whole(input)) == read(fuzz::cut(input, cuts)));
+  return 0;
+}

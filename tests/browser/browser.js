@@ -36,7 +36,7 @@ export async function open_tab(t, { base = t.server.url, query = '', width = 118
 export class Tab {
   constructor(page, problems, response) {
     this.page = page;
-    this.headers = response.headers();
+    this.headers = response?.headers() ?? {};  // a file has none
     this.problems = problems;
   }
 

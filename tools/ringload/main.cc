@@ -7,6 +7,7 @@
 
 #include "controller.h"
 #include "io/descriptor_table.h"
+#include "page.h"
 #include "search.h"
 
 namespace {
@@ -23,16 +24,6 @@ void on_signal(int signal) {
   std::signal(signal, SIG_DFL);  // a second one ends the process at once
 }
 
-bool write_file(const std::string& path, const std::string& text) {
-  if (path == "-") return std::fputs(text.c_str(), stdout) >= 0;
-  std::ofstream file(path, std::ios::trunc);
-  file << text;
-  file.close();
-  if (file) return true;
-  std::fprintf(stderr, "ringload: cannot write %s: %s\n", path.c_str(), std::strerror(errno));
-  return false;
-}
-
 bool write_files(const Results& results, const Options& options) {
   bool written = true;
   if (!options.json_path.empty()) written = write_file(options.json_path, to_json(results, options));
@@ -42,12 +33,17 @@ bool write_files(const Results& results, const Options& options) {
     results.measures.latency.write_hgrm(text, 1e6);
     written = write_file(options.hgrm_path, text) && written;
   }
+  if (!options.report_path.empty()) {
+    const std::string page = report_page({{.name = {}, .json = to_json(results, options)}});
+    written = write_file(options.report_path, page) && written;
+  }
   return written;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "report") return report_command({argv + 2, argv + argc});
   (void)io::raise_descriptor_limit();
   auto options = parse_options({argv + 1, argv + argc});
   if (!options) {

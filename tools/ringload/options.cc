@@ -183,6 +183,7 @@ void declare(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--json", options.json_path, "write the results as JSON; - is standard output");
   app.add_option("--csv", options.csv_path, "write a line per second");
   app.add_option("--hgrm", options.hgrm_path, "write the latency as HdrHistogram's tools read it, in ms");
+  app.add_option("--report", options.report_path, "write a page with charts that needs no other file");
   app.add_option("--fail-if", texts.thresholds, "condition that makes the exit code 3: p99>5ms, lost>0")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--quiet", options.quiet, "no progress");
@@ -316,6 +317,7 @@ Result<Options> parse_options(std::vector<std::string> arguments) {
   Options options;
   Texts texts;
   CLI::App app("ringload: load generator for real-time push servers", "ringload");
+  app.footer("ringload report FILE... --out FILE makes one page of several runs; see ringload report --help");
   declare(app, options, texts);
   try {
     for (size_t i = 0; i < arguments.size(); ++i) {

@@ -61,6 +61,7 @@ struct Options {
   std::string json_path;    // "-": standard output
   std::string csv_path;     // a line per second
   std::string hgrm_path;    // of the latency
+  std::string report_path;  // a page with charts
   std::vector<Threshold> thresholds;
   bool quiet = false;
 

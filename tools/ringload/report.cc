@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 
 #include "results.h"
 #include "wire/json_writer.h"
@@ -15,6 +16,8 @@ struct Level {
 };
 constexpr std::array<Level, 7> kLevels{
     {{"p50", 50}, {"p75", 75}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p99.9", 99.9}, {"p99.99", 99.99}}};
+
+constexpr double kCurveStepsPerDecade = 8;  // of 1/(1-q)
 
 std::string time_text(uint64_t ns) {
   if (ns < 10'000) return fmt::format("{} ns", ns);
@@ -49,7 +52,17 @@ void append_histogram(wire::JsonWriter& json, std::string_view name, const Histo
   json.raw("mean", milliseconds(histogram.mean()));
   for (const Level& level : kLevels)
     json.raw(level.name, milliseconds(static_cast<double>(histogram.value_at_percentile(level.percentile))));
-  json.raw("max", milliseconds(static_cast<double>(histogram.max()))).end_object();
+  json.raw("max", milliseconds(static_cast<double>(histogram.max())));
+  json.key("curve").begin_array();
+  for (int step = 0;; ++step) {
+    const double above = std::pow(10.0, -step / kCurveStepsPerDecade);
+    if (above * static_cast<double>(histogram.count()) < 1) break;
+    const auto value = static_cast<double>(histogram.value_at_percentile((1 - above) * 100));
+    json.raw(fmt::format("[{:.8g},{}]", 1 - above, milliseconds(value)));
+  }
+  json.raw(fmt::format("[{:.8g},{}]", 1 - 1 / static_cast<double>(histogram.count()),
+                       milliseconds(static_cast<double>(histogram.max()))));
+  json.end_array().end_object();
 }
 
 void append_number(wire::JsonWriter& json, std::string_view name, std::optional<double> value) {

@@ -46,15 +46,18 @@ struct Connection {
   Speaks speaks = Speaks::websocket;
   bool publisher = false;
   bool deflate = false;
-  bool slow = false;      // does not read while the load is on
+  bool slow = false;      // its role; does not keep up while the load is on
+  bool held = false;      // slow: is not read from now
   bool resuming = false;  // was cut; says where it stopped when it comes back
+  uint8_t role = 0;       // of a publisher: the one whose dialect it speaks
   uint32_t id = 0;        // member or publisher, over all workers
   uint32_t room = 0;
-  uint32_t under_way = 0;    // echo: messages without an answer; http: a request
-  int64_t since_ns = 0;      // connect() began; later: the last answer, or the request's time
+  uint32_t under_way = 0;  // echo: messages without an answer; http: a request
+  // connect() began; later: the last answer, or the request's time; slow: when what was read is within its rate
+  int64_t since_ns = 0;
   uint64_t sent = 0;         // messages published, the next sequence number
   uint64_t written_off = 0;  // publishers: given up on
-  uint64_t position = 0;     // resume: of the last message
+  uint64_t position = 0;     // resume: of the last message; http: when the request was intended
   Outgoing* out = nullptr;
   std::unique_ptr<wire::HttpResponseParser> http;   // while HTTP is spoken
   std::unique_ptr<wire::WebSocketDecoder> decoder;  // while a message is incomplete

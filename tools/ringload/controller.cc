@@ -52,7 +52,7 @@ class Controller {
   std::string_view phase_at(int64_t now_ns) const;
   void sample_due();
   void show_progress(const Sample& sample);
-  uint64_t expected_deliveries() const;
+  bool all_delivered(const Totals& sum) const;
 
   const Options& options_;
   const std::atomic<bool>& stop_;
@@ -104,6 +104,7 @@ Totals Controller::counts() const {
     sum.down += progress.down.get();
     sum.published += progress.published.get();
     sum.deliveries += progress.deliveries.get();
+    sum.slow_reads += progress.slow_reads.get();
     sum.bytes_in += progress.bytes_in.get();
     sum.bytes_out += progress.bytes_out.get();
     for (const Counter& errors : progress.errors) sum.errors += errors.get();
@@ -146,10 +147,10 @@ bool Controller::wait_until(int64_t at_ns) {
 // What the load is doing at that moment of the measurement.
 std::string_view Controller::phase_at(int64_t now_ns) const {
   int64_t left = now_ns - run_.publish_from_ns.load(std::memory_order_relaxed);
-  if ((left -= options_.ramp_up_ns) < 0) return "ramp_up";
-  if (options_.ramp_up_ns == 0 && left < options_.warmup_ns) return "warmup";
-  left -= options_.warmup_ns + options_.duration_ns;
-  return left < 0 || options_.ramp_down_ns == 0 ? "hold" : "ramp_down";
+  if (left < options_.warmup_ns) return "warmup";
+  const Stage* stage = &options_.shape.front();
+  while (left >= stage->duration_ns && stage != &options_.shape.back()) left -= stage++->duration_ns;
+  return stage->rate_to > stage->rate_from ? "ramp_up" : stage->rate_to < stage->rate_from ? "ramp_down" : "hold";
 }
 
 void Controller::sample_due() {
@@ -197,9 +198,8 @@ void Controller::connect() {
 
 void Controller::measure() {
   const int64_t from = run_.now_ns() + kPublishSoonNs;
-  // A ramp warms up by itself.
-  const int64_t measure_from = from + (options_.ramp_up_ns > 0 ? 0 : options_.warmup_ns);
-  const int64_t end = from + options_.ramp_up_ns + options_.warmup_ns + options_.duration_ns + options_.ramp_down_ns;
+  const int64_t measure_from = from + options_.warmup_ns;
+  const int64_t end = from + options_.load_ns();
   run_.publish_from_ns = from;
   run_.measure_from_ns = measure_from;
   run_.enter(Phase::publishing);
@@ -223,13 +223,17 @@ void Controller::measure() {
   drain();
 }
 
-uint64_t Controller::expected_deliveries() const {
-  uint64_t expected = 0;
+// Everything that was published: a message to a room at each of its members, an echo or answer for the rest.
+bool Controller::all_delivered(const Totals& sum) const {
+  uint64_t expected = sum.published;
+  uint64_t slow = 0;
   for (uint32_t stream = 0; stream < run_.streams.size(); ++stream) {
-    expected += run_.streams[stream].published.load(std::memory_order_relaxed) *
-                run_.members_in_room(run_.room_of_stream(stream));
+    const uint64_t to_room = run_.streams[stream].published.load(std::memory_order_relaxed);
+    const uint32_t room = run_.room_of_stream(stream);
+    expected += to_room * run_.members_in_room(room) - to_room;
+    slow += to_room * run_.slow_members_in_room(room);
   }
-  return expected;
+  return sum.deliveries >= expected && sum.slow_reads >= slow;
 }
 
 void Controller::drain() {
@@ -237,9 +241,8 @@ void Controller::drain() {
   int64_t quiet_since = last.at_ns;
   while (!worker_failed_) {
     const Totals sum = counts();
-    const uint64_t expected = options_.publishes() ? expected_deliveries() : sum.published;
-    if (sum.deliveries >= expected) return;
-    if (sum.deliveries != last.deliveries) quiet_since = sum.at_ns;
+    if (all_delivered(sum)) return;
+    if (sum.deliveries != last.deliveries || sum.slow_reads != last.slow_reads) quiet_since = sum.at_ns;
     if (sum.at_ns - quiet_since > kQuietEndsNs) return;
     last = sum;
     std::this_thread::sleep_for(kLookEvery);
@@ -256,11 +259,13 @@ void Controller::finish() {
   for (uint32_t i = 0; i < workers_.size(); ++i) {
     if (failure_.empty()) failure_ = failures_[i];
     results_.measures.merge(workers_[i]->measures());
+    results_.published_in_all += run_.progress[i].published.get();
     for (size_t kind = 0; kind < kErrorKinds; ++kind) {
       results_.errors[kind] += run_.progress[i].errors[kind].get();
     }
   }
   results_.engine = workers_.front()->engine();
+  for (size_t i = 0; i < options_.roles.size(); ++i) results_.role_members.push_back(run_.members_with_role(i));
   if (!options_.quiet && ::isatty(STDERR_FILENO) == 1) std::fputs("\r\033[K", stderr);
 }
 

@@ -26,6 +26,13 @@ void Measures::merge(const Measures& other) {
   lag.merge(other.lag);
   end_to_end.merge(other.end_to_end);
   sequence.add(other.sequence);
+  slow.add(other.slow);
+  if (of_role.empty()) {
+    of_role = other.of_role;
+  } else {
+    for (size_t i = 0; i < of_role.size(); ++i) of_role[i].merge(other.of_role[i]);
+  }
+  renewed += other.renewed;
   resumed += other.resumed;
   slow_closed += other.slow_closed;
   gaps += other.gaps;

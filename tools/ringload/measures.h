@@ -46,6 +46,7 @@ struct alignas(64) Progress {
   Counter down;        // connections that ended or never were, and are not tried again
   Counter published;   // in the measured part, like the rest
   Counter deliveries;  // payloads that arrived at members
+  Counter slow_reads;  // … at slow ones
   Counter bytes_in;
   Counter bytes_out;
   std::array<Counter, kErrorKinds> errors;
@@ -63,6 +64,9 @@ struct Measures {
   Histogram lag{kHighestNs};          // the actual send behind the intended one
   Histogram end_to_end{kHighestNs};   // saturating: publish until the last member has it
   SequenceCounts sequence;
+  SequenceCounts slow;                            // of slow readers: what they have lost is missed, not lost
+  std::vector<Histogram> of_role;                 // mixed: latency of each role's members
+  uint64_t renewed = 0;                           // connections that churn has closed and opened again
   uint64_t resumed = 0;                           // cut connections that came back with their cursor
   uint64_t slow_closed = 0;                       // slow readers that the server gave up
   uint64_t gaps = 0;                              // a server said that history is missing

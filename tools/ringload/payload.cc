@@ -23,8 +23,9 @@ constexpr size_t kSequenceDigits = 6;
 constexpr size_t kTimeDigits = 8;
 constexpr size_t kDelayDigits = 6;
 constexpr size_t kCheckDigits = 2;
-constexpr size_t kHeadSize = 4;
-static_assert(kHeadSize + kStreamDigits + kSequenceDigits + kTimeDigits + kDelayDigits + kCheckDigits == kPayloadMin);
+constexpr size_t kRunDigits = 2;
+constexpr size_t kBehindHead = kStreamDigits + kSequenceDigits + kTimeDigits + kDelayDigits + kCheckDigits;
+static_assert(payload_min("") == kRunDigits + kBehindHead);
 
 void put(char* out, uint64_t value, size_t digits) {
   for (size_t i = digits; i-- > 0; value >>= 6) out[i] = kAlphabet[value & 63];
@@ -53,19 +54,29 @@ uint64_t checksum(uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
 
 }  // namespace
 
-PayloadCodec::PayloadCodec(uint32_t run) : run_(run & 0xFFF) {
-  head_[0] = '~';
-  head_[1] = 'r';
-  put(head_ + 2, run_, 2);
+bool is_marker(std::string_view marker) {
+  if (marker.empty() || marker.size() > kMarkerMax) return false;
+  for (const char c : marker) {
+    if (kValues[static_cast<uint8_t>(c)] == kBad && std::string_view("~.:@#").find(c) == std::string_view::npos)
+      return false;
+  }
+  return true;
+}
+
+PayloadCodec::PayloadCodec(uint32_t run, std::string_view marker)
+    : head_size_(marker.size() + kRunDigits), length_(head_size_ + kBehindHead) {
+  RINGCAST_ASSERT(is_marker(marker));
+  std::memcpy(head_, marker.data(), marker.size());
+  put(head_ + marker.size(), run, kRunDigits);
 }
 
 void PayloadCodec::append(std::string& out, const Payload& payload, size_t size) const {
-  RINGCAST_ASSERT(size >= kPayloadMin);
+  RINGCAST_ASSERT(size >= length_);
   const size_t at = out.size();
   out.resize(at + size, 'x');
   char* to = out.data() + at;
-  std::memcpy(to, head_, kHeadSize);
-  to += kHeadSize;
+  std::memcpy(to, head_, head_size_);
+  to += head_size_;
   const uint64_t intended = clamp_to(payload.intended_ns, kTimeDigits);
   const uint64_t delay = clamp_to(payload.sent_ns - payload.intended_ns, kDelayDigits);
   put(to, payload.stream, kStreamDigits);
@@ -76,8 +87,8 @@ void PayloadCodec::append(std::string& out, const Payload& payload, size_t size)
 }
 
 bool PayloadCodec::read(std::string_view text, Payload& payload) const {
-  if (text.size() < kPayloadMin || std::memcmp(text.data(), head_, kHeadSize) != 0) return false;
-  const char* in = text.data() + kHeadSize;
+  if (text.size() < length_ || std::memcmp(text.data(), head_, head_size_) != 0) return false;
+  const char* in = text.data() + head_size_;
   uint8_t all = 0;
   const uint64_t stream = take(in, kStreamDigits, all);
   const uint64_t sequence = take(in, kSequenceDigits, all);
@@ -94,11 +105,11 @@ bool PayloadCodec::read(std::string_view text, Payload& payload) const {
 
 bool PayloadCodec::find(std::string_view text, size_t& from, Payload& payload) const {
   while (from < text.size()) {
-    const void* found = ::memmem(text.data() + from, text.size() - from, head_, kHeadSize);
+    const void* found = ::memmem(text.data() + from, text.size() - from, head_, head_size_);
     if (found == nullptr) break;
     const size_t at = static_cast<size_t>(static_cast<const char*>(found) - text.data());
     if (read(text.substr(at), payload)) {
-      from = at + kPayloadMin;
+      from = at + length_;
       return true;
     }
     from = at + 1;

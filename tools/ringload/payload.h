@@ -1,5 +1,6 @@
-// Payload: what the generator publishes and finds again in whatever a server makes of it: run, stream, sequence number
-// and two times in 30 characters that no encoding changes, then filling. Plain functions and values; any thread.
+// Payload: what the generator publishes and finds again in whatever a server makes of it: a marker, then run, stream,
+// sequence number and two times in 28 characters that no encoding changes, then filling. Plain functions and values;
+// any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +16,22 @@ struct Payload {
   int64_t sent_ns = 0;      // when it was handed to the kernel; at most 2^36 ns later
 };
 
-inline constexpr size_t kPayloadMin = 30;
+inline constexpr std::string_view kMarker = "~r";
+inline constexpr size_t kMarkerMax = 16;
+// Whether payloads may begin so: characters that neither JSON nor a query nor a template changes.
+bool is_marker(std::string_view marker);
+constexpr size_t payload_min(std::string_view marker = kMarker) {
+  return marker.size() + 28;
+}
 
 class PayloadCodec {
  public:
   // `run`: 12 bits that tell this run's payloads from those that a server's history may hold.
-  explicit PayloadCodec(uint32_t run);
+  explicit PayloadCodec(uint32_t run, std::string_view marker = kMarker);
 
-  // Appends `size` (at least kPayloadMin) bytes of [A-Za-z0-9_~-].
+  size_t length() const { return length_; }  // of a payload without its filling
+
+  // Appends `size` (at least length()) bytes of [A-Za-z0-9_~-].
   void append(std::string& out, const Payload& payload, size_t size) const;
 
   // Finds the first payload at or behind `from`. `from` is moved behind it, or to the end when there is none.
@@ -35,8 +44,9 @@ class PayloadCodec {
 
  private:
   bool read(std::string_view text, Payload& payload) const;
-  uint32_t run_;
-  char head_[4];  // marker and run
+  char head_[kMarkerMax + 2];  // marker and run
+  size_t head_size_;
+  size_t length_;
 };
 
 }  // namespace ringcast::ringload

@@ -69,13 +69,34 @@ void append_number(wire::JsonWriter& json, std::string_view name, std::optional<
   if (value) json.raw(name, fmt::format("{:.6g}", *value));
 }
 
+// Of all its members, or "mixed".
+std::string_view transport_of(const Options& options) {
+  for (const Role& role : options.roles) {
+    if (role.transport != options.roles.front().transport) return "mixed";
+  }
+  return to_string(options.roles.front().transport);
+}
+
+void append_roles(wire::JsonWriter& json, const Results& results, const Options& options) {
+  if (options.roles.size() < 2) return;
+  json.key("roles").begin_array();
+  for (size_t i = 0; i < options.roles.size(); ++i) {
+    const Role& role = options.roles[i];
+    json.begin_object().string("name", role.name).string("transport", to_string(role.transport));
+    json.boolean("slow", role.kind == RoleKind::slow).uint("connections", results.role_members[i]);
+    append_histogram(json, "latency_ms", results.measures.of_role[i]);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 std::string summary(const Results& results, const Options& options) {
   const Measures& measures = results.measures;
   std::string out;
   append_line(out, "scenario",
-              fmt::format("{} over {}, {} with {} thread{}", to_string(options.scenario), to_string(options.transport),
+              fmt::format("{} over {}, {} with {} thread{}", to_string(options.scenario), transport_of(options),
                           results.engine, options.threads, options.threads == 1 ? "" : "s"));
   append_line(out, "connections",
               fmt::format("{} of {} in {:.2f} s, {:.0f}/s", results.connected, options.all_connections(),
@@ -108,10 +129,21 @@ std::string summary(const Results& results, const Options& options) {
                 fmt::format("lost {}, duplicates {}, reordered {}", measures.sequence.lost,
                             measures.sequence.duplicates, measures.sequence.reordered));
   }
-  if (options.scenario == Scenario::resume)
-    append_line(out, "resumed", fmt::format("{} times, {} gaps told", measures.resumed, measures.gaps));
-  if (options.scenario == Scenario::slow)
-    append_line(out, "slow readers", fmt::format("{} closed by the server", measures.slow_closed));
+  bool resume = false;
+  bool slow = false;
+  for (size_t i = 0; i < options.roles.size(); ++i) {
+    const Role& role = options.roles[i];
+    resume = resume || role.kind == RoleKind::resume;
+    slow = slow || role.kind == RoleKind::slow;
+    if (options.roles.size() == 1) break;
+    append_latency(out, fmt::format("  {}", role.name), measures.of_role[i]);
+  }
+  if (measures.renewed > 0) append_line(out, "churn", fmt::format("{} connections renewed", measures.renewed));
+  if (resume) append_line(out, "resumed", fmt::format("{} times, {} gaps told", measures.resumed, measures.gaps));
+  if (slow)
+    append_line(out, "slow readers",
+                fmt::format("{} messages read, {} missed, {} connections closed by the server", measures.slow.received,
+                            measures.slow.lost, measures.slow_closed));
   if (const auto cost = results.cpu_us_per_delivery())
     append_line(out, "server CPU", fmt::format("{:.3f} us per delivery", *cost));
   if (const auto load = results.server_load())
@@ -136,7 +168,7 @@ std::string to_json(const Results& results, const Options& options) {
   std::string out;
   wire::JsonWriter json(out);
   json.begin_object();
-  json.string("scenario", to_string(options.scenario)).string("transport", to_string(options.transport));
+  json.string("scenario", to_string(options.scenario)).string("transport", transport_of(options));
   json.string("preset", options.preset_name).string("engine", results.engine).uint("threads", options.threads);
   json.uint("wanted_connections", options.all_connections()).uint("connections", results.connected);
   json.uint("ended_connections", results.ended_connections);
@@ -150,7 +182,9 @@ std::string to_json(const Results& results, const Options& options) {
                     : std::optional(static_cast<double>(results.server_connect_cpu_ns) * 1e-3 /
                                     static_cast<double>(results.connected)));
   append_number(json, "seconds", results.seconds);
-  json.uint("published", results.published).uint("deliveries", results.deliveries);
+  json.uint("published_in_all", results.published_in_all)
+      .uint("published", results.published)
+      .uint("deliveries", results.deliveries);
   append_number(json, "deliveries_per_s", results.deliveries_per_second());
   json.uint("bytes_in", results.bytes_in).uint("bytes_out", results.bytes_out);
   json.key("latency_ms").begin_object();
@@ -163,7 +197,11 @@ std::string to_json(const Results& results, const Options& options) {
   json.end_object();
   json.uint("received", measures.sequence.received).uint("lost", measures.sequence.lost);
   json.uint("duplicates", measures.sequence.duplicates).uint("reordered", measures.sequence.reordered);
-  json.uint("gaps", measures.gaps).uint("resumed", measures.resumed).uint("slow_closed", measures.slow_closed);
+  json.uint("gaps", measures.gaps).uint("renewed", measures.renewed).uint("resumed", measures.resumed);
+  json.key("slow").begin_object().uint("received", measures.slow.received).uint("missed", measures.slow.lost);
+  json.uint("duplicates", measures.slow.duplicates).uint("reordered", measures.slow.reordered);
+  json.uint("closed", measures.slow_closed).end_object();
+  append_roles(json, results, options);
   json.key("errors").begin_object();
   for (size_t i = 0; i < kErrorKinds; ++i) {
     if (results.errors[i] > 0) json.uint(to_string(static_cast<ErrorKind>(i)), results.errors[i]);

@@ -55,7 +55,8 @@ void judge(Results& results, const Options& options) {
   if (results.connected < wanted)
     results.invalid.push_back(fmt::format("{} of {} connections were ready", results.connected, wanted));
   if (options.scenario == Scenario::connect) return;
-  if (results.deliveries == 0) results.invalid.push_back("nothing was delivered");
+  if (results.deliveries == 0 && (options.publishes() || options.echoes()))
+    results.invalid.push_back("nothing was delivered");
   const double busiest = greatest(results.worker_load);
   if (options.saturating()) {
     const auto server = results.server_load();
@@ -89,6 +90,10 @@ std::optional<double> figure(const Results& results, std::string_view name) {
   if (name == "lost") return count(measures.sequence.lost);
   if (name == "duplicates") return count(measures.sequence.duplicates);
   if (name == "reordered") return count(measures.sequence.reordered);
+  if (name == "renewed") return count(measures.renewed);
+  if (name == "resumed") return count(measures.resumed);
+  if (name == "slow_missed") return count(measures.slow.lost);
+  if (name == "slow_closed") return count(measures.slow_closed);
   if (name == "gaps") return count(measures.gaps);
   if (name == "errors") return count(results.error_count());
   if (name == "deliveries") return count(results.deliveries);

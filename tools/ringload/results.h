@@ -27,6 +27,8 @@ struct Results {
   uint64_t tcp_memory_held = 0;
   int64_t server_connect_cpu_ns = 0;
 
+  uint64_t published_in_all = 0;  // warm-up included, as are the counts of exactness
+
   // Of the measured part.
   double seconds = 0;
   uint64_t published = 0;
@@ -40,7 +42,8 @@ struct Results {
   std::array<uint64_t, kErrorKinds> errors{};
   uint64_t ended_connections = 0;  // not there any more when the measurement ended
 
-  std::vector<Sample> series;  // the run in the course of time
+  std::vector<uint32_t> role_members;  // how many connections each role has
+  std::vector<Sample> series;          // the run in the course of time
 
   std::vector<std::string> invalid;  // reasons why the figures do not count
 

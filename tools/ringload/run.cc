@@ -15,15 +15,21 @@ int64_t monotonic_ns() {
 
 Run::Run(const Options& run_options)
     : options(run_options),
-      codec(static_cast<uint32_t>(monotonic_ns() >> 10)),
+      codec(static_cast<uint32_t>(monotonic_ns() >> 10), options.marker),
       epoch_ns(monotonic_ns()),
       streams(options.publishes() ? options.publishing_connections() : 0),
       progress(std::make_unique<Progress[]>(options.threads)),
       completions(std::make_unique<std::atomic<bool>[]>(options.threads)),
+      role_pattern_(role_pattern(options.roles)),
+      members_with_role_(options.roles.size()),
       members_(size_t{options.threads} * options.rooms),
+      slow_members_(options.rooms),
       room_workers_(options.rooms) {
   for (uint32_t member = 0; member < options.connections; ++member) {
-    if (!is_slow(member)) ++members_[size_t{member % workers()} * options.rooms + room_of_member(member)];
+    ++members_with_role_[role_index_of_member(member)];
+    if (role_of_member(member).counted())
+      ++members_[size_t{member % workers()} * options.rooms + room_of_member(member)];
+    slow_members_[member % options.rooms] += role_of_member(member).kind == RoleKind::slow;
   }
   for (uint32_t room = 0; room < options.rooms; ++room) {
     for (uint32_t worker = 0; worker < workers(); ++worker) room_workers_[room] += members_in_room(room, worker) > 0;
@@ -32,6 +38,12 @@ Run::Run(const Options& run_options)
     window_ = std::bit_ceil(options.in_flight);
     shares_ = std::make_unique<std::atomic<uint64_t>[]>(size_t{window_} * streams.size());
   }
+}
+
+uint32_t Run::members_that_ask() const {
+  uint32_t members = 0;
+  for (size_t i = 0; i < options.roles.size(); ++i) members += options.roles[i].asks() ? members_with_role_[i] : 0;
+  return members;
 }
 
 void Run::enter(Phase next) {

@@ -39,17 +39,25 @@ class Run {
   uint32_t members_of(uint32_t worker) const { return share(options.connections, worker); }
   uint32_t publishers_of(uint32_t worker) const { return share(options.publishing_connections(), worker); }
   uint32_t global_of(uint32_t worker, uint32_t local) const { return local * workers() + worker; }
-  uint32_t room_of_member(uint32_t member) const { return member % options.rooms; }
-  uint32_t room_of_stream(uint32_t stream) const { return stream / options.publishers; }
-  // Slow readers are members too, but nothing is expected of them: they do not count in the next two.
-  bool is_slow(uint32_t member) const {
-    return options.scenario == Scenario::slow && member / options.rooms % 100 < options.slow_percent;
+  const Role& role_of_member(uint32_t member) const { return options.roles[role_index_of_member(member)]; }
+  uint32_t role_index_of_member(uint32_t member) const {
+    return role_pattern_[member / options.rooms % role_pattern_.size()];
   }
+  // Rooms behind options.rooms are not published to: who only is there, or talks to itself, is not disturbed.
+  uint32_t room_of_member(uint32_t member) const {
+    const uint32_t room = member % options.rooms;
+    return options.publishes() && !role_of_member(member).in_room() ? options.rooms + room : room;
+  }
+  uint32_t room_of_stream(uint32_t stream) const { return stream / options.publishers; }
+  uint32_t members_with_role(size_t role) const { return members_with_role_[role]; }
+  uint32_t members_that_ask() const;  // echo, http
+  // Slow readers are members too, but nothing is expected of them: they do not count in the next two.
   uint32_t members_in_room(uint32_t room) const {
     uint32_t members = 0;
     for (uint32_t worker = 0; worker < workers(); ++worker) members += members_in_room(room, worker);
     return members;
   }
+  uint32_t slow_members_in_room(uint32_t room) const { return slow_members_[room]; }
   uint32_t members_in_room(uint32_t room, uint32_t worker) const { return members_[worker * options.rooms + room]; }
 
   // Wakes all workers, so that they look at the phase.
@@ -70,7 +78,10 @@ class Run {
  private:
   uint32_t share(uint32_t all, uint32_t worker) const { return all / workers() + (worker < all % workers() ? 1 : 0); }
 
+  std::vector<uint8_t> role_pattern_;
+  std::vector<uint32_t> members_with_role_;
   std::vector<uint32_t> members_;       // per worker and room
+  std::vector<uint32_t> slow_members_;  // per room
   std::vector<uint32_t> room_workers_;  // workers with members, per room
   // Per stream, a window of messages under way: sequence in the upper 48 bits, workers that are done in the lower 16.
   std::unique_ptr<std::atomic<uint64_t>[]> shares_;

@@ -48,10 +48,6 @@ Schedule Schedule::constant(double rate, int64_t duration_ns) {
   return Schedule({{duration_ns, rate, rate}});
 }
 
-Schedule Schedule::ramped(double rate, int64_t up_ns, int64_t hold_ns, int64_t down_ns) {
-  return Schedule({{up_ns, 0, rate}, {hold_ns, rate, rate}, {down_ns, rate, 0}});
-}
-
 uint64_t Schedule::due_by(int64_t elapsed_ns) const {
   if (elapsed_ns < 0) return 0;
   double events = 0;

@@ -19,8 +19,6 @@ class Schedule {
   Schedule() = default;
   explicit Schedule(std::vector<Stage> stages);
   static Schedule constant(double rate, int64_t duration_ns);
-  // Up from nothing, hold, down to nothing; a part of no length is left out.
-  static Schedule ramped(double rate, int64_t up_ns, int64_t hold_ns, int64_t down_ns);
 
   // How many events are due by then, the one at that very moment included. The first is due when one period has begun
   // (at 0), so that n events take n periods.

@@ -10,7 +10,7 @@ namespace {
 constexpr std::array<std::string_view, 9> kOfHistogram{"p50",   "p75",    "p90", "p95", "p99",
                                                        "p99.9", "p99.99", "max", "mean"};
 constexpr std::array<std::string_view, 5> kHistograms{"uncorrected_", "connect_", "ready_", "lag_", "last_member_"};
-constexpr std::array<std::string_view, 13> kCounts{"lost",
+constexpr std::array<std::string_view, 17> kCounts{"lost",
                                                    "duplicates",
                                                    "reordered",
                                                    "errors",
@@ -22,7 +22,11 @@ constexpr std::array<std::string_view, 13> kCounts{"lost",
                                                    "cpu_us_per_delivery",
                                                    "memory_per_connection",
                                                    "server_cpu",
-                                                   "gaps"};
+                                                   "gaps",
+                                                   "renewed",
+                                                   "resumed",
+                                                   "slow_missed",
+                                                   "slow_closed"};
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);

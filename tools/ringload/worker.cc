@@ -48,8 +48,12 @@ void Worker::loop() {
       if (event.owner != io::kNoOwner) handle(event);
     }
     connect_due();
-    churn_due();
-    if (loading_) load_due();
+    if (loading_) {
+      churn_due();
+      cuts_due();
+      load_due();
+    }
+    slow_readers_due();
     if (now_ >= sweep_at_) sweep();
     flush();
   }
@@ -62,8 +66,12 @@ int64_t Worker::next_due(int64_t now) const {
   if (!reopen_.empty()) due = std::min(due, reopen_.front().first);
   if (!loading_) return due;
   const int64_t start = run_.publish_from_ns.load(std::memory_order_relaxed);
-  if (load_done_ < load_.count()) due = std::min(due, start + load_.time_of(load_done_));
+  for (const Pace* pace : {&publishing_, &asking_}) {
+    if (pace->done < pace->schedule.count()) due = std::min(due, start + pace->schedule.time_of(pace->done));
+  }
   if (churn_done_ < churn_.count()) due = std::min(due, start + churn_.time_of(churn_done_));
+  if (cuts_done_ < cuts_.count()) due = std::min(due, start + cuts_.time_of(cuts_done_));
+  if (!releases_.empty()) due = std::min(due, releases_.top().first);
   return due;
 }
 
@@ -74,6 +82,7 @@ void Worker::handle(const io::Event& event) {
     case io::EventKind::connected: on_connected(connection); break;
     case io::EventKind::bytes:
       progress_.bytes_in.add(event.bytes.size());
+      if (connection.slow && loading_) count_slow_read(connection, event.bytes.size());
       on_bytes(connection, event.bytes);
       break;
     case io::EventKind::writable:
@@ -163,7 +172,7 @@ void Worker::sweep() {
       note(ErrorKind::answer_timeout, "an echo or answer did not come");
       connection.under_way = 0;
       connection.since_ns = now_;
-      if (loading_) echo_again_.push_back(index_of(connection));
+      if (loading_ && options_.saturating()) echo_again_.push_back(index_of(connection));
     }
   }
 }
@@ -178,6 +187,7 @@ void Worker::close(Connection& connection, io::CloseMode mode) {
   connection.decoder.reset();
   connection.streaming.reset();
   connection.under_way = 0;
+  connection.held = false;
 }
 
 // ErrorKind::count_: no error.
@@ -201,14 +211,17 @@ void Worker::note(ErrorKind kind, std::string_view example) {
 }
 
 void Worker::finish() {
-  const bool echo = options_.scenario == Scenario::echo;
   for (uint32_t member = 0; member < members_ && checkers_per_member_ > 0; ++member) {
     for (uint32_t i = 0; i < checkers_per_member_; ++i) {
+      const Connection& connection = connections_[member];
+      const RoleKind kind = role_of(connection).kind;
       const SequenceChecker& checker = checkers_[size_t{member} * checkers_per_member_ + i];
-      const uint64_t end =
-          echo ? connections_[member].sent
-               : run_.streams[size_t{connections_[member].room} * options_.publishers + i].published.load();
-      checker.finish(end, measures_.sequence);
+      if (kind == RoleKind::echo) {
+        if (i == 0) checker.finish(connection.sent, measures_.sequence);
+      } else if (role_of(connection).in_room()) {
+        const Stream& stream = run_.streams[size_t{connection.room} * options_.publishers + i];
+        checker.finish(stream.published.load(), connection.slow ? measures_.slow : measures_.sequence);
+      }
     }
   }
   // RST: a million sockets in TIME_WAIT would take the ports of the next run.

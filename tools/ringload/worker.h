@@ -1,10 +1,11 @@
 // Worker: one thread of the generator with its connections, its descriptor table and its backend.
 // Lives on its own thread from run() on; others only read its Progress, and its Measures when the thread has ended.
 // worker.cc has the loop and the way out, worker_open.cc connecting, worker_receive.cc the way in, worker_publish.cc
-// the load.
+// the load, worker_slow.cc readers that do not keep up.
 #pragma once
 
 #include <deque>
+#include <queue>
 #include <random>
 #include <span>
 #include <vector>
@@ -50,6 +51,10 @@ class Worker {
   void plan_connections();
   void connect_due();
   void churn_due();
+  void cuts_due();
+  void renew(Connection& connection);
+  template <class Wanted>
+  Connection* next_member(uint32_t& next, Wanted&& wanted);
   void connect(Connection& connection);
   void on_connected(Connection& connection);
   void on_ended(Connection& connection, const io::Event& event);
@@ -59,6 +64,8 @@ class Worker {
   void advance_greeting(Connection& connection, std::string_view text);
   std::string room_name(uint32_t room) const;
   std::string user_name(const Connection& connection) const;
+  const Role& role_of(const Connection& connection) const { return options_.roles[connection.role]; }
+  const Dialect& dialect_of(const Connection& connection) const { return role_of(connection).dialect; }
 
   // worker_receive.cc
   void on_bytes(Connection& connection, std::span<uint8_t> bytes);
@@ -72,6 +79,7 @@ class Worker {
   void note_position(Connection& connection, std::string_view text);
   void on_text(Connection& connection, std::string_view text);
   void deliver(Connection& connection, const Payload& payload);
+  void record_latency(const Connection& connection, const Payload& payload);
   void count_member_share(const Connection& connection, const Payload& payload);
 
   // worker_publish.cc
@@ -79,12 +87,26 @@ class Worker {
   void end_load();
   void load_due();
   void publish_due();
+  void ask_due();
   void fill_pipes();
   void echo_due();
   void publish(Connection& connection, uint32_t stream, int64_t intended_ns, int64_t sent_ns);
   void send_text(Connection& connection, std::string_view text);
-  void request(Connection& connection);
+  void request(Connection& connection, int64_t intended_ns);
   bool out_of_room(const Connection& connection) const;
+
+  // worker_slow.cc
+  void hold_slow_readers();
+  void release_slow_readers();
+  void slow_readers_due();
+  void count_slow_read(Connection& connection, size_t bytes);
+
+  // An open loop: what is due, and whose turn it is.
+  struct Pace {
+    Schedule schedule;
+    uint64_t done = 0;
+    uint32_t next = 0;
+  };
 
   Run& run_;
   const Options& options_;
@@ -115,12 +137,17 @@ class Worker {
   Schedule churn_;
   uint64_t churn_done_ = 0;
   uint32_t churn_next_ = 0;
+  Schedule cuts_;
+  uint64_t cuts_done_ = 0;
+  uint32_t cuts_next_ = 0;
   std::deque<std::pair<int64_t, uint32_t>> reopen_;  // when, and who
-  Schedule load_;
   bool loading_ = false;
-  uint64_t load_done_ = 0;
-  uint32_t load_next_ = 0;
-  std::vector<uint32_t> echo_again_;  // may send their next
+  Pace publishing_;
+  Pace asking_;
+  std::vector<uint32_t> askers_;                 // members that echo or ask
+  std::vector<uint32_t> echo_again_;             // closed loop: may send their next
+  using Release = std::pair<int64_t, uint32_t>;  // when, and which slow reader
+  std::priority_queue<Release, std::vector<Release>, std::greater<>> releases_;
 
   int64_t now_ = 0;  // since the epoch: when the last wait() returned
   int64_t sweep_at_ = 0;

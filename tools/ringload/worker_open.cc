@@ -26,20 +26,24 @@ void Worker::plan_connections() {
     connection.publisher = i >= members_;
     if (connection.publisher) {
       connection.id = run_.global_of(index_, i - members_);
+      connection.role = static_cast<uint8_t>(options_.publisher_role());
       connection.room = run_.room_of_stream(connection.id);
-      connection.speaks = options_.dialect.post_target.empty() ? Speaks::websocket : Speaks::post;
+      connection.speaks = dialect_of(connection).post_target.empty() ? Speaks::websocket : Speaks::post;
     } else {
       connection.id = run_.global_of(index_, i);
       connection.room = run_.room_of_member(connection.id);
-      connection.slow = run_.is_slow(connection.id);
-      connection.speaks = options_.transport == Transport::sse    ? Speaks::sse
-                          : options_.transport == Transport::poll ? Speaks::poll
-                          : options_.transport == Transport::http ? Speaks::http
-                                                                  : Speaks::websocket;
+      connection.role = static_cast<uint8_t>(run_.role_index_of_member(connection.id));
+      const Role& role = role_of(connection);
+      connection.slow = role.kind == RoleKind::slow;
+      connection.speaks = role.transport == Transport::sse    ? Speaks::sse
+                          : role.transport == Transport::poll ? Speaks::poll
+                          : role.transport == Transport::http ? Speaks::http
+                                                              : Speaks::websocket;
+      if (role.asks()) askers_.push_back(i);
     }
   }
-  const bool echo = options_.scenario == Scenario::echo && options_.transport == Transport::websocket;
-  checkers_per_member_ = options_.publishes() ? options_.publishers : echo ? 1 : 0;
+  checkers_per_member_ = options_.publishes() ? options_.publishers : askers_.empty() ? 0 : 1;
+  if (options_.roles.size() > 1) measures_.of_role.assign(options_.roles.size(), Histogram(Measures::kHighestNs));
   checkers_.resize(size_t{members_} * checkers_per_member_);
   if (options_.in_flight > 0 && options_.publishes()) {
     share_window_ = std::bit_ceil(options_.in_flight);
@@ -71,34 +75,60 @@ void Worker::connect_due() {
   }
 }
 
-// Renews members in turn; the close frame is answered, the end of the old connection begins the new one.
+// The next ready member that `wanted` accepts; none when nobody is.
+template <class Wanted>
+Connection* Worker::next_member(uint32_t& next, Wanted&& wanted) {
+  for (uint32_t tried = 0; tried < members_; ++tried) {
+    Connection& connection = connections_[next++ % members_];
+    if (connection.state == State::ready && wanted(role_of(connection).kind)) return &connection;
+  }
+  return nullptr;
+}
+
 void Worker::churn_due() {
-  if (!loading_ || members_ == 0) return;
   const uint64_t due = churn_.due_by(now_ - run_.publish_from_ns.load(std::memory_order_relaxed));
   for (; churn_done_ < due; ++churn_done_) {
-    Connection& connection = connections_[churn_next_++ % members_];
-    if (connection.state != State::ready || connection.slow) continue;
-    if (options_.scenario == Scenario::resume) {
-      // Cut without a word, and back with the position of what came last; the checkers go on as if nothing had been.
-      if (connection.position == 0) continue;
-      close(connection, io::CloseMode::reset);
-      connection.resuming = true;
-      reopen_.push_back({now_ + options_.away_ns, index_of(connection)});
-      continue;
-    }
-    for (uint32_t i = 0; i < checkers_per_member_; ++i) {
-      checkers_[size_t{index_of(connection)} * checkers_per_member_ + i].expect_any();
-    }
-    if (connection.speaks == Speaks::websocket) {
-      const wire::MaskKey mask{};
-      wire::append_close_frame(write_to(connection), 1000, {}, &mask);
-      progress_.ready.subtract();
-      connection.state = State::closing;
-      connection.since_ns = now_;
+    Connection* connection =
+        next_member(churn_next_, [](RoleKind kind) { return kind != RoleKind::slow && kind != RoleKind::resume; });
+    if (connection != nullptr) renew(*connection);
+  }
+}
+
+// The close frame is answered; the end of the old connection begins the new one.
+void Worker::renew(Connection& connection) {
+  for (uint32_t i = 0; i < checkers_per_member_; ++i) {
+    SequenceChecker& checker = checkers_[size_t{index_of(connection)} * checkers_per_member_ + i];
+    measures_.sequence.lost += checker.missing();
+    // An echo that is under way is not missing: nobody is there any more to whom it could come back.
+    if (role_of(connection).kind == RoleKind::echo) {
+      checker.expect_from(connection.sent);
     } else {
-      close(connection, io::CloseMode::graceful);
-      reopen_.push_back({now_, index_of(connection)});
+      checker.expect_any();
     }
+  }
+  ++measures_.renewed;
+  if (connection.speaks == Speaks::websocket) {
+    const wire::MaskKey mask{};
+    wire::append_close_frame(write_to(connection), 1000, {}, &mask);
+    progress_.ready.subtract();
+    connection.state = State::closing;
+    connection.since_ns = now_;
+  } else {
+    close(connection, io::CloseMode::graceful);
+    reopen_.push_back({now_, index_of(connection)});
+  }
+}
+
+// Cuts members without a word; they come back with the position of what came last, and their checkers go on as if
+// nothing had been.
+void Worker::cuts_due() {
+  const uint64_t due = cuts_.due_by(now_ - run_.publish_from_ns.load(std::memory_order_relaxed));
+  for (; cuts_done_ < due; ++cuts_done_) {
+    Connection* connection = next_member(cuts_next_, [](RoleKind kind) { return kind == RoleKind::resume; });
+    if (connection == nullptr || connection->position == 0) continue;
+    close(*connection, io::CloseMode::reset);
+    connection->resuming = true;
+    reopen_.push_back({now_ + options_.away_ns, index_of(*connection)});
   }
 }
 
@@ -134,9 +164,10 @@ void Worker::on_connected(Connection& connection) {
     on_upgraded(connection);  // nothing is sent until there is a request to make
     return;
   }
-  const std::string& target = connection.publisher  ? options_.dialect.publisher_target
-                              : connection.resuming ? options_.dialect.resume_target
-                                                    : options_.dialect.target;
+  const Dialect& dialect = dialect_of(connection);
+  const std::string& target = connection.publisher  ? dialect.publisher_target
+                              : connection.resuming ? dialect.resume_target
+                                                    : dialect.target;
   send_request(connection, target);
 }
 
@@ -147,7 +178,7 @@ void Worker::send_request(Connection& connection, std::string_view target) {
   const std::string cursor = connection.streaming ? connection.streaming->cursor : std::to_string(connection.position);
   append_filled(scratch_, target, {.room = room, .user = user, .cursor = cursor});
   std::vector<wire::HttpHeader> headers;
-  for (const auto& [name, value] : options_.dialect.headers) headers.push_back({name, value});
+  for (const auto& [name, value] : dialect_of(connection).headers) headers.push_back({name, value});
   std::string& out = write_to(connection);
   if (connection.speaks == Speaks::websocket) {
     const std::string_view extensions = options_.deflate ? wire::kDeflateOffer : std::string_view();
@@ -168,7 +199,7 @@ void Worker::send_request(Connection& connection, std::string_view target) {
 // The upgrade, or the head of a stream's answer, is there.
 void Worker::on_upgraded(Connection& connection) {
   measures_.connect.record(static_cast<uint64_t>(now_ - connection.since_ns));
-  const Dialect& dialect = options_.dialect;
+  const Dialect& dialect = dialect_of(connection);
   if (connection.speaks != Speaks::websocket) {
     const bool waits = !connection.publisher && connection.speaks == Speaks::sse && !dialect.joined.empty();
     if (!waits && connection.speaks != Speaks::poll) return on_joined(connection);
@@ -181,7 +212,7 @@ void Worker::on_upgraded(Connection& connection) {
 }
 
 void Worker::advance_greeting(Connection& connection, std::string_view text) {
-  const Dialect& dialect = options_.dialect;
+  const Dialect& dialect = dialect_of(connection);
   if (connection.state == State::greeting) {
     if (text.find(dialect.hello_answer) == std::string_view::npos) return;
     if (!dialect.join.empty()) {
@@ -208,7 +239,7 @@ void Worker::on_joined(Connection& connection) {
   if (connection.resuming) ++measures_.resumed;
   // Who comes later goes on where it was, or begins with what comes first.
   const bool first_time = run_.phase.load(std::memory_order_relaxed) == Phase::connecting;
-  if (connection.publisher || connection.slow || !first_time) return;
+  if (connection.publisher || !first_time) return;
   for (uint32_t i = 0; i < checkers_per_member_; ++i) {
     checkers_[size_t{index_of(connection)} * checkers_per_member_ + i].expect_from(connection.sent);
   }

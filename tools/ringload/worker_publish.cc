@@ -15,29 +15,34 @@ constexpr size_t kUnsentMax = size_t{1} << 20;  // of one publisher; the schedul
 void Worker::start_load() {
   loading_ = true;
   measure_from_ = run_.measure_from_ns.load(std::memory_order_relaxed);
-  const int64_t hold = options_.duration_ns + options_.warmup_ns;
-  churn_ = Schedule::constant(options_.churn_per_minute / 100 / 60 * members_, hold);
-  if (options_.scenario == Scenario::resume) {
-    // Everybody has a position by the end of the warm-up, and all are back before the end.
-    const double seconds = static_cast<double>(options_.duration_ns) * 1e-9;
-    churn_ = Schedule({{options_.warmup_ns, 0, 0},
-                       {options_.duration_ns, options_.cut_percent / 100 * members_ / seconds,
-                        options_.cut_percent / 100 * members_ / seconds}});
+  uint32_t cuttable = 0;
+  uint32_t renewable = 0;
+  for (uint32_t i = 0; i < members_; ++i) {
+    const RoleKind kind = role_of(connections_[i]).kind;
+    cuttable += kind == RoleKind::resume;
+    renewable += kind != RoleKind::resume && kind != RoleKind::slow;
   }
-  for (Connection& connection : connections_) {
-    if (connection.slow && connection.state == State::ready) backend_->pause_receive(connection.socket);
+  churn_ = Schedule::constant(options_.churn_per_minute / 100 / 60 * renewable, options_.load_ns());
+  // Everybody has a position by the end of the warm-up.
+  const double cut_rate = options_.cut_percent / 100 * cuttable / (static_cast<double>(options_.duration_ns) * 1e-9);
+  cuts_ = Schedule({{options_.load_ns() - options_.duration_ns - options_.ramp_down_ns, 0, 0},
+                    {options_.duration_ns, cut_rate, cut_rate}});
+  hold_slow_readers();
+  const Schedule shape(options_.shape);
+  if (publishers_ > 0 && options_.in_flight == 0) {
+    const double rooms = static_cast<double>(publishers_) / options_.publishers;
+    publishing_.schedule = shape.scaled(options_.rate * rooms);
   }
-  if (options_.publishes() && options_.in_flight == 0) {
-    const double part = static_cast<double>(publishers_) / options_.publishers;
-    load_ = Schedule::ramped(options_.rate * part, options_.ramp_up_ns, hold, options_.ramp_down_ns);
-  }
-  if (options_.scenario != Scenario::echo) return;
-  if (options_.rate > 0) {
-    const double part = static_cast<double>(members_) / options_.connections;
-    load_ = Schedule::ramped(options_.rate * part, options_.ramp_up_ns, hold, options_.ramp_down_ns);
+  if (askers_.empty()) return;
+  if (!options_.saturating()) {
+    const double all = run_.members_that_ask();
+    const double rate = options_.scenario == Scenario::echo ? options_.rate
+                        : options_.echo_rate > 0            ? options_.echo_rate
+                                                            : all;
+    asking_.schedule = shape.scaled(rate * static_cast<double>(askers_.size()) / all);
     return;
   }
-  for (uint32_t i = 0; i < members_; ++i) {
+  for (const uint32_t i : askers_) {
     const uint32_t depth = connections_[i].speaks == Speaks::http ? 1 : options_.depth;
     for (uint32_t k = 0; k < depth; ++k) echo_again_.push_back(i);
   }
@@ -45,55 +50,76 @@ void Worker::start_load() {
 
 void Worker::end_load() {
   loading_ = false;
-  for (Connection& connection : connections_) {
-    if (connection.slow && connection.state == State::ready) backend_->resume_receive(connection.socket);
-  }
+  release_slow_readers();
 }
 
 void Worker::load_due() {
-  if (options_.publishes()) {
-    if (options_.in_flight > 0) {
-      fill_pipes();
-    } else {
-      publish_due();
-    }
-  } else if (options_.scenario == Scenario::echo) {
-    if (options_.rate > 0) {
-      publish_due();
-    } else {
-      echo_due();
-    }
+  if (options_.in_flight > 0) {
+    fill_pipes();
+  } else if (publishers_ > 0) {
+    publish_due();
+  }
+  if (askers_.empty()) return;
+  if (options_.saturating()) {
+    echo_due();
+  } else {
+    ask_due();
   }
 }
 
 void Worker::publish_due() {
-  const uint32_t first = options_.publishes() ? members_ : 0;
-  const uint32_t count = options_.publishes() ? publishers_ : members_;
-  if (count == 0) return;
   const int64_t start = run_.publish_from_ns.load(std::memory_order_relaxed);
   const int64_t sent = run_.now_ns();
-  const uint64_t due = std::min(load_.due_by(sent - start), load_done_ + kPublishesPerTurn);
-  while (load_done_ < due) {
-    Connection& connection = connections_[first + load_next_];
+  Pace& pace = publishing_;
+  const uint64_t due = std::min(pace.schedule.due_by(sent - start), pace.done + kPublishesPerTurn);
+  while (pace.done < due) {
+    Connection& connection = connections_[members_ + pace.next];
     if (connection.state == State::ready && out_of_room(connection)) return;
-    const int64_t intended = start + load_.time_of(load_done_++);
-    load_next_ = (load_next_ + 1) % count;
+    const int64_t intended = start + pace.schedule.time_of(pace.done++);
+    pace.next = (pace.next + 1) % publishers_;
     if (connection.state != State::ready) continue;
     if (intended >= measure_from_) measures_.lag.record(static_cast<uint64_t>(std::max<int64_t>(0, sent - intended)));
-    if (connection.speaks == Speaks::http) {
-      if (connection.under_way == 0) request(connection);
+    publish(connection, connection.id, intended, sent);
+  }
+}
+
+// A request that finds all connections busy waits for one, and its latency with it.
+void Worker::ask_due() {
+  const int64_t start = run_.publish_from_ns.load(std::memory_order_relaxed);
+  const int64_t sent = run_.now_ns();
+  Pace& pace = asking_;
+  const uint64_t due = std::min(pace.schedule.due_by(sent - start), pace.done + kPublishesPerTurn);
+  while (pace.done < due) {
+    Connection* connection = nullptr;
+    bool busy = false;
+    for (size_t tried = 0; tried < askers_.size() && connection == nullptr; ++tried) {
+      Connection& next = connections_[askers_[pace.next]];
+      pace.next = (pace.next + 1) % static_cast<uint32_t>(askers_.size());
+      if (next.state != State::ready) continue;
+      if (next.speaks == Speaks::http ? next.under_way > 0 : out_of_room(next)) {
+        busy = true;
+      } else {
+        connection = &next;
+      }
+    }
+    if (connection == nullptr && busy) return;
+    const int64_t intended = start + pace.schedule.time_of(pace.done++);
+    if (connection == nullptr) continue;
+    if (connection->speaks == Speaks::http) {
+      request(*connection, intended);
       continue;
     }
-    if (!options_.publishes()) ++connection.under_way;
-    publish(connection, connection.id, intended, sent);
+    if (intended >= measure_from_) measures_.lag.record(static_cast<uint64_t>(std::max<int64_t>(0, sent - intended)));
+    if (connection->under_way++ == 0) connection->since_ns = sent;
+    publish(*connection, connection->id, intended, sent);
   }
 }
 
 void Worker::fill_pipes() {
   // Pairs with Run::member_share_done().
   const bool completed = run_.completions[index_].exchange(false, std::memory_order_acq_rel);
-  if (load_done_ > 0 && !completed && now_ < sweep_at_) return;
-  load_done_ = 1;
+  if (publishing_.done > 0 && !completed && now_ < sweep_at_) return;
+  publishing_.done = 1;
   for (uint32_t i = 0; i < publishers_; ++i) {
     Connection& connection = connections_[members_ + i];
     if (connection.state != State::ready) continue;
@@ -124,7 +150,7 @@ void Worker::echo_due() {
     Connection& connection = connections_[index];
     if (connection.state != State::ready || connection.under_way >= options_.depth) continue;
     if (connection.speaks == Speaks::http) {
-      request(connection);
+      request(connection, now);
       continue;
     }
     if (connection.under_way++ == 0) connection.since_ns = now;
@@ -141,9 +167,9 @@ void Worker::publish(Connection& connection, uint32_t stream, int64_t intended_n
   run_.codec.append(payload_scratch_,
                     {.stream = stream, .sequence = connection.sent++, .intended_ns = intended_ns, .sent_ns = sent_ns},
                     options_.payload_size);
-  if (options_.publishes()) run_.streams[stream].published.store(connection.sent, std::memory_order_relaxed);
+  if (connection.publisher) run_.streams[stream].published.store(connection.sent, std::memory_order_relaxed);
   progress_.published.add();
-  const Dialect& dialect = options_.dialect;
+  const Dialect& dialect = dialect_of(connection);
   const std::string room = room_name(connection.room);
   const Placeholders values{.room = room, .payload = payload_scratch_};
   if (connection.speaks != Speaks::post) {
@@ -161,11 +187,12 @@ void Worker::publish(Connection& connection, uint32_t stream, int64_t intended_n
   out.append("\r\nContent-Length: ").append(std::to_string(scratch_.size())).append("\r\n\r\n").append(scratch_);
 }
 
-void Worker::request(Connection& connection) {
+void Worker::request(Connection& connection, int64_t intended_ns) {
   connection.under_way = 1;
   connection.since_ns = run_.now_ns();
+  connection.position = static_cast<uint64_t>(intended_ns);
   progress_.published.add();
-  send_request(connection, options_.dialect.target);
+  send_request(connection, dialect_of(connection).target);
 }
 
 // A fixed key: unpredictable ones (RFC 6455 section 5.3) protect proxies from hostile pages, of which there are none

@@ -151,22 +151,22 @@ void Worker::on_body(Connection& connection, std::span<const uint8_t> body) {
 // A whole answer of a poll, a plain request or a POST is there.
 void Worker::on_answer(Connection& connection) {
   if (connection.speaks == Speaks::http) {
-    const int64_t took = now_ - connection.since_ns;
-    connection.since_ns = now_;
     if (connection.under_way == 0) return;
     connection.under_way = 0;
     progress_.deliveries.add();
-    progress_.latency.record(static_cast<uint64_t>(took));
-    if (now_ >= measure_from_) measures_.latency.record(static_cast<uint64_t>(took));
-    if (loading_) echo_again_.push_back(index_of(connection));
+    record_latency(connection,
+                   {.intended_ns = static_cast<int64_t>(connection.position), .sent_ns = connection.since_ns});
+    connection.since_ns = now_;
+    if (loading_ && options_.saturating()) echo_again_.push_back(index_of(connection));
     return;
   }
   if (connection.speaks != Speaks::poll) return;
   Streaming& streaming = *connection.streaming;
   const std::string_view body = streaming.body;
-  const size_t at = body.rfind(options_.dialect.cursor_after);
-  if (at != std::string_view::npos && !options_.dialect.cursor_after.empty()) {
-    const size_t begin = at + options_.dialect.cursor_after.size();
+  const Dialect& dialect = dialect_of(connection);
+  const size_t at = body.rfind(dialect.cursor_after);
+  if (at != std::string_view::npos && !dialect.cursor_after.empty()) {
+    const size_t begin = at + dialect.cursor_after.size();
     streaming.cursor = body.substr(begin, body.find('"', begin) - begin);
     // One room: its cursor is the position.
     std::from_chars(streaming.cursor.data(), streaming.cursor.data() + streaming.cursor.size(), connection.position);
@@ -174,27 +174,27 @@ void Worker::on_answer(Connection& connection) {
   if (connection.state == State::joining) on_joined(connection);
   on_text(connection, body);
   streaming.body.clear();
-  send_request(connection, options_.dialect.resume_target);
+  send_request(connection, dialect.resume_target);
 }
 
 void Worker::note_position(Connection& connection, std::string_view text) {
   if (connection.speaks == Speaks::poll) return;  // its cursor is kept with the answer
-  const std::string_view before = options_.dialect.cursor_after;
+  const std::string_view before = dialect_of(connection).cursor_after;
   if (!text.starts_with(before)) return;
   std::from_chars(text.data() + before.size(), text.data() + text.size(), connection.position);
 }
 
 void Worker::on_text(Connection& connection, std::string_view text) {
-  if (options_.scenario == Scenario::resume) note_position(connection, text);
+  if (role_of(connection).kind == RoleKind::resume) note_position(connection, text);
   Payload payload;
   size_t from = hint_;
   if (run_.codec.at(text, from, payload)) {
     deliver(connection, payload);
-    from += kPayloadMin;
+    from += run_.codec.length();
   } else {
     from = 0;
     if (run_.codec.find(text, from, payload)) {
-      hint_ = from - kPayloadMin;
+      hint_ = from - run_.codec.length();
       deliver(connection, payload);
     }
   }
@@ -204,7 +204,7 @@ void Worker::on_text(Connection& connection, std::string_view text) {
   }
   if (from < text.size()) return;
   // No payload: something that the server says of its own.
-  const Dialect& dialect = options_.dialect;
+  const Dialect& dialect = dialect_of(connection);
   if (!dialect.ping.empty() && text == dialect.ping) return send_text(connection, dialect.pong);
   if (connection.state == State::greeting || connection.state == State::joining) advance_greeting(connection, text);
   if (!dialect.gap.empty() && text.find(dialect.gap) != std::string_view::npos) ++measures_.gaps;
@@ -213,32 +213,42 @@ void Worker::on_text(Connection& connection, std::string_view text) {
 }
 
 void Worker::deliver(Connection& connection, const Payload& payload) {
-  if (connection.publisher || connection.slow) return;
-  const bool echo = checkers_per_member_ == 1 && !options_.publishes();
+  // What still comes behind our close frame is nobody's.
+  if (connection.publisher || connection.state == State::closing) return;
+  const bool echo = role_of(connection).kind == RoleKind::echo;
   if (echo ? payload.stream != connection.id
            : payload.stream >= run_.streams.size() || run_.room_of_stream(payload.stream) != connection.room) {
     return note(ErrorKind::bad_answer, "a payload of another room or connection");
   }
   const uint32_t slot = echo ? 0 : payload.stream % options_.publishers;
   SequenceChecker& checker = checkers_[size_t{index_of(connection)} * checkers_per_member_ + slot];
+  if (connection.slow) {
+    checker.take(payload.sequence, measures_.slow);
+    progress_.slow_reads.add();
+    return;
+  }
   const auto verdict = checker.take(payload.sequence, measures_.sequence);
   progress_.deliveries.add();
   if (verdict == SequenceChecker::Verdict::duplicate) return;
   // What a cut connection missed waited for its return, not for the server.
   const bool replayed = connection.resuming && payload.intended_ns < connection.since_ns;
-  const auto latency = static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.intended_ns));
-  if (!replayed) progress_.latency.record(latency);
-  if (payload.intended_ns >= measure_from_ && !replayed) {
-    measures_.latency.record(latency);
-    // Where nothing is scheduled, both are the same.
-    if (!options_.saturating())
-      measures_.uncorrected.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.sent_ns)));
-  }
+  if (!replayed) record_latency(connection, payload);
   if (share_window_ > 0) return count_member_share(connection, payload);
   if (!echo) return;
   connection.since_ns = now_;
   if (connection.under_way > 0) --connection.under_way;
-  if (loading_ && options_.rate == 0) echo_again_.push_back(index_of(connection));
+  if (loading_ && options_.saturating()) echo_again_.push_back(index_of(connection));
+}
+
+void Worker::record_latency(const Connection& connection, const Payload& payload) {
+  const auto latency = static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.intended_ns));
+  progress_.latency.record(latency);
+  if (payload.intended_ns < measure_from_) return;
+  measures_.latency.record(latency);
+  if (!measures_.of_role.empty()) measures_.of_role[connection.role].record(latency);
+  // Where nothing is scheduled, both are the same.
+  if (!options_.saturating())
+    measures_.uncorrected.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ - payload.sent_ns)));
 }
 
 void Worker::count_member_share(const Connection& connection, const Payload& payload) {

@@ -23,7 +23,7 @@ void expect_sample(const Payload& payload) {
 
 TEST(Payload, IsFoundInWhatAServerMakesOfIt) {
   const PayloadCodec codec(0xABC);
-  for (const size_t size : {kPayloadMin, size_t{31}, size_t{128}, size_t{5000}}) {
+  for (const size_t size : {payload_min(), size_t{31}, size_t{128}, size_t{5000}}) {
     const std::string text = written(codec, kSample, size);
     EXPECT_EQ(text.size(), size);
     const std::string message = R"({"id":17,"user":"~r~r","content":")" + text + R"("})";
@@ -45,7 +45,7 @@ TEST(Payload, NeedsNoEscapesAnywhere) {
 TEST(Payload, SeveralInOneText) {
   const PayloadCodec codec(5);
   std::string text;
-  for (uint64_t i = 0; i < 10; ++i) codec.append(text, {.stream = 1, .sequence = i}, kPayloadMin);
+  for (uint64_t i = 0; i < 10; ++i) codec.append(text, {.stream = 1, .sequence = i}, payload_min());
   size_t from = 0;
   Payload found;
   for (uint64_t i = 0; i < 10; ++i) {
@@ -53,6 +53,19 @@ TEST(Payload, SeveralInOneText) {
     EXPECT_EQ(found.sequence, i);
   }
   EXPECT_FALSE(codec.find(text, from, found));
+}
+
+TEST(Payload, MayBeginWithAnotherMarker) {
+  const PayloadCodec codec(5, "@load:");
+  const std::string text = "{\"x\":\"" + written(codec, kSample, payload_min("@load:")) + "\"}";
+  EXPECT_NE(text.find("@load:"), std::string::npos);
+  size_t from = 0;
+  Payload found;
+  ASSERT_TRUE(codec.find(text, from, found));
+  expect_sample(found);
+  from = 0;
+  EXPECT_FALSE(PayloadCodec(5).find(text, from, found));
+  for (const char* bad : {"", "a b", "\"", "{", "12345678901234567"}) EXPECT_FALSE(is_marker(bad)) << bad;
 }
 
 TEST(Payload, OfAnotherRunIsNone) {
@@ -63,7 +76,7 @@ TEST(Payload, OfAnotherRunIsNone) {
 
 TEST(Payload, DamagedIsNone) {
   const PayloadCodec codec(9);
-  const std::string text = written(codec, kSample, kPayloadMin);
+  const std::string text = written(codec, kSample, payload_min());
   for (size_t length = 0; length < text.size(); ++length) {
     size_t from = 0;
     Payload found;

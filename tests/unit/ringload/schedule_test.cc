@@ -9,6 +9,10 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
+Schedule ramped(double rate, int64_t up_ns, int64_t hold_ns, int64_t down_ns) {
+  return Schedule({{up_ns, 0, rate}, {hold_ns, rate, rate}, {down_ns, rate, 0}});
+}
+
 TEST(Schedule, ConstantRate) {
   const Schedule schedule = Schedule::constant(100, 2 * kSecond);
   EXPECT_EQ(schedule.count(), 200u);
@@ -24,7 +28,7 @@ TEST(Schedule, ConstantRate) {
 
 TEST(Schedule, EachEventIsDueExactlyAtItsTime) {
   for (const double rate : {0.3, 1.0, 7.0, 333.0, 99'999.0}) {
-    const Schedule schedule = Schedule::ramped(rate, 3 * kSecond, 2 * kSecond, kSecond);
+    const Schedule schedule = ramped(rate, 3 * kSecond, 2 * kSecond, kSecond);
     int64_t last = -1;
     for (uint64_t n = 0; n < std::min<uint64_t>(schedule.count(), 3000); ++n) {
       const int64_t at = schedule.time_of(n);
@@ -40,7 +44,7 @@ TEST(Schedule, EachEventIsDueExactlyAtItsTime) {
 }
 
 TEST(Schedule, RampsHoldTheAreaBelowTheRate) {
-  const Schedule schedule = Schedule::ramped(1000, 2 * kSecond, 3 * kSecond, 4 * kSecond);
+  const Schedule schedule = ramped(1000, 2 * kSecond, 3 * kSecond, 4 * kSecond);
   EXPECT_EQ(schedule.count(), 1000u + 3000u + 2000u);
   EXPECT_EQ(schedule.duration_ns(), 9 * kSecond);
   EXPECT_EQ(schedule.due_by(kSecond), 251u);  // a quarter of the ramp's area, and the next
@@ -49,7 +53,7 @@ TEST(Schedule, RampsHoldTheAreaBelowTheRate) {
 }
 
 TEST(Schedule, ScaledPartsAddUp) {
-  const Schedule schedule = Schedule::ramped(1000, kSecond, 2 * kSecond, kSecond);
+  const Schedule schedule = ramped(1000, kSecond, 2 * kSecond, kSecond);
   EXPECT_EQ(schedule.scaled(0.25).count() + schedule.scaled(0.75).count(), schedule.count());
   EXPECT_EQ(schedule.scaled(0.25).duration_ns(), schedule.duration_ns());
 }

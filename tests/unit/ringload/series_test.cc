@@ -27,6 +27,7 @@ Options two_threads() {
   Options options;
   options.threads = 2;
   options.connections = 10;
+  options.roles.resize(1);
   return options;
 }
 

@@ -1,0 +1,221 @@
+// From what the flags said to a run: dialects of its roles, how many threads, what cannot be together.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "io/descriptor_table.h"
+#include "option_texts.h"
+#include "payload.h"
+
+namespace ringcast::ringload {
+namespace {
+
+constexpr uint32_t kDescriptorsBeside = 64;  // of a worker, for its ring and /proc
+
+constexpr std::pair<std::string_view, std::string Dialect::*> kDialectTexts[] = {
+    {"path", &Dialect::target},
+    {"echo-path", &Dialect::target},
+    {"request-path", &Dialect::target},
+    {"publisher-path", &Dialect::publisher_target},
+    {"hello", &Dialect::hello},
+    {"hello-answer", &Dialect::hello_answer},
+    {"join", &Dialect::join},
+    {"joined", &Dialect::joined},
+    {"publish", &Dialect::publish},
+    {"echo-message", &Dialect::publish},
+    {"ping", &Dialect::ping},
+    {"pong", &Dialect::pong},
+    {"resume-path", &Dialect::resume_target},
+    {"cursor-after", &Dialect::cursor_after},
+    {"post-path", &Dialect::post_target},
+    {"post-body", &Dialect::post_body},
+    {"post-type", &Dialect::post_type}};
+
+// Whether the flag is about connections with that purpose. In a run of one role --path is always its own.
+bool concerns(std::string_view flag, const Role& role, bool alone) {
+  if (flag == "echo-path") return role.kind == RoleKind::echo;
+  if (flag == "echo-message") return role.kind == RoleKind::echo;
+  if (flag == "request-path") return role.kind == RoleKind::request;
+  return alone || !role.asks();
+}
+
+Scenario scenario_of(std::string_view text) {
+  for (const Scenario scenario :
+       {Scenario::connect, Scenario::echo, Scenario::fanout, Scenario::mixed, Scenario::resume, Scenario::slow}) {
+    if (to_string(scenario) == text) return scenario;
+  }
+  return Scenario::fanout;  // search
+}
+
+Result<std::vector<Role>> roles_of(const Options& options, Transport transport, const Texts& texts) {
+  const auto role = [&](RoleKind kind, uint32_t weight, std::string_view name = {}) {
+    return Role{.name = std::string(name.empty() ? to_string(options.scenario) : name),
+                .kind = kind,
+                .transport = transport,
+                .weight = weight};
+  };
+  if (!texts.mix.empty() && options.scenario != Scenario::mixed)
+    return fail("bad_value", "--mix has its place in the scenario mixed");
+  switch (options.scenario) {
+    case Scenario::connect: return std::vector{role(RoleKind::idle, 1)};
+    case Scenario::echo:
+      if (transport != Transport::websocket && transport != Transport::http)
+        return fail("bad_value", "an echo goes over websocket or http");
+      return std::vector{role(transport == Transport::http ? RoleKind::request : RoleKind::echo, 1)};
+    case Scenario::fanout: return std::vector{role(RoleKind::receive, 1)};
+    case Scenario::resume: return std::vector{role(RoleKind::resume, 1)};
+    case Scenario::slow: {
+      std::vector<Role> roles{role(RoleKind::receive, 100 - options.slow_percent, "fanout")};
+      if (options.slow_percent > 0) roles.push_back(role(RoleKind::slow, options.slow_percent));
+      return roles;
+    }
+    case Scenario::mixed: return parse_mix(texts.mix.empty() ? "connect=50,echo=10,fanout=40" : texts.mix, transport);
+  }
+  return fail("bad_value", "no such scenario");
+}
+
+Result<void> give_dialects(Options& options, const Texts& texts) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const std::string& header : texts.headers) {
+    const size_t colon = header.find(':');
+    if (colon == std::string::npos || colon == 0) return fail("bad_header", "a header is NAME: VALUE: " + header);
+    const size_t value = std::min(header.find_first_not_of(' ', colon + 1), header.size());
+    headers.emplace_back(header.substr(0, colon), header.substr(value));
+  }
+  for (Role& role : options.roles) {
+    auto dialect = preset(options.preset_name, role.transport, role.purpose());
+    if (!dialect) return tl::unexpected<Error>(dialect.error());
+    role.dialect = std::move(*dialect);
+    role.dialect.headers = headers;
+    for (const auto& [flag, place] : kDialectTexts) {
+      const auto text = texts.dialect.find(std::string(flag));
+      if (text == texts.dialect.end() || text->second.empty()) continue;
+      if (concerns(flag, role, options.scenario != Scenario::mixed)) role.dialect.*place = text->second;
+    }
+    if (role.kind == RoleKind::resume && role.dialect.resume_target.empty())
+      return fail("bad_value", "this preset knows no way to resume: --resume-path");
+    if (role.transport == Transport::poll && role.dialect.resume_target.empty())
+      return fail("bad_value", "a poll goes on with its cursor: --resume-path, --cursor-after");
+    if (role.kind == RoleKind::echo && role.dialect.publish.empty())
+      return fail("bad_value", "this preset knows no message to echo: --echo-message");
+  }
+  return {};
+}
+
+Result<void> plan_stages(Options& options, const Texts& texts) {
+  if (texts.stages.empty()) {
+    if (options.ramp_up_ns > 0) options.shape.push_back({options.ramp_up_ns, 0, 1});
+    // A ramp warms up by itself.
+    if (options.ramp_up_ns > 0) options.warmup_ns = 0;
+    options.shape.push_back({options.warmup_ns + options.duration_ns, 1, 1});
+    if (options.ramp_down_ns > 0) options.shape.push_back({options.ramp_down_ns, 1, 0});
+  } else {
+    if (options.ramp_up_ns > 0 || options.ramp_down_ns > 0)
+      return fail("bad_value", "--stage stands for --ramp-up, --duration and --ramp-down");
+    if (options.in_flight > 0) return fail("bad_value", "a saturating run has no rate: --stage has no place in it");
+    double rate = options.rate;
+    if (rate == 0) options.warmup_ns = 0;
+    if (options.warmup_ns > 0) options.shape.push_back({options.warmup_ns, rate, rate});
+    options.duration_ns = 0;
+    for (const std::string& text : texts.stages) {
+      auto stage = parse_stage(text);
+      if (!stage) return tl::unexpected<Error>(stage.error());
+      stage->rate_from = rate;
+      options.rate = std::max(options.rate, rate = stage->rate_to);
+      options.duration_ns += stage->duration_ns;
+      options.shape.push_back(*stage);
+    }
+    if (options.rate == 0) return fail("bad_value", "no --stage has a rate above 0");
+    for (Stage& stage : options.shape) {
+      stage.rate_from /= options.rate;
+      stage.rate_to /= options.rate;
+    }
+  }
+  return {};
+}
+
+Result<void> check_load(Options& options, const Texts& texts) {
+  if (options.scenario == Scenario::mixed && options.in_flight > 0)
+    return fail("bad_value", "a mixed run is paced: --in-flight has no place in it");
+  if (options.search) {
+    if (options.in_flight != 0) return fail("bad_value", "a search is paced: --in-flight has no place in it");
+    if (!texts.stages.empty()) return fail("bad_value", "a search makes its own rates: --stage has no place in it");
+    if (options.thresholds.empty()) options.thresholds.push_back(*parse_threshold("p99>10ms"));
+  }
+  if (options.scenario == Scenario::connect && !texts.stages.empty())
+    return fail("bad_value", "nothing is sent in the scenario connect: --stage has no place in it");
+  if (!options.publishes()) return {};
+  if (options.connections < options.rooms) return fail("bad_value", "fewer members than rooms");
+  if (options.rate == 0 && options.in_flight == 0 && texts.stages.empty()) options.rate = 10;
+  if (options.rate != 0 && options.in_flight != 0)
+    return fail("bad_value", "--rate and --in-flight exclude each other");
+  for (const Role& role : options.roles) {
+    if (role.transport == Transport::http && !role.asks())
+      return fail("bad_value", "it needs a transport that receives");
+  }
+  return {};
+}
+
+Result<void> take_addresses(Options& options, const Texts& texts) {
+  auto targets = parse_addresses(texts.targets, true);
+  if (!targets) return tl::unexpected<Error>(targets.error());
+  options.targets = std::move(*targets);
+  options.host = options.targets.front().to_string();
+  if (texts.sources.empty()) return {};
+  auto sources = parse_addresses(texts.sources, false);
+  if (!sources) return tl::unexpected<Error>(sources.error());
+  options.sources = std::move(*sources);
+  return {};
+}
+
+Result<void> count_threads(Options& options) {
+  const uint64_t limit = io::descriptor_limit();
+  const uint64_t least = options.all_connections() / (limit - kDescriptorsBeside) + 1;
+  if (options.threads == 0) options.threads = static_cast<uint32_t>(least);
+  if (options.threads >= least) return {};
+  return fail("bad_value", fmt::format("with {} descriptors a thread, {} threads are needed", limit, least));
+}
+
+}  // namespace
+
+const std::vector<std::string>& dialect_flags() {
+  static const std::vector<std::string> flags = [] {
+    std::vector<std::string> names;
+    for (const auto& [flag, place] : kDialectTexts) names.emplace_back(flag);
+    return names;
+  }();
+  return flags;
+}
+
+Result<void> complete(Options& options, const Texts& texts) {
+  options.search = texts.scenario == "search";
+  options.scenario = scenario_of(texts.scenario);
+  options.engine = texts.engine == "uring"   ? io::Engine::uring
+                   : texts.engine == "epoll" ? io::Engine::epoll
+                                             : io::Engine::automatic;
+  Transport transport = Transport::websocket;
+  for (const Transport one : {Transport::sse, Transport::poll, Transport::http}) {
+    if (to_string(one) == texts.transport) transport = one;
+  }
+  for (const std::string& text : texts.thresholds) {
+    auto threshold = parse_threshold(text);
+    if (!threshold) return tl::unexpected<Error>(threshold.error());
+    options.thresholds.push_back(std::move(*threshold));
+  }
+  if (!is_marker(options.marker))
+    return fail("bad_value", "a marker is 1 to 16 characters of A-Z a-z 0-9 _ ~ . : @ # -");
+  if (options.payload_size < payload_min(options.marker))
+    return fail("bad_value", fmt::format("a payload has at least {} bytes", payload_min(options.marker)));
+  if (auto taken = take_addresses(options, texts); !taken) return taken;
+  auto roles = roles_of(options, transport, texts);
+  if (!roles) return tl::unexpected<Error>(roles.error());
+  options.roles = std::move(*roles);
+  if (auto given = give_dialects(options, texts); !given) return given;
+  if (texts.members != 0 && options.publishes()) options.connections = options.rooms * texts.members;
+  if (options.connections == 0) return fail("bad_value", "no connections");
+  if (auto checked = check_load(options, texts); !checked) return checked;
+  if (auto planned = plan_stages(options, texts); !planned) return planned;
+  return count_threads(options);
+}
+
+}  // namespace ringcast::ringload

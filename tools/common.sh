@@ -6,10 +6,10 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(
   g++ meson ninja-build pkg-config
   liburing-dev libmimalloc-dev libsimdjson-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
-  libexpected-dev libssl-dev zlib1g-dev robin-map-dev node-llhttp
+  libexpected-dev libssl-dev libcurl4-openssl-dev zlib1g-dev robin-map-dev node-llhttp
 )
 test_packages=(
-  libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev libwslay-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev libwslay-dev libjwt-dev
   clang-14 llvm-14 libclang-rt-14-dev clang-format-14
   curl nodejs?node npm?npm chromium python3-websockets
 )

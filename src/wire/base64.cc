@@ -1,5 +1,6 @@
 #include "wire/base64.h"
 
+#include <algorithm>
 #include <array>
 
 namespace ringcast::wire {
@@ -77,6 +78,47 @@ bool base64_decode(std::string_view text, std::string& out) {
     }
   }
   return true;
+}
+
+void append_base64url(std::string& out, std::span<const uint8_t> bytes) {
+  const size_t start = out.size();
+  append_base64(out, bytes);
+  while (out.size() > start && out.back() == '=') out.pop_back();
+  std::replace(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(), '+', '-');
+  std::replace(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(), '/', '_');
+}
+
+bool base64url_decode(std::string_view text, std::string& out) {
+  const size_t start = out.size();
+  out.reserve(start + text.size() / 4 * 3 + 2);
+  uint32_t group = 0;
+  uint32_t letters = 0;
+  for (const char c : text) {
+    const char standard = c == '-' ? '+' : c == '_' ? '/' : c == '+' || c == '/' ? '\0' : c;
+    const uint8_t value = kValues[static_cast<unsigned char>(standard)];
+    if (value == kNotInAlphabet) {
+      out.resize(start);
+      return false;
+    }
+    group = group << 6 | value;
+    if (++letters % 4 != 0) continue;
+    for (const int shift : {16, 8, 0}) out.push_back(static_cast<char>(group >> shift));
+    group = 0;
+  }
+  switch (letters % 4) {
+    case 0: return true;
+    case 2:
+      if ((group & 0xF) != 0) break;
+      out.push_back(static_cast<char>(group >> 4));
+      return true;
+    case 3:
+      if ((group & 0x3) != 0) break;
+      out.push_back(static_cast<char>(group >> 10));
+      out.push_back(static_cast<char>(group >> 2));
+      return true;
+  }
+  out.resize(start);
+  return false;
 }
 
 }  // namespace ringcast::wire

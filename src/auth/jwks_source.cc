@@ -1,0 +1,127 @@
+#include "auth/jwks_source.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/log.h"
+#include "wire/jwks.h"
+
+namespace ringcast::auth {
+
+namespace {
+
+constexpr size_t kDocumentMax = 1 << 20;
+
+struct CurlCleanup {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+
+size_t take(char* data, size_t size, size_t count, void* to) {
+  auto& body = *static_cast<std::string*>(to);
+  const size_t bytes = size * count;
+  if (body.size() + bytes > kDocumentMax) return 0;  // curl ends the transfer
+  body.append(data, bytes);
+  return bytes;
+}
+
+// Nonzero ends the transfer: nobody waits for a server that does not answer when this process is to end.
+int look(void* stopping, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::atomic<bool>*>(stopping)->load(std::memory_order_relaxed) ? 1 : 0;
+}
+
+}  // namespace
+
+Result<Keys> keys_of_jwks(std::string_view text) {
+  auto set = wire::parse_jwks(text, kTokenKeysMax);
+  if (!set) return tl::unexpected<Error>(set.error());
+  Keys keys;
+  for (const wire::Jwk& jwk : *set) {
+    auto key = TokenKey::from_jwk(jwk);
+    if (!key) return tl::unexpected<Error>(key.error());
+    if (*key) keys.push_back(std::make_shared<const TokenKey>(**std::move(key)));
+  }
+  return keys;
+}
+
+JwksSource::JwksSource(JwksOptions options, Authority& authority)
+    : options_(std::move(options)), authority_(authority) {}
+
+JwksSource::~JwksSource() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void JwksSource::start() {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  (void)initialised;
+  thread_ = std::thread([this] { run(); });
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return tried_; });
+}
+
+void JwksSource::request() {
+  if (!asked_.exchange(true, std::memory_order_relaxed)) changed_.notify_all();
+}
+
+void JwksSource::run() {
+  pthread_setname_np(pthread_self(), "jwks");
+  using Clock = std::chrono::steady_clock;
+  std::chrono::milliseconds pause = options_.least_between;
+  for (;;) {
+    asked_.store(false, std::memory_order_relaxed);
+    const Clock::time_point began = Clock::now();
+    Result<Keys> keys = fetch();
+    if (keys) {
+      authority_.set_fetched(*std::move(keys));
+      pause = options_.refresh;
+    } else {
+      log_warning("jwks_failed", {{"url", options_.url}, {"why", keys.error().message}});
+      pause = std::min(options_.refresh, options_.least_between);
+    }
+    std::unique_lock lock(mutex_);
+    tried_ = true;
+    changed_.notify_all();
+    // A request may come at any time and is heard of within a moment; one that comes too early waits its time.
+    while (!stopping_) {
+      const auto passed = Clock::now() - began;
+      if (passed >= pause || (asked_.load(std::memory_order_relaxed) && passed >= options_.least_between)) break;
+      const bool wanted = asked_.load(std::memory_order_relaxed);
+      const auto due = (wanted ? options_.least_between : pause) - passed;
+      changed_.wait_for(lock, std::min<Clock::duration>(due, std::chrono::milliseconds(500)));
+    }
+    if (stopping_) return;
+  }
+}
+
+Result<Keys> JwksSource::fetch() const {
+  const std::unique_ptr<CURL, CurlCleanup> handle(curl_easy_init());
+  if (handle == nullptr) return fail("jwks_failed", "libcurl cannot be used");
+  std::string body;
+  char why[CURL_ERROR_SIZE] = "";
+  curl_easy_setopt(handle.get(), CURLOPT_URL, options_.url.c_str());
+  curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
+  curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "ringcast");
+  curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, why);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, take);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &body);
+  curl_easy_setopt(handle.get(), CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle.get(), CURLOPT_XFERINFOFUNCTION, look);
+  curl_easy_setopt(handle.get(), CURLOPT_XFERINFODATA, &stopping_);
+  if (const CURLcode code = curl_easy_perform(handle.get()); code != CURLE_OK) {
+    if (code == CURLE_WRITE_ERROR) return fail("jwks_failed", "the document is larger than 1 MiB");
+    return fail("jwks_failed", why[0] != '\0' ? why : curl_easy_strerror(code));
+  }
+  return keys_of_jwks(body);
+}
+
+}  // namespace ringcast::auth

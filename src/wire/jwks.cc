@@ -1,0 +1,114 @@
+#include "wire/jwks.h"
+
+#include "wire/base64.h"
+#include "wire/json_reader.h"
+
+namespace ringcast::wire {
+namespace {
+
+using Value = simdjson::ondemand::value;
+
+constexpr JsonLimits kLimits{.depth_max = 16, .payload_bytes_max = UINT32_MAX, .batch_items_max = 0};
+
+tl::unexpected<Error> bad(std::string what) {
+  return fail("bad_jwks", "not a JSON Web Key Set: " + std::move(what));
+}
+
+std::string* member_of(Jwk& jwk, std::string_view key) {
+  if (key == "kty") return &jwk.type;
+  if (key == "kid") return &jwk.id;
+  if (key == "alg") return &jwk.algorithm;
+  if (key == "use") return &jwk.use;
+  if (key == "crv") return &jwk.curve;
+  return nullptr;
+}
+
+std::string* number_of(Jwk& jwk, std::string_view key) {
+  if (key == "n") return &jwk.n;
+  if (key == "e") return &jwk.e;
+  if (key == "x") return &jwk.x;
+  if (key == "y") return &jwk.y;
+  if (key == "k") return &jwk.k;
+  return nullptr;
+}
+
+void read_member(FieldReader& reader, std::string_view key, Value value, Jwk& jwk) {
+  std::string* const number = number_of(jwk, key);
+  std::string* const text = number == nullptr ? member_of(jwk, key) : nullptr;
+  if (number == nullptr && text == nullptr) return reader.ignored(value);
+  std::string_view given;
+  reader.text(key, value, given);
+  if (text != nullptr) {
+    *text = given;
+  } else {
+    number->clear();
+    if (!base64url_decode(given, *number))
+      reader.complain("bad_field", "\"" + std::string(key) + "\" is not base64url");
+  }
+}
+
+template <class Read>
+void read_members(FieldReader& reader, simdjson::ondemand::object& object, Read&& read) {
+  for (auto element : object) {
+    simdjson::ondemand::field field;
+    std::string_view key;
+    auto code = std::move(element).get(field);
+    if (!code) code = field.unescaped_key().get(key);
+    if (code) return reader.break_off(code);
+    read(key, field.value());
+    if (reader.broken()) return;
+  }
+}
+
+void read_keys(FieldReader& reader, Value value, std::vector<Jwk>& keys, size_t keys_max) {
+  simdjson::ondemand::array items;
+  if (const auto code = value.get_array().get(items)) {
+    if (code != simdjson::INCORRECT_TYPE) return reader.break_off(code);
+    reader.complain("bad_field", "\"keys\" must be an array");
+    return reader.ignored(value);
+  }
+  for (auto element : items) {
+    simdjson::ondemand::object object;
+    if (const auto code = std::move(element).get_object().get(object)) return reader.break_off(code);
+    if (keys.size() == keys_max) {
+      reader.complain("bad_field", "more than " + std::to_string(keys_max) + " keys");
+      return;
+    }
+    Jwk& jwk = keys.emplace_back();
+    read_members(reader, object, [&](std::string_view key, Value member) { read_member(reader, key, member, jwk); });
+    if (reader.broken()) return;
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Jwk>> parse_jwks(std::string_view text, size_t keys_max) {
+  thread_local JsonScratch scratch;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object object;
+  if (scratch.open(text, document) != simdjson::SUCCESS || document.get_object().get(object) != simdjson::SUCCESS) {
+    return bad("it is not a JSON object");
+  }
+  FieldReader reader(scratch, kLimits);
+  std::vector<Jwk> keys;
+  Jwk lone;
+  bool is_set = false;
+  read_members(reader, object, [&](std::string_view key, Value value) {
+    if (key != "keys") return read_member(reader, key, value, lone);
+    is_set = true;
+    keys.clear();
+    read_keys(reader, value, keys, keys_max);
+  });
+  if (reader.error()) return bad(reader.error()->message);
+  if (const auto code = expect_end(document)) return bad(simdjson::error_message(code));
+  if (!is_set) {
+    if (lone.type.empty()) return bad("there are no \"keys\"");
+    keys.push_back(std::move(lone));
+  }
+  for (const Jwk& jwk : keys) {
+    if (jwk.type.empty()) return bad("a key has no \"kty\"");
+  }
+  return keys;
+}
+
+}  // namespace ringcast::wire

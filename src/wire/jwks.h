@@ -1,0 +1,26 @@
+// A JSON Web Key Set (RFC 7517): the keys as they stand there, their numbers decoded; what they are good for is judged
+// by who uses them. Pure functions; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace ringcast::wire {
+
+struct Jwk {
+  std::string type;       // kty: RSA, EC, OKP, oct
+  std::string id;         // kid
+  std::string algorithm;  // alg; empty where absent
+  std::string use;        // sig, enc; empty where absent
+  std::string curve;      // crv
+  // Decoded from base64url; empty where absent.
+  std::string n, e, x, y, k;
+};
+
+// A set, or one key alone. Members that nobody knows are ignored, a key's private ones too. Code bad_jwks.
+Result<std::vector<Jwk>> parse_jwks(std::string_view text, size_t keys_max);
+
+}  // namespace ringcast::wire

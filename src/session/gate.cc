@@ -296,22 +296,7 @@ void Gate::on_tick() {
 void Gate::on_interval() {
   decisecond_ = static_cast<uint32_t>((reactor_.now() - started_) / std::chrono::milliseconds(100));
   hub_->sweep();
-  take_engine_counters();
   if (drain_phase_ == DrainPhase::telling) tell_some();
-}
-
-void Gate::take_engine_counters() {
-  // The engine's own counters are plain numbers of this thread; other threads read these copies.
-  const io::BackendStats& engine = reactor_.backend().stats();
-  EngineStats& copy = stats_.engine;
-  copy.waits.set(engine.waits);
-  copy.syscalls.set(engine.syscalls);
-  copy.sends.set(engine.sends);
-  copy.short_sends.set(engine.short_sends);
-  copy.receives.set(engine.receives);
-  copy.buffers_exhausted.set(engine.buffers_exhausted);
-  copy.accept_emfile.set(engine.accept_emfile);
-  copy.wakeups.set(engine.wakeups);
 }
 
 void Gate::serve_stalled() {

@@ -169,6 +169,9 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void on_timer(ConnectionId id) override;
   void on_mail(const runtime::Mail& mail) override;
   void on_tick() override;
+  void on_flushed() override {
+    if (hub_->measures()) hub_->on_flushed(reactor_.read_clock().count());
+  }
   void on_interval() override;
   void on_closed(ConnectionId id, runtime::CloseCause cause) override;
 
@@ -189,7 +192,6 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void begin(Client& client);
   size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
   void read_stash(Client& client);
-  void take_engine_counters();
   void serve_stalled();
   void work_off();
   void tell_some();

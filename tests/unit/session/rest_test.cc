@@ -207,6 +207,7 @@ TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
   std::set<std::string> families;
   std::string family;
   size_t samples = 1;
+  bool histogram = false;
   for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
     const std::string line = text.substr(0, end);
     text.erase(0, end + 1);
@@ -218,9 +219,15 @@ TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
     } else if (line.starts_with("# TYPE ")) {
       EXPECT_TRUE(line.starts_with("# TYPE " + family + ' ')) << line;
       const bool counter = line.ends_with(" counter");
+      histogram = line.ends_with(" histogram");
       EXPECT_EQ(counter, family.ends_with("_total")) << line;
     } else {
-      const std::string name = line.substr(0, line.find_first_of("{ "));
+      std::string name = line.substr(0, line.find_first_of("{ "));
+      if (histogram) {
+        const std::string part = name.substr(std::min(name.size(), family.size()));
+        EXPECT_TRUE(part == "_bucket" || part == "_count" || part == "_sum") << line;
+        name.resize(family.size());
+      }
       EXPECT_EQ(name, family) << line;
       ++samples;
     }

@@ -16,6 +16,7 @@ const kDefect = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|[
 export function flags_of(settings) {
   return Object.entries(settings).flatMap(([key, value]) => {
     const flag = `--${key.replaceAll('_', '-')}`;
+    if (value === undefined) return [];  // one of our own defaults taken back
     if (typeof value === 'boolean') return [value ? flag : flag.replace('--', '--no-')];
     return [].concat(value).map((item) => `${flag}=${item}`);
   });

@@ -130,12 +130,13 @@ std::string_view Gate::http_date() {
   return date_;
 }
 
-void Gate::on_accepted(ConnectionId id, uint16_t) {
+void Gate::on_accepted(ConnectionId id, uint16_t listener) {
   clients_.need(id.slot);
   slots_end_ = std::max(slots_end_, id.slot + 1);
   Client& client = clients_[id.slot];
   client.id = id;
   stats_.http_connections.add();
+  if (listener == kAdminListener) ++admin_connections_;
   const uint32_t max = options_->connections_max;
   client.admitted = true;
   if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= max && max != 0) {
@@ -350,6 +351,7 @@ void Gate::on_closed(ConnectionId id, CloseCause) {
   }
   close_at_hub(client, !client.clean_leave);
   if (client.by_address) addresses_->release(id);
+  if (connection(client).listener == kAdminListener) --admin_connections_;
   if (client.admitted) shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   if (client.stalled) {
     for (std::deque<ConnectionId>& line : stalled_) std::erase(line, id);

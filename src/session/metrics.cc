@@ -100,6 +100,20 @@ void append_histograms(std::string& out, const Shared& shared) {
       [](const CoreView& core) -> auto& { return core.reactor->send_frames; });
 }
 
+// The Prometheus text format escapes these three in the value of a label.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '\\' || c == '"') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 template <class Get>
 void per_core(Writer& writer, const Shared& shared, std::string_view name, std::string_view type, std::string_view help,
               Get get) {
@@ -292,6 +306,11 @@ void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, in
   Writer writer(out);
   writer.family("info", "gauge", "Version and engine.");
   writer.sample("version=\"" + shared.version + "\",io=\"" + shared.engine + "\"", 1);
+  writer.family("engine_info", "gauge", "The engine of each core, and why it is not io_uring where that was tried.");
+  for (size_t i = 0; i < shared.engines.size(); ++i) {
+    const EngineView& engine = shared.engines[i];
+    writer.sample(label(i, "io", engine.name) + ",fallback=\"" + escaped(engine.fallback) + '"', 1);
+  }
   writer.family("uptime_seconds", "gauge", "Since the start.");
   writer.sample({}, wall_us > shared.started_wall_us ? (wall_us - shared.started_wall_us) / 1'000'000 : 0);
   writer.family("draining", "gauge", "0 while running, then the phase of the drain.");

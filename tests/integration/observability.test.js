@@ -57,7 +57,10 @@ suite('observability', { at_once: 1, settings: { presence_leave_grace: '0s' } },
     assert.equal(status, 200);
     assert.match(headers['content-type'], /^text\/plain/);
     assert.match(text, /^# HELP ringcast_/m);
-    assert.match(text, new RegExp(t.combination.io));
+    for (let core = 0; core < t.combination.reactors; core++) {
+      assert.match(text, new RegExp(`^ringcast_engine_info\\{core="${core}",io="${t.combination.io}",fallback=""\\} 1$`, 'm'));
+    }
+    assert.equal((await t.read('/stats')).io_fallback, undefined);
   });
 
   test('histograms: delivery inside the server, bytes and messages per send', async (t) => {

@@ -198,8 +198,20 @@ TEST(RestStats, RoomNamesAreEscapedAsKeys) {
   EXPECT_THAT(body_of(world.ask(wire, get("/stats"))), HasSubstr(R"("rooms":{"a\"b\\":0})"));
 }
 
+TEST(Metrics, TheEngineIsNamedWithTheReason) {
+  World world;
+  const World::Wire wire = world.connect();
+  EXPECT_THAT(world.ask(wire, get("/stats")), Not(HasSubstr("io_fallback")));
+  world.shared().engines = {{"epoll", "a \"quoted\" reason\\"}};
+  EXPECT_THAT(
+      world.ask(wire, get("/metrics")),
+      HasSubstr("\nringcast_engine_info{core=\"0\",io=\"epoll\",fallback=\"a \\\"quoted\\\" reason\\\\\"} 1\n"));
+  EXPECT_THAT(world.ask(wire, get("/stats")), HasSubstr("\"io_fallback\":\"a \\\"quoted\\\" reason\\\\\""));
+}
+
 TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
   World world({.cores = 2});
+  world.shared().engines.resize(2);
   const World::Wire wire = world.connect();
   const std::string answer = world.ask(wire, get("/metrics"));
   EXPECT_THAT(header_of(answer, "Content-Type"), HasSubstr("version=0.0.4"));

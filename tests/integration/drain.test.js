@@ -56,7 +56,7 @@ suite('drain', { server: false }, (test) => {
     await socket.upgrade('/ws?user=a&rooms=r');
     server.signal('SIGTERM');
     assert.equal(await socket.close_code(), 1001);
-    await assert.rejects(t.get('/health', {}, { at: server }));
+    await until(() => t.get('/health', {}, { at: server }).then(() => false, () => true), 'the main port to be closed');
     assert.equal((await t.get('/ready', {}, admin)).status, 503);
     const phase = Number(/^ringcast_draining (\d)$/m.exec((await t.get('/metrics', {}, admin)).text)[1]);
     assert.ok(phase >= 2, `draining ${phase}`);

@@ -107,6 +107,8 @@ Totals Controller::counts() const {
     sum.slow_reads += progress.slow_reads.get();
     sum.bytes_in += progress.bytes_in.get();
     sum.bytes_out += progress.bytes_out.get();
+    sum.requests += progress.requests.get();
+    sum.load_ended += progress.load_ended.get();
     for (const Counter& errors : progress.errors) sum.errors += errors.get();
   }
   return sum;
@@ -205,13 +207,18 @@ void Controller::measure() {
   run_.enter(Phase::publishing);
   wait_until(measure_from);
   const Totals before = totals();
+  const LoopbackCounts loopback_before = loopback_counts();
   if (!wait_until(end)) results_.interrupted = true;
   const Totals after = totals();
+  const LoopbackCounts loopback_after = loopback_counts();
   results_.seconds = static_cast<double>(after.at_ns - before.at_ns) * 1e-9;
   results_.published = after.published - before.published;
   results_.deliveries = after.deliveries - before.deliveries;
   results_.bytes_in = after.bytes_in - before.bytes_in;
   results_.bytes_out = after.bytes_out - before.bytes_out;
+  results_.requests = after.requests - before.requests;
+  results_.loopback = {.bytes = loopback_after.bytes - loopback_before.bytes,
+                       .packets = loopback_after.packets - loopback_before.packets};
   for (size_t i = 0; i < after.cpu_ns.size(); ++i) {
     results_.worker_load.push_back(static_cast<double>(after.cpu_ns[i] - before.cpu_ns[i]) * 1e-9 / results_.seconds);
   }
@@ -241,8 +248,10 @@ void Controller::drain() {
   int64_t quiet_since = last.at_ns;
   while (!worker_failed_) {
     const Totals sum = counts();
-    if (all_delivered(sum)) return;
-    if (sum.deliveries != last.deliveries || sum.slow_reads != last.slow_reads) quiet_since = sum.at_ns;
+    // A worker that has not seen the phase yet may still publish what was due before it.
+    const bool all_sent = sum.load_ended == options_.threads;
+    if (all_sent && all_delivered(sum)) return;
+    if (!all_sent || sum.deliveries != last.deliveries || sum.slow_reads != last.slow_reads) quiet_since = sum.at_ns;
     if (sum.at_ns - quiet_since > kQuietEndsNs) return;
     last = sum;
     std::this_thread::sleep_for(kLookEvery);

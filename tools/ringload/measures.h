@@ -49,6 +49,8 @@ struct alignas(64) Progress {
   Counter slow_reads;  // … at slow ones
   Counter bytes_in;
   Counter bytes_out;
+  Counter requests;    // HTTP requests that are no upgrades: polls, streams, plain ones
+  Counter load_ended;  // 1: publishes no more
   std::array<Counter, kErrorKinds> errors;
   SharedHistogram latency;        // corrected, warm-up and ramps included
   SharedHistogram ready_latency;  // connect() until joined

@@ -42,6 +42,8 @@ void declare_load(CLI::App& app, Options& options, Texts& texts) {
                  "mixed: messages and requests per second of all echo and http roles; 0: one each")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--size", options.payload_size, "bytes of a payload")->check(CLI::Range(1u, 1u << 20));
+  app.add_option("--spread", options.spread,
+                 "members join one of so many rooms; for a --publish that reaches them all, in whichever they are");
   app.add_option("--room-prefix", options.room_prefix, "names of the rooms begin so");
   app.add_option("--churn", options.churn_per_minute, "per cent of the connections renewed per minute while holding")
       ->check(CLI::NonNegativeNumber);

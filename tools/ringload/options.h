@@ -41,6 +41,7 @@ struct Options {
   double echo_rate = 0;  // mixed: of all connections that echo or ask; 0: one per second each
   uint32_t payload_size = 128;
   std::string room_prefix = "load-";
+  uint32_t spread = 0;  // members join so many rooms, and are one to the publishers; 0: they join the publishers' rooms
 
   double connect_rate = 10000;  // per second
   double churn_per_minute = 0;  // per cent of the connections, closed and opened again

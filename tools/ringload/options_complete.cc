@@ -137,6 +137,8 @@ Result<void> plan_stages(Options& options, const Texts& texts) {
 Result<void> check_load(Options& options, const Texts& texts) {
   if (options.scenario == Scenario::mixed && options.in_flight > 0)
     return fail("bad_value", "a mixed run is paced: --in-flight has no place in it");
+  if (options.spread > 0 && options.rooms != 1)
+    return fail("bad_value", "--spread is for members that all get the same: --rooms has no place beside it");
   if (options.search) {
     if (options.in_flight != 0) return fail("bad_value", "a search is paced: --in-flight has no place in it");
     if (!texts.stages.empty()) return fail("bad_value", "a search makes its own rates: --stage has no place in it");

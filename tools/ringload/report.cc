@@ -187,6 +187,9 @@ std::string to_json(const Results& results, const Options& options) {
       .uint("deliveries", results.deliveries);
   append_number(json, "deliveries_per_s", results.deliveries_per_second());
   json.uint("bytes_in", results.bytes_in).uint("bytes_out", results.bytes_out);
+  json.uint("requests", results.requests);
+  json.key("loopback").begin_object().uint("bytes", results.loopback.bytes);
+  json.uint("packets", results.loopback.packets).end_object();
   json.key("latency_ms").begin_object();
   append_histogram(json, "corrected", measures.latency);
   append_histogram(json, "uncorrected", measures.uncorrected);

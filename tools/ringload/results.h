@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "measures.h"
+#include "network_watch.h"
 #include "options.h"
 #include "series.h"
 
@@ -35,6 +36,8 @@ struct Results {
   uint64_t deliveries = 0;
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
+  uint64_t requests = 0;
+  LoopbackCounts loopback;     // everybody's
   int64_t server_cpu_ns = -1;  // -1: not watched
   double server_cores = 0;
   std::vector<double> worker_load;  // part of a core that each worker used

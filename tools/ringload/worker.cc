@@ -39,7 +39,7 @@ void Worker::loop() {
     const Phase phase = run_.phase.load(std::memory_order_acquire);
     if (phase == Phase::stopping) return;
     if (phase == Phase::publishing && !loading_) start_load();
-    if (phase == Phase::draining && loading_) end_load();
+    if (phase == Phase::draining && progress_.load_ended.get() == 0) end_load();
     now_ = run_.now_ns();
     const int64_t wait_ns = std::clamp<int64_t>(next_due(now_) - now_, 0, kLongestWaitNs);
     const std::span<const io::Event> events = backend_->wait(io::Nanoseconds(wait_ns));

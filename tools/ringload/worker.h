@@ -62,6 +62,7 @@ class Worker {
   void on_upgraded(Connection& connection);
   void on_joined(Connection& connection);
   void advance_greeting(Connection& connection, std::string_view text);
+  uint32_t joined_room(const Connection& connection) const;
   std::string room_name(uint32_t room) const;
   std::string user_name(const Connection& connection) const;
   const Role& role_of(const Connection& connection) const { return options_.roles[connection.role]; }

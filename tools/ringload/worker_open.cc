@@ -148,6 +148,11 @@ void Worker::connect(Connection& connection) {
   connection.state = State::connecting;
 }
 
+// The room whose name the connection says.
+uint32_t Worker::joined_room(const Connection& connection) const {
+  return options_.spread > 0 && !connection.publisher ? connection.id % options_.spread : connection.room;
+}
+
 std::string Worker::room_name(uint32_t room) const {
   return options_.room_prefix + std::to_string(room);
 }
@@ -172,7 +177,7 @@ void Worker::on_connected(Connection& connection) {
 }
 
 void Worker::send_request(Connection& connection, std::string_view target) {
-  const std::string room = room_name(connection.room);
+  const std::string room = room_name(joined_room(connection));
   const std::string user = user_name(connection);
   scratch_.clear();
   const std::string cursor = connection.streaming ? connection.streaming->cursor : std::to_string(connection.position);
@@ -186,6 +191,7 @@ void Worker::send_request(Connection& connection, std::string_view target) {
         out, {.host = options_.host, .target = scratch_, .extensions = extensions, .headers = headers}, key_);
     return;
   }
+  progress_.requests.add();
   out += "GET ";
   out += scratch_;
   out += " HTTP/1.1\r\nHost: ";
@@ -218,7 +224,7 @@ void Worker::advance_greeting(Connection& connection, std::string_view text) {
     if (!dialect.join.empty()) {
       payload_scratch_.clear();
       append_filled(payload_scratch_, dialect.join,
-                    {.room = room_name(connection.room), .user = user_name(connection)});
+                    {.room = room_name(joined_room(connection)), .user = user_name(connection)});
       send_text(connection, payload_scratch_);
     }
     connection.state = State::joining;

@@ -51,6 +51,7 @@ void Worker::start_load() {
 void Worker::end_load() {
   loading_ = false;
   release_slow_readers();
+  progress_.load_ended.add();
 }
 
 void Worker::load_due() {

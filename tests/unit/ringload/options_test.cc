@@ -46,6 +46,7 @@ TEST(Options, ScenariosCompleteThemselves) {
 
 TEST(Options, ContradictionsAreRefused) {
   EXPECT_FALSE(parse_options({"fanout", "--rate", "5", "--in-flight", "3"}));
+  EXPECT_FALSE(parse_options({"fanout", "--spread", "5", "--rooms", "3"}));
   EXPECT_FALSE(parse_options({"dance"}));
   EXPECT_FALSE(parse_options({"fanout", "--preset", "nobody"}));
   EXPECT_FALSE(parse_options({"echo", "--size", "29"}));

@@ -77,3 +77,10 @@ build() {
     return 1
   fi
 }
+
+# The programs as people run them, in build/release: release_build TARGETS…
+release_build() {
+  need_packages "${build_packages[@]}"
+  configure "$top/build/release" -Dbuildtype=release -Db_lto=true -Dtests=false -Dbenchmarks=false
+  build "$top/build/release" "$@"
+}

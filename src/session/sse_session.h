@@ -73,10 +73,9 @@ class SseSession {
   Gate& gate_;
   HeartbeatBytes beats_[4];  // by framing and kind
   std::vector<ConnectionId> later_;
-  std::vector<ConnectionId> drained_;  // while they were opened
-  std::string out_;                    // events being written
-  std::string text_;                   // JSON or cursors being written
-  std::string head_;                   // what the members of a run share
+  std::string out_;   // events being written
+  std::string text_;  // JSON or cursors being written
+  std::string head_;  // what the members of a run share
 };
 
 }  // namespace ringcast::session

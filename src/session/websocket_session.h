@@ -96,9 +96,8 @@ class WebSocketSession {
   uint64_t last_correlation_ = 0;  // of acknowledged publishes
   HeartbeatBytes ping_;
   std::vector<ConnectionId> kicked_;
-  std::vector<ConnectionId> drained_;  // while they were being let in
-  std::string text_;                   // JSON being written
-  std::string frame_;                  // frames being written
+  std::string text_;   // JSON being written
+  std::string frame_;  // frames being written
   std::string key_;
 };
 

@@ -26,9 +26,7 @@ TEST(Fallback, ProbeSaysWhatTheKernelOffersOrWhyNot) {
 
 TEST(Fallback, AutomaticTakesWhatIsThere) {
   const auto wake = WakeTarget::create();
-  std::string why_not;
-  const auto backend = make_backend(Engine::automatic, {}, *wake, &why_not);
-  EXPECT_EQ(why_not, probe_uring().why_not);
+  const auto backend = make_backend(Engine::automatic, {}, *wake);
   ASSERT_TRUE(backend) << backend.error().message;
   EXPECT_EQ((*backend)->name(), probe_uring().uring_usable ? "uring" : "epoll");
   if (refused()) {

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""tools/compare --quick with the programs of a build directory: it runs, and what it writes has its shape. No figure
+is asserted: a quick run measures nothing.
+
+    compare_smoke_test.py SOURCE_ROOT BUILD_ROOT [unittest arguments]
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+
+
+class Smoke(unittest.TestCase):
+    def run_tool(self, tool, *words):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        ran = subprocess.run([str(SOURCE / "tools" / tool), "--build", str(BUILD), "--out", folder.name, *words],
+                             capture_output=True, text=True, check=False)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        return pathlib.Path(folder.name), ran.stdout
+
+    def check_files(self, folder, name, printed):
+        document = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        self.assertEqual(document["kind"], {"compare": "comparison"}.get(name, name))
+        page = (folder / f"{name}.html").read_text(encoding="utf-8")
+        markdown = (folder / f"{name}.md").read_text(encoding="utf-8")
+        for table in document["tables"]:
+            self.assertTrue(table["rows"])
+            for row in table["rows"]:
+                self.assertEqual(len(row), len(table["columns"]))
+            self.assertIn(table["title"], page)
+            self.assertIn(f"### {table['title']}", markdown)
+            self.assertIn(table["title"], printed)
+        return document
+
+    def test_the_comparison(self):
+        again = f"again={BUILD}/src/server/ringcast --port {{port}} --io epoll --echo"
+        folder, printed = self.run_tool(
+            "compare", "--quick", "--rounds", "2", "--with", again, "--with-preset", "ringcast", "--with-echo", "/echo")
+        document = self.check_files(folder, "compare", printed)
+        self.assertEqual([server["name"] for server in document["servers"]], ["io_uring", "epoll", "send()", "again"])
+        works = {row["workload"].split("-")[0] for row in document["rows"]}
+        self.assertEqual(works, {"echo", "fanout", "sse", "connect", "memory"})
+        for row in document["rows"]:
+            sides = set(row["values"])
+            self.assertLessEqual({"io_uring", "epoll"}, sides)
+            self.assertEqual("again" in sides, not row["workload"].startswith("sse"), row["workload"])
+            self.assertEqual("send()" in sides, row["workload"].split("-")[0] in ("echo", "fanout", "sse"))
+            for value in row["values"].values():
+                self.assertEqual(len(value["runs"]), 2)
+                self.assertEqual(value["valid"], sum(run["valid"] for run in value["runs"]))
+                for run in value["runs"]:
+                    self.assertEqual(run["valid"], not run["reasons"])
+            for ratio in row["ratios"]:
+                self.assertEqual(ratio["of"], "io_uring")
+                self.assertIn(ratio["verdict"], ("noise", "better", "worse"))
+        # Something counted at all: these works have no generator that could be late.
+        for row in document["rows"]:
+            if row["workload"].startswith("memory"):
+                self.assertGreater(row["values"]["io_uring"]["median"], 0)
+
+    def test_by_transport(self):
+        folder, printed = self.run_tool("compare", "--quick", "--transports", "--engines", "uring", "--rate", "5")
+        self.check_files(folder, "transports", printed)
+
+    def test_the_scale_run(self):
+        folder, printed = self.run_tool("scale", "--quick")
+        document = self.check_files(folder, "scale", printed)
+        for engine in document["engines"]:
+            self.assertEqual(engine["connections"], engine["wanted"], engine)
+            self.assertGreaterEqual(engine["received"], engine["connections"])
+            self.assertGreater(engine["memory_per_connection"], 0)
+
+    def test_a_server_that_does_not_start_is_named(self):
+        ran = subprocess.run([str(SOURCE / "tools/compare"), "--build", str(BUILD), "--quick", "--only", "connect",
+                              "--rounds", "1", "--with", "gone=/bin/false {port}"], capture_output=True, text=True, check=False)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("tools/compare: gone ended with 1", ran.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

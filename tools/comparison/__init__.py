@@ -1,0 +1,1 @@
+"""What tools/compare and tools/scale are made of: servers started in turn, ringload run against them, medians."""

@@ -1,0 +1,115 @@
+"""What is compared: each work is a run of ringload and the figures that are taken from it."""
+import dataclasses
+
+PAYLOAD = 128
+# What a 128-byte payload is on the wire with room, user and time around it; a few bytes more change no send.
+FRAME = 260
+# Enough for all messages under way at once: a server that drops or cuts has done less work.
+WIDE_OUTBOX = ("--outbox-messages-max", "65536", "--outbox-size-max", "256MiB")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    key: str
+    title: str
+    unit: str
+    path: tuple
+    lower_is_better: bool = True
+
+
+CPU = Figure("cpu_us", "server CPU", "µs per delivery", ("server", "cpu_us_per_delivery"))
+ECHO_CPU = Figure("cpu_us", "server CPU", "µs per echo", ("server", "cpu_us_per_delivery"))
+P99 = Figure("p99_ms", "latency p99", "ms", ("latency_ms", "corrected", "p99"))
+RATE = Figure("deliveries_per_s", "deliveries", "per s", ("deliveries_per_s",), lower_is_better=False)
+ECHO_RATE = Figure("echoes_per_s", "echoes", "per s", ("deliveries_per_s",), lower_is_better=False)
+CONNECT_CPU = Figure("connect_cpu_us", "server CPU", "µs per connection", ("connect_cpu_us",))
+CONNECT_RATE = Figure("connects_per_s", "connects", "per s", ("connects_per_s",), lower_is_better=False)
+MEMORY = Figure("memory", "server memory (PSS)", "bytes per connection", ("server", "memory_per_connection"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    name: str
+    title: str
+    kind: str  # echo, fanout, sse, connect, memory
+    arguments: tuple
+    figures: tuple
+    connections: int
+    ringcast_flags: tuple = ()
+    floor: tuple = None  # arguments of send_floor
+
+
+def count(number):
+    return f"{number:,}"
+
+
+def echo(connections):
+    return Work(f"echo-{connections}", f"Echo, {count(connections)} connections", "echo",
+                ("echo", "--connections", str(connections)), (ECHO_CPU, ECHO_RATE), connections,
+                floor=("--echo", "--sockets", str(connections), "--bytes", str(PAYLOAD)))
+
+
+def fanout_paced(members, deliveries_per_s, transport="websocket"):
+    rate = f"{deliveries_per_s / members:g}"
+    kind, named = ("sse", "SSE fan-out") if transport == "sse" else ("fanout", "Fan-out")
+    return Work(f"{kind}-{members}-paced", f"{named} to {count(members)}, {rate} messages/s", kind,
+                ("fanout", "--members", str(members), "--rate", rate, "--transport", transport), (CPU, P99), members + 1,
+                floor=("--sockets", str(members), "--bytes", str(FRAME), "--rate", rate))
+
+
+def fanout_saturated(members, publishers, in_flight, transport="websocket"):
+    kind, named = ("sse", "SSE fan-out") if transport == "sse" else ("fanout", "Fan-out")
+    return Work(f"{kind}-{members}-saturated", f"{named} to {count(members)}, {publishers} × {in_flight} under way", kind,
+                ("fanout", "--members", str(members), "--publishers", str(publishers), "--in-flight", str(in_flight),
+                 "--transport", transport), (CPU, RATE), members + publishers, WIDE_OUTBOX,
+                floor=("--sockets", str(members), "--bytes", str(FRAME)))
+
+
+def connect(connections):
+    return Work(f"connect-{connections}", f"Connect and upgrade, {count(connections)}", "connect",
+                ("connect", "--connections", str(connections), "--rooms", "100", "--connect-rate", "1000000",
+                 "--settle", "0s", "--warmup", "0s", "--duration", "100ms"), (CONNECT_CPU, CONNECT_RATE), connections)
+
+
+def memory(connections):
+    return Work(f"memory-{connections}", f"Idle memory, {count(connections)} connections", "memory",
+                ("connect", "--connections", str(connections), "--rooms", str(max(1, connections // 100)),
+                 "--connect-rate", "20000", "--connect-timeout", "60s", "--settle", "2s", "--warmup", "0s",
+                 "--duration", "100ms"), (MEMORY,), connections)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    echo: tuple = (64, 1000)
+    members: tuple = (1000, 10_000)
+    deliveries_per_s: int = 40_000
+    publishers: int = 32
+    in_flight: int = 32
+    connects: int = 10_000
+    connections: tuple = (10_000, 100_000)
+
+
+QUICK = Sizes(echo=(8,), members=(20, 50), deliveries_per_s=500, publishers=2, in_flight=4, connects=50,
+              connections=(50, 100))
+
+
+def all_works(sizes):
+    works = [echo(connections) for connections in sizes.echo]
+    for members in sizes.members:
+        works += [fanout_paced(members, sizes.deliveries_per_s),
+                  fanout_saturated(members, sizes.publishers, sizes.in_flight)]
+    for members in sizes.members:
+        works.append(fanout_paced(members, sizes.deliveries_per_s, "sse"))
+    works.append(fanout_saturated(sizes.members[0], sizes.publishers, sizes.in_flight, "sse"))
+    works.append(connect(sizes.connects))
+    return works + [memory(connections) for connections in sizes.connections]
+
+
+def chosen(works, wanted):
+    """Those whose name has one of the texts in it. ValueError names a text that chooses nothing."""
+    if not wanted:
+        return works
+    for text in wanted:
+        if not any(text in work.name for work in works):
+            raise ValueError(f"no work has \"{text}\" in its name; there are {', '.join(work.name for work in works)}")
+    return [work for work in works if any(text in work.name for text in wanted)]

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "hub/policy.h"
 #include "hub/types.h"
 
 namespace ringcast::hub {
@@ -19,6 +21,7 @@ struct MessageView {
   std::string_view event;
   PayloadKind kind = PayloadKind::content;
   std::string_view payload;
+  std::string_view connection;  // the author's, where the message says it
 };
 
 // Events the hub makes itself; all ephemeral.
@@ -56,6 +59,8 @@ class Encoder {
   virtual bool wants_entries(FormId form) const = 0;
   // Whether members of this form come and go by nature (polls), so that presence gives them a longer grace.
   virtual bool short_lived(FormId) const { return false; }
+  // Whether a message is its room's last one by what it says.
+  virtual bool is_final(const MessageView&, std::span<const FinalWhen>) const { return false; }
   // The JSON text inside canonical bytes.
   virtual std::string_view json(std::string_view canonical) const = 0;
 };

@@ -82,16 +82,17 @@ void Home::on_publish(const Mail& mail) {
   RecordReader record(payload.view());
   const auto kind = record.number<PayloadKind>();
   const auto ephemeral = record.number<uint8_t>() != 0;
-  const auto final = record.number<uint8_t>() != 0;
+  auto final = record.number<uint8_t>() != 0;
   Address exclude;
   exclude.core = record.number<uint16_t>();
   exclude.connection.slot = record.number<uint32_t>();
   exclude.connection.generation = record.number<uint32_t>();
   const std::string_view key = record.text();
   const std::string_view user = record.text();
+  const std::string_view connection = record.text();
   const std::string_view event = record.text();
   const std::string_view idempotency_key = record.text();
-  MessageView view{0, context_.wall_us(), key, user, event, kind, record.text()};
+  MessageView view{0, context_.wall_us(), key, user, event, kind, record.text(), connection};
   RINGCAST_ASSERT(record.done());
 
   Published published;
@@ -126,8 +127,12 @@ void Home::on_publish(const Mail& mail) {
     log.last_ms = ms;
     view.timestamp_us = std::max(view.timestamp_us, ms * 1000);
   }
+  const RoomPolicy& rules = policy(channel);
+  if (!rules.final_when.empty() && !final && !channel.inbox && !is_broadcast(name_of(key))) {
+    final = context_.encoder.is_final(view, rules.final_when);
+  }
   view.id = published.id = ++channel.position;
-  if (policy(channel).first_id == 0) position_highest_ = std::max(position_highest_, channel.position);
+  if (rules.first_id == 0) position_highest_ = std::max(position_highest_, channel.position);
   if (!idempotency_key.empty()) {
     idempotency_.insert(key, user, idempotency_key, {view.id, published.receivers}, context_.wall_us());
   }
@@ -310,6 +315,8 @@ void Home::on_join(const Mail& mail) {
       facts |= kJoinedGap | (ahead ? kJoinedReset : 0);
       position = kept == 0 ? channel.position : oldest - 1;
     }
+  } else if (policy(channel).last_value && kept != 0 && (mail.flags & flag::kSilent) == 0) {
+    position = channel.position - 1;
   }
   if (channel.log != nullptr && channel.log->final_id == channel.position && position == channel.position &&
       (facts & kJoinedGap) == 0) {

@@ -121,6 +121,7 @@ PublishResult Hub::publish(const Publish& publish) {
       .number(publish.exclude.connection.generation)
       .text(publish.key)
       .text(publish.user)
+      .text(publish.connection)
       .text(publish.event)
       .text(publish.idempotency_key)
       .text(publish.payload);

@@ -45,12 +45,12 @@ RoomPolicies::RoomPolicies() {
   inbox.history_messages = 100;
   inbox.presence = false;
   policies_.push_back({"", RoomPolicy{}});
-  policies_.push_back({"", inbox});
+  policies_.push_back({"", std::move(inbox)});
 }
 
 void RoomPolicies::add(std::string pattern, RoomPolicy policy) {
-  RINGCAST_ASSERT(policies_.size() < 250);
-  policies_.push_back({std::move(pattern), policy});
+  RINGCAST_ASSERT(policies_.size() < 255);
+  policies_.push_back({std::move(pattern), std::move(policy)});
 }
 
 uint8_t RoomPolicies::match(std::string_view name) const {

@@ -5,11 +5,19 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ringcast::hub {
 
 enum class SlowPolicy : uint8_t { disconnect, drop_oldest };
+
+// A message whose `data` has one of these texts in this member is the last one of its room, as if published as final.
+struct FinalWhen {
+  std::string member;
+  std::vector<std::string> texts;
+  friend bool operator==(const FinalWhen&, const FinalWhen&) = default;
+};
 
 struct RoomPolicy {
   uint32_t history_messages = 1000;  // 0: none
@@ -18,6 +26,8 @@ struct RoomPolicy {
   std::chrono::seconds empty_ttl{60};  // an empty room without history is kept for
   uint64_t first_id = 0;               // 0: from the clock; else the first id of a new channel
   SlowPolicy slow = SlowPolicy::disconnect;
+  bool last_value = false;  // who joins without a cursor gets the newest message first
+  std::vector<FinalWhen> final_when;
   bool presence = true;
   uint32_t presence_events_max = 1000;  // members above which joined/left events stop; on again below 80 %
   std::chrono::milliseconds leave_grace{6000};
@@ -32,8 +42,8 @@ class RoomPolicies {
  public:
   RoomPolicies();
   void add(std::string pattern, RoomPolicy policy);
-  void set_default(RoomPolicy policy) { policies_[0].policy = policy; }
-  void set_inbox(RoomPolicy policy) { policies_[1].policy = policy; }
+  void set_default(RoomPolicy policy) { policies_[0].policy = std::move(policy); }
+  void set_inbox(RoomPolicy policy) { policies_[1].policy = std::move(policy); }
   // Index into policies, stable for the process's life.
   uint8_t match(std::string_view name) const;
   const RoomPolicy& operator[](uint8_t index) const { return policies_[index].policy; }

@@ -54,9 +54,10 @@ enum class PayloadKind : uint8_t {
 };
 
 struct Publish {
-  std::string_view key;    // channel_key()
-  std::string_view user;   // who is shown as the author; empty: none
-  std::string_view event;  // event type; empty: "message" ("direct" for inboxes is the caller's choice)
+  std::string_view key;         // channel_key()
+  std::string_view user;        // who is shown as the author; empty: none
+  std::string_view connection;  // the publishing connection's public name, if the message is to say it
+  std::string_view event;       // event type; empty: "message" ("direct" for inboxes is the caller's choice)
   PayloadKind kind = PayloadKind::content;
   std::string_view payload;
   std::string_view idempotency_key;  // empty: none; scoped to (channel, user)

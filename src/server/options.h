@@ -31,6 +31,8 @@ struct RoomOptions {
   Duration history_ttl;
   uint64_t first_id;  // 0: from the clock
   Duration empty_room_ttl;
+  bool last_value;
+  std::vector<std::string> final_when;  // "status=completed"
   hub::SlowPolicy slow_consumer;
   bool presence;
   uint64_t presence_members_max;  // above it, no presence events until it is below 80 % of it again

@@ -84,6 +84,17 @@ Result<void> check_listeners(const Draft& draft) {
   return refuse_public(*admin, "admin_listen");
 }
 
+Result<void> check_room(const RoomOptions& room, const std::string& place) {
+  if (room.last_value && room.history_messages == 0)
+    return impossible(place + ": last_value needs history_messages of 1 or more");
+  for (const std::string& item : room.final_when) {
+    const size_t equals = item.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == item.size())
+      return impossible(place + ": final_when: \"" + item + "\" is not of the form member=text");
+  }
+  return {};
+}
+
 Result<void> resolve_rooms(Draft& draft) {
   for (RoomDraft& room : draft.rooms) {
     for (const RoomRule& earlier : draft.options.rooms) {
@@ -92,6 +103,8 @@ Result<void> resolve_rooms(Draft& draft) {
     }
     RoomRule rule{room.match, draft.options.room_defaults};
     for (RoomDraft::Entry& entry : room.entries) entry.setting->set(draft.options, rule.options, entry.value);
+    if (auto checked = check_room(rule.options, room.place + ": [[rooms]] match = \"" + room.match + "\""); !checked)
+      return checked;
     draft.options.rooms.push_back(std::move(rule));
   }
   return {};
@@ -125,6 +138,7 @@ tl::unexpected<Error> bad_setting(std::string_view place, std::string_view key, 
 }
 
 Result<void> finish(Draft& draft) {
+  if (auto checked = check_room(draft.options.room_defaults, "the settings of all rooms"); !checked) return checked;
   if (auto resolved = resolve_rooms(draft); !resolved) return resolved;
   if (auto checked = check_sizes(draft); !checked) return checked;
   const Options& options = draft.options;

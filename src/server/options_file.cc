@@ -36,9 +36,30 @@ std::string spelled(const toml::node& node) {
   return text;
 }
 
+// final_when = {status = ["completed", "failed"]} is the list "status=completed", "status=failed".
+Result<Value> read_final_when(const Setting& setting, const toml::table& table) {
+  std::vector<std::string> items;
+  for (const Entry& entry : by_line(table)) {
+    const auto add = [&](const toml::node& node) {
+      const auto text = node.value_exact<std::string>();
+      if (text) items.push_back(entry.key + "=" + *text);
+      return text.has_value();
+    };
+    const toml::array* texts = entry.node->as_array();
+    const bool good = texts == nullptr
+                          ? add(*entry.node)
+                          : std::all_of(texts->begin(), texts->end(), [&](const auto& n) { return add(n); });
+    if (!good) return fail("bad_type", "must be texts by member: {status = [\"completed\", \"failed\"]}");
+  }
+  Value value = std::move(items);
+  if (auto checked = check_range(setting, value); !checked) return tl::unexpected(checked.error());
+  return value;
+}
+
 Result<Value> read_list(const Setting& setting, const toml::node& node) {
   std::vector<std::string> items;
   const toml::array* array = node.as_array();
+  if (node.is_table() && setting.key == "final_when") return read_final_when(setting, *node.as_table());
   if (array == nullptr) return fail("bad_type", "must be " + allowed(setting));
   for (const toml::node& item : *array) {
     const auto text = item.value_exact<std::string>();

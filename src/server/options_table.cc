@@ -226,6 +226,10 @@ constexpr Row kSettings[] = {
     row<&R::empty_room_ttl>(kRooms, kDuration, "empty_room_ttl", "60s", kSecond, 3650 * kDay,
                             "an empty room without history is kept so long")
         .zero_is("gone at once"),
+    boolean<&R::last_value>(kRooms, "last_value", false, "who joins without a cursor gets the newest message first"),
+    row<&R::final_when>(kRooms, Kind::list, "final_when", "", 3, 256,
+                        "data with such a member is a room's last message: status=completed")
+        .zero_is("only what is published as final"),
     choice<&R::slow_consumer>(kRooms, "slow_consumer", "disconnect", "disconnect|drop_oldest",
                               "what happens to a member that falls behind"),
     boolean<&R::presence>(kRooms, "presence", true, "send member_joined, member_left and status"),

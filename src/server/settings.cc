@@ -39,6 +39,14 @@ hub::RoomPolicy policy_of(const RoomOptions& room) {
   policy.empty_ttl = std::chrono::duration_cast<std::chrono::seconds>(room.empty_room_ttl);
   policy.first_id = room.first_id;
   policy.slow = room.slow_consumer;
+  policy.last_value = room.last_value;
+  for (const std::string& item : room.final_when) {
+    const size_t equals = item.find('=');
+    const std::string member = item.substr(0, equals);
+    if (policy.final_when.empty() || policy.final_when.back().member != member)
+      policy.final_when.push_back({member, {}});
+    policy.final_when.back().texts.push_back(item.substr(equals + 1));
+  }
   policy.presence = room.presence;
   policy.presence_events_max = narrow(room.presence_members_max);
   policy.leave_grace = ms(room.presence_leave_grace);
@@ -127,8 +135,13 @@ hub::RoomPolicies room_policies(const Options& options) {
   hub::RoomPolicy inbox = base;
   inbox.history_messages = narrow(options.inbox_messages);
   inbox.presence = false;
-  policies.set_inbox(inbox);
+  policies.set_inbox(std::move(inbox));
   for (const RoomRule& rule : options.rooms) policies.add(rule.match, policy_of(rule.options));
+  // What the route /events/order-status/{id} leads to, unless a rule above says otherwise.
+  hub::RoomPolicy order = base;
+  order.last_value = base.history_messages != 0;
+  order.final_when.push_back({"status", {"completed", "failed"}});
+  policies.add("order-status/*", std::move(order));
   return policies;
 }
 

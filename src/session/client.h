@@ -94,6 +94,7 @@ struct Client {
   bool anonymous : 1 = false;
   bool echo_endpoint : 1 = false;
   bool raw_binary : 1 = false;
+  bool resumes : 1 = false;  // came with a cursor: what is replayed is what it missed
   bool deflate : 1 = false;
   bool awaiting_pong : 1 = false;
   bool heartbeat_event : 1 = false;

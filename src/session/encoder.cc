@@ -3,6 +3,7 @@
 #include "session/canonical.h"
 #include "wire/deflate.h"
 #include "wire/event_json.h"
+#include "wire/json_members.h"
 #include "wire/sse.h"
 #include "wire/websocket_frame.h"
 
@@ -51,7 +52,8 @@ void Encoder::canonical(const hub::MessageView& message, std::string& out) {
                   .payload_kind =
                       message.kind == hub::PayloadKind::data ? wire::PayloadKind::data : wire::PayloadKind::content,
                   .payload = message.payload,
-                  .timestamp_us = static_cast<int64_t>(message.timestamp_us)});
+                  .timestamp_us = static_cast<int64_t>(message.timestamp_us),
+                  .connection = message.connection});
       break;
   }
   wire::append_frame(out, {.opcode = WebSocketOpcode::text}, text_);
@@ -104,10 +106,8 @@ bool Encoder::compressed(std::string_view canonical, std::string& out) {
 
 hub::Derived Encoder::derive(hub::FormId form, std::string_view canonical, uint64_t id, std::string& out) {
   const Form spelled = form_of(form);
-  switch (spelled.dialect) {
-    case Dialect::native: return derive_native(spelled.wire, canonical, id, out);
-  }
-  return {.kind = hub::Derived::Kind::nothing};
+  if (spelled.dialect == Dialect::native) return derive_native(spelled.wire, canonical, id, out);
+  return spelling_.derive(spelled, canonical, id, false, out);
 }
 
 hub::Derived Encoder::derive_native(WireForm wire, std::string_view canonical, uint64_t id, std::string& out) {
@@ -145,6 +145,17 @@ bool Encoder::takes_compressed(hub::FormId form) const {
 bool Encoder::wants_entries(hub::FormId form) const {
   const WireForm wire = form_of(form).wire;
   return is_multi_sse(wire) || wire == WireForm::poll;
+}
+
+bool Encoder::is_final(const hub::MessageView& message, std::span<const hub::FinalWhen> rules) const {
+  if (message.kind != hub::PayloadKind::data) return false;
+  for (const hub::FinalWhen& rule : rules) {
+    const std::string_view value = wire::json_member(message.payload, rule.member);
+    for (const std::string& text : rule.texts) {
+      if (wire::literal_is(value, text)) return true;
+    }
+  }
+  return false;
 }
 
 std::string_view Encoder::json(std::string_view canonical) const {

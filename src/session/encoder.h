@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "hub/encoder.h"
+#include "session/dialect/spelling.h"
 #include "session/form.h"
 
 namespace ringcast::session {
@@ -31,6 +33,7 @@ class Encoder final : public hub::Encoder {
   bool takes_compressed(hub::FormId form) const override;
   bool wants_entries(hub::FormId form) const override;
   bool short_lived(hub::FormId form) const override { return form_of(form).wire == WireForm::poll; }
+  bool is_final(const hub::MessageView& message, std::span<const hub::FinalWhen> rules) const override;
   std::string_view json(std::string_view canonical) const override;
 
  private:
@@ -38,6 +41,7 @@ class Encoder final : public hub::Encoder {
   bool append_compressed_frame(std::string_view frame, std::string& out);
 
   EncoderOptions options_;
+  Spelling spelling_;
   std::string text_;     // JSON before its frame header is known
   std::string payload_;  // a compressed payload before its header, or JSON with base64
 };

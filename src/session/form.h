@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "hub/types.h"
+#include "session/dialect/dialect.h"
 
 namespace ringcast::session {
 
@@ -20,9 +21,6 @@ enum class WireForm : uint8_t {
   poll,  // collected, answered as JSON
 };
 
-// How things are spelled. A dialect beyond the native one is an entry here, rows below, and a case in Encoder.
-enum class Dialect : uint8_t { native };
-
 struct Form {
   WireForm wire;
   Dialect dialect;
@@ -30,17 +28,45 @@ struct Form {
 
 // A FormId is an index into this table. Only what has members is ever encoded, so rows cost nothing.
 inline constexpr Form kFormTable[] = {
-    {WireForm::websocket, Dialect::native},       {WireForm::websocket_deflate, Dialect::native},
-    {WireForm::websocket_raw, Dialect::native},   {WireForm::sse, Dialect::native},
-    {WireForm::sse_plain, Dialect::native},       {WireForm::sse_multi, Dialect::native},
-    {WireForm::sse_multi_plain, Dialect::native}, {WireForm::poll, Dialect::native},
+    {WireForm::websocket, Dialect::native},
+    {WireForm::websocket_deflate, Dialect::native},
+    {WireForm::websocket_raw, Dialect::native},
+    {WireForm::sse, Dialect::native},
+    {WireForm::sse_plain, Dialect::native},
+    {WireForm::sse_multi, Dialect::native},
+    {WireForm::sse_multi_plain, Dialect::native},
+    {WireForm::poll, Dialect::native},
+    {WireForm::sse, Dialect::order_status},
+    {WireForm::sse_plain, Dialect::order_status},
+    {WireForm::sse_multi, Dialect::order_status},
+    {WireForm::sse_multi_plain, Dialect::order_status},
+    {WireForm::sse, Dialect::broker},
+    {WireForm::sse_plain, Dialect::broker},
+    {WireForm::sse_multi, Dialect::broker},
+    {WireForm::sse_multi_plain, Dialect::broker},
+    {WireForm::sse, Dialect::gateway},
+    {WireForm::sse_plain, Dialect::gateway},
+    {WireForm::sse_multi, Dialect::gateway},
+    {WireForm::sse_multi_plain, Dialect::gateway},
+    {WireForm::sse, Dialect::chat_room},
+    {WireForm::sse_plain, Dialect::chat_room},
+    {WireForm::sse_multi, Dialect::chat_room},
+    {WireForm::sse_multi_plain, Dialect::chat_room},
+    {WireForm::websocket, Dialect::token_hub},
+    {WireForm::websocket, Dialect::chat_hub},
+    {WireForm::poll, Dialect::notifications},
 };
 inline constexpr size_t kFormCount = sizeof(kFormTable) / sizeof(kFormTable[0]);
-static_assert(kFormCount <= hub::kForms);
+static_assert(kFormCount < hub::kForms);  // the last one is the hub's own
+
+// R3 differs in what the session itself says: its frames are everybody's.
+constexpr Dialect frames_of(Dialect dialect) {
+  return dialect == Dialect::feed ? Dialect::native : dialect;
+}
 
 constexpr hub::FormId form_id(WireForm wire, Dialect dialect = Dialect::native) {
   for (size_t i = 0; i < kFormCount; ++i) {
-    if (kFormTable[i].wire == wire && kFormTable[i].dialect == dialect) return static_cast<hub::FormId>(i);
+    if (kFormTable[i].wire == wire && kFormTable[i].dialect == frames_of(dialect)) return static_cast<hub::FormId>(i);
   }
   return static_cast<hub::FormId>(kFormCount);
 }

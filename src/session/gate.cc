@@ -111,6 +111,13 @@ milliseconds Gate::jittered(const Client& client, milliseconds base, uint32_t pe
   return milliseconds(base.count() - span + static_cast<int64_t>(static_cast<uint64_t>(2 * span + 1) * mixed >> 32));
 }
 
+void Gate::limit_output(const Client& client, Connection& connection) const {
+  const RouteSettings& settings = route_of(client).settings;
+  connection.outbox_bytes_max = either(settings.outbox_bytes_max, options_->outbox_bytes_max);
+  connection.outbox_messages_max = either(settings.outbox_messages_max, options_->outbox_messages_max);
+  connection.unlimited_output = false;
+}
+
 std::string_view Gate::http_date() {
   const uint64_t second = reactor_.wall_us() / 1'000'000;
   if (second == date_second_ && !date_.empty()) return date_;

@@ -40,6 +40,7 @@
 #include "runtime/reactor.h"
 #include "session/client.h"
 #include "session/connection_name.h"
+#include "session/routes.h"
 #include "session/session_options.h"
 #include "session/session_stats.h"
 
@@ -48,7 +49,6 @@ namespace ringcast::session {
 class AddressLimits;
 class HttpSession;
 class PollSession;
-class Routes;
 class SseSession;
 class StaticFiles;
 class WebSocketSession;
@@ -147,6 +147,21 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void close_gently(Client& client, runtime::CloseCause cause);
   void close_now(Client& client, runtime::CloseCause cause, io::CloseMode mode = io::CloseMode::graceful);
 
+  // What is set for a connection: by its route, else for all.
+  const Route& route_of(const Client& client) const { return (*shared_.routes)[client.route]; }
+  milliseconds heartbeat_interval(const Client& client) const {
+    return either(route_of(client).settings.heartbeat_interval, options_->heartbeat_interval);
+  }
+  milliseconds heartbeat_timeout(const Client& client) const {
+    return either(route_of(client).settings.heartbeat_timeout, options_->heartbeat_timeout);
+  }
+  milliseconds retry(const Client& client) const { return either(route_of(client).settings.retry, options_->retry); }
+  uint32_t message_max(const Client& client) const {
+    return either(route_of(client).settings.message_max, options_->message_max);
+  }
+  // Limits and socket options of a connection that becomes a stream.
+  void limit_output(const Client& client, runtime::Connection& connection) const;
+
   // Milliseconds in [base - percent %, base + percent %], the same for a connection each time, spread over all.
   milliseconds jittered(const Client& client, milliseconds base, uint32_t percent) const;
   // Tenths of a second since the gate was made.
@@ -186,6 +201,10 @@ class Gate final : public runtime::Handler, public hub::Sink {
   bool send_canonical(ConnectionId connection, std::string_view canonical) override;
 
  private:
+  template <class T>
+  static T either(T of_route, T of_all) {
+    return of_route != T{} ? of_route : of_all;
+  }
   void begin(Client& client);
   size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
   void read_stash(Client& client);

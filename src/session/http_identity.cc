@@ -57,7 +57,7 @@ Result<void> HttpSession::name(Request& request) const {
     if (auto checked = tenant.empty() ? Result<void>() : wire::check_tenant(tenant); !checked) return checked;
     identity.tenant = tenant;
   }
-  const std::string_view user = request.query.get("user").value_or("");
+  const std::string_view user = request.query.get(table_of(request.route.dialect).user_parameter).value_or("");
   if (!takes_user(request.route.endpoint) || user.empty()) return {};
   if (auto checked = wire::check_user(user); !checked) return checked;
   identity.user = user;

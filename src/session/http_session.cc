@@ -136,7 +136,8 @@ bool HttpSession::check_head(Client& client, Connection& connection, const wire:
   HttpState& current = state(client);
   current.checked = true;
   const Routes& routes = *gate_.shared().routes;
-  Routes::Match match = routes.match(http.method, http.path);
+  const bool offers_protocol = http.headers.has_token("Sec-WebSocket-Protocol", kNativeProtocol);
+  Routes::Match match = routes.match(http.method, http.path, http.query, offers_protocol);
   if (match.route == nullptr) {
     const bool reads = http.method == HttpMethod::get || http.method == HttpMethod::head;
     if (http.method == HttpMethod::options) {

@@ -1,5 +1,7 @@
 #include "session/routes.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace ringcast::session {
@@ -31,12 +33,57 @@ bool match_path(std::string_view pattern, std::string_view path, std::string_vie
   return !first.empty() && !second.empty();
 }
 
+namespace {
+
+using std::chrono::seconds;
+
+// Whether the raw query has a parameter of that name; names of ours need no escapes.
+bool has_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view part = query.substr(0, query.find('&'));
+    if (part.substr(0, part.find('=')) == name) return true;
+    query.remove_prefix(std::min(part.size() + 1, query.size()));
+  }
+  return false;
+}
+
+bool fits(const Route& route, std::string_view query, bool offers_protocol) {
+  const auto given = [&](const std::string& name) { return has_parameter(query, name); };
+  return std::all_of(route.with.begin(), route.with.end(), given) &&
+         std::none_of(route.without.begin(), route.without.end(), given) &&
+         !(route.without_protocol && offers_protocol);
+}
+
+}  // namespace
+
+Endpoint endpoint_of(Dialect dialect, NativeTransport transport) {
+  static constexpr Endpoint kNativeEndpoints[] = {Endpoint::websocket, Endpoint::events, Endpoint::poll};
+  switch (dialect) {
+    case Dialect::native: return kNativeEndpoints[static_cast<size_t>(transport)];
+    case Dialect::token_hub:
+    case Dialect::chat_hub: return Endpoint::websocket;
+    case Dialect::notifications: return Endpoint::poll;
+    case Dialect::order_status:
+    case Dialect::feed:
+    case Dialect::broker:
+    case Dialect::gateway:
+    case Dialect::chat_room: break;
+  }
+  return Endpoint::events;
+}
+
 Routes::Routes(const Options& options) {
   using enum Endpoint;
   const auto get = HttpMethod::get;
   const auto post = HttpMethod::post;
   const auto del = HttpMethod::delete_;
 
+  routes_.reserve(options.configured.size() + 64);
+  for (const Route& route : options.configured) {
+    routes_.push_back(route);
+    routes_.back().index = static_cast<uint8_t>(routes_.size() - 1);
+  }
+  add_dialects();
   add(get, "/ws", websocket, Access::client);
   if (options.echo) add(get, "/echo", echo, Access::client);
   add(get, "/events", events, Access::client);
@@ -66,18 +113,73 @@ Routes::Routes(const Options& options) {
   add(get, "", file, Access::open);  // fits no path: see file_route()
 }
 
-void Routes::add(HttpMethod method, std::string_view pattern, Endpoint endpoint, Access access) {
-  RINGCAST_ASSERT(routes_.size() < 255);
-  routes_.push_back(
-      {method, std::string(pattern), endpoint, access, Dialect::native, static_cast<uint8_t>(routes_.size())});
+// The rows of docs/dialects.md; those with conditions stand before the native ones of the same path.
+void Routes::add_dialects() {
+  using enum Endpoint;
+  const auto get = HttpMethod::get;
+  const auto post = HttpMethod::post;
+  const auto dialect = [&](std::string_view path, Dialect spoken) -> Route& {
+    return add(get, path, endpoint_of(spoken), Access::client, spoken);
+  };
+
+  Route& order = dialect("/events/order-status/{}", Dialect::order_status);
+  order.join = {"order-status/{}"};
+
+  Route& hub = dialect("/ws", Dialect::token_hub);
+  hub.with = {"token"};
+  hub.without = {"user", "rooms", "since", "username"};
+  hub.without_protocol = true;
+  hub.join = {"@me", "*"};
+  hub.settings.heartbeat_interval = seconds(30);
+
+  Route& chat = dialect("/ws", Dialect::chat_hub);
+  chat.with = {"username"};
+  chat.join = {"lobby"};
+  chat.settings.message_max = 512;
+  chat.settings.heartbeat_interval = seconds(54);
+  chat.settings.heartbeat_timeout = seconds(6);  // both make a pong wait of 60 s
+  chat.settings.write_timeout = seconds(10);
+
+  Route& feed = dialect("/events", Dialect::feed);
+  feed.without = {"rooms", "room", "channels", "channel", "topics", "topic"};
+  feed.join = {"general"};
+  feed.settings.heartbeat_interval = seconds(15);
+
+  for (const std::string_view path : {"/sse/stream", "/api/v1/notifications/stream"}) {
+    Route& broker = dialect(path, Dialect::broker);
+    broker.join = {"@me", "*"};
+    broker.settings.heartbeat_interval = seconds(30);
+  }
+  add(post, "/api/test/send", send, Access::key, Dialect::broker);
+  add(get, "/sse/stats", broker_stats, Access::status, Dialect::broker);
+
+  Route& gateway = dialect("/woolive/sse", Dialect::gateway);
+  gateway.join = {"@me", "*"};
+  gateway.settings.heartbeat_interval = seconds(30);
+  add(post, "/api/send", send, Access::key, Dialect::gateway);
+
+  Route& room = dialect("/sse", Dialect::chat_room);
+  room.join = {"lobby", "@me"};
+  room.settings.heartbeat_interval = seconds(30);
+  add(post, "/send", send, Access::key, Dialect::chat_room);
+
+  add(get, "/api/stats", online, Access::status, Dialect::chat_hub);
+  dialect("/notifications/poll", Dialect::notifications).join = {"@me"};
 }
 
-Routes::Match Routes::match(HttpMethod method, std::string_view path) const {
+Route& Routes::add(HttpMethod method, std::string_view pattern, Endpoint endpoint, Access access, Dialect dialect) {
+  RINGCAST_ASSERT(routes_.size() < 255);
+  routes_.push_back({method, std::string(pattern), endpoint, access, dialect, static_cast<uint8_t>(routes_.size())});
+  return routes_.back();
+}
+
+Routes::Match Routes::match(HttpMethod method, std::string_view path, std::string_view query,
+                            bool offers_protocol) const {
   Match match;
   const HttpMethod asked = method == HttpMethod::head ? HttpMethod::get : method;
   for (const Route& route : routes_) {
     std::string_view first, second;
-    if (!match_path(route.pattern, path, first, second)) continue;
+    if (!match_path(route.pattern, path, first, second) || !fits(route, query, offers_protocol)) continue;
     if (route.method == asked) {
       match.route = &route;
       match.first = first;

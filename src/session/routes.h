@@ -1,13 +1,17 @@
-// The table of routes: method and path to endpoint, who may call it, and which dialect is spoken there. Made at start,
-// read-only afterwards; any thread. A further dialect is a row with its path, its Dialect and the channels it joins.
+// The table of routes: method and path to endpoint, who may call it, which dialect is spoken there, and what is set for
+// its connections. The rows of the configuration come first, then those of routes.cc. Made at start, read-only
+// afterwards; any thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "session/form.h"
+#include "hub/policy.h"
+#include "session/dialect/dialect.h"
 #include "wire/http_request_parser.h"
 
 namespace ringcast::session {
@@ -29,6 +33,9 @@ enum class Endpoint : uint8_t {
   disconnect_user,
   connections,
   disconnect,
+  send,    // a message in the spelling of its dialect
+  online,  // {"online_users":n}
+  broker_stats,
   stats,
   metrics,
   health,
@@ -43,6 +50,26 @@ enum class Access : uint8_t {
   key,     // with the API key, once one is configured; else like `client`
 };
 
+// The subprotocol that our own clients offer.
+inline constexpr std::string_view kNativeProtocol = "ringcast.v1";
+
+// What a route sets for its connections; zero: as everywhere.
+struct RouteSettings {
+  std::chrono::milliseconds heartbeat_interval{0};
+  std::chrono::milliseconds heartbeat_timeout{0};
+  std::chrono::milliseconds write_timeout{0};  // a peer that takes nothing for so long is dead
+  std::chrono::milliseconds retry{0};
+  uint32_t message_max = 0;
+  uint32_t outbox_bytes_max = 0;
+  uint32_t outbox_messages_max = 0;
+  uint32_t send_buffer_bytes = 0;
+  std::optional<hub::SlowPolicy> slow;  // none: as its rooms say
+  bool single_room = false;             // a second join leaves the first
+  bool topics = true;                   // R5: topics= is taken
+
+  friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
+};
+
 struct Route {
   wire::HttpMethod method;  // GET rows take HEAD too
   std::string pattern;      // "{}" stands for one or more characters
@@ -50,7 +77,18 @@ struct Route {
   Access access;
   Dialect dialect = Dialect::native;
   uint8_t index = 0;
+  // The query must have these parameters, and none of those.
+  std::vector<std::string> with = {};
+  std::vector<std::string> without = {};
+  bool without_protocol = false;       // not for who offers the subprotocol ringcast.v1
+  std::vector<std::string> join = {};  // channels joined by themselves: "@me", "*", "order-status/{}"
+  RouteSettings settings = {};
 };
+
+// A native connection is spoken to on three transports, a dialect on its own.
+enum class NativeTransport : uint8_t { websocket, events, poll };
+Endpoint endpoint_of(Dialect dialect, NativeTransport transport = NativeTransport::websocket);
+inline constexpr size_t kConfiguredRoutesMax = 100;
 
 // Whether `path` fits; the views of what "{}" stood for go to `first` and `second`.
 bool match_path(std::string_view pattern, std::string_view path, std::string_view& first, std::string_view& second);
@@ -59,6 +97,7 @@ class Routes {
  public:
   struct Options {
     bool echo = false;
+    std::vector<Route> configured = {};
   };
   explicit Routes(const Options& options);
 
@@ -68,14 +107,17 @@ class Routes {
     std::string_view second;
     std::string allow;  // "GET, HEAD, POST": of a path that is known under other methods
   };
-  // `path` is as it came, percent-encoded: a name with an encoded '/' is one name.
-  Match match(wire::HttpMethod method, std::string_view path) const;
+  // `path` is as it came, percent-encoded: a name with an encoded '/' is one name; `query` likewise.
+  Match match(wire::HttpMethod method, std::string_view path, std::string_view query = {},
+              bool offers_protocol = false) const;
   const Route& operator[](uint8_t index) const { return routes_[index]; }
   // What is served where no row fits: a file of the page.
   const Route& file_route() const { return routes_.back(); }
 
  private:
-  void add(wire::HttpMethod method, std::string_view pattern, Endpoint endpoint, Access access);
+  Route& add(wire::HttpMethod method, std::string_view pattern, Endpoint endpoint, Access access,
+             Dialect dialect = Dialect::native);
+  void add_dialects();
   std::vector<Route> routes_;
 };
 

@@ -20,7 +20,7 @@ void merge(std::string_view notice, Lagged& lagged) {
     }
     return value;
   };
-  lagged.missed += number("\"missed\":");
+  lagged.missed += number("\"missed\":") + number("\"warning\":\"missed ");  // R3 has a sentence
   const uint64_t from = number("\"from\":");
   if (from != 0) lagged.from = from;
   if (lagged.to == 0) lagged.to = number("\"to\":");
@@ -36,7 +36,9 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
     Lagged lagged;
   };
   std::vector<Loss> losses;
+  const auto& of_route = gate.route_of(gate.at(connection.slot)).settings.slow;
   const auto may_drop = [&](uint32_t channel) {
+    if (of_route) return *of_route == hub::SlowPolicy::drop_oldest;
     return gate.hub().knows(channel) && gate.hub().policy_of(channel).slow == hub::SlowPolicy::drop_oldest;
   };
   const auto note = [&](const runtime::Dropped& dropped) {
@@ -73,6 +75,7 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
   for (const Loss& loss : losses) {
     bytes.clear();
     write(loss.lagged, bytes);
+    if (bytes.empty()) continue;  // a dialect that does not show it
     const Slice notice = gate.reactor().copy(bytes);
     outbox.insert(loss.at, {.hold = notice.hold,
                             .offset = notice.offset,

@@ -35,9 +35,10 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   HttpSession& http = gate_.http();
   const SessionOptions& options = gate_.options();
   identify(client, request);
-  auto requested = requested_channels(request, client, options.rooms_per_stream_max);
+  auto requested = initial_channels(request, client, options.rooms_per_stream_max);
   if (!requested) {
-    const uint16_t status = requested.error().code == "forbidden" ? 403 : 400;
+    const std::string_view code = requested.error().code;
+    const uint16_t status = code == "forbidden" ? 403 : code == "topics_not_enabled" ? 500 : 400;
     return http.refuse(client, connection, status, requested.error().code, requested.error().message);
   }
   std::vector<Subscribed> channels = std::move(*requested);
@@ -73,15 +74,14 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
 
   client.kind = Kind::sse;
   client.phase = Phase::opening;
+  client.resumes = !cursor.empty();
   client.heartbeat_event = request.query.get("heartbeat").value_or("") == "event";
   client.extra = std::move(made);
   const bool multi = channels.size() > 1;
   const WireForm form = client.http10 ? (multi ? WireForm::sse_multi_plain : WireForm::sse_plain)
                                       : (multi ? WireForm::sse_multi : WireForm::sse);
   connection.frame_length = frame_length_of(form);
-  connection.outbox_bytes_max = options.outbox_bytes_max;
-  connection.outbox_messages_max = options.outbox_messages_max;
-  connection.unlimited_output = false;
+  gate_.limit_output(client, connection);
   gate_.reactor().cork(connection, true);
   gate_.stats().opened_ever(Transport::sse).add();
   gate_.stats().open_now(Transport::sse).add();
@@ -134,10 +134,18 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   json.clear();
   wire::append_connection_id_event(json, name, client.anonymous ? wire::kAnonymousUser : client.user(),
                                    std::string_view(text_),
-                                   static_cast<uint64_t>(gate_.options().heartbeat_interval.count()));
+                                   static_cast<uint64_t>(gate_.heartbeat_interval(client).count()));
   out_ = stream.head;
   wire::append_sse_retry(out_, framing, retry_ms(client));
-  wire::append_sse_event(out_, framing, std::string_view(text_), "connection_id", json);
+  const Dialect dialect = gate_.route_of(client).dialect;
+  if (dialect == Dialect::native) {
+    wire::append_sse_event(out_, framing, std::string_view(text_), "connection_id", json);
+  } else if (const Spelled* spelled = spelling_.spell(dialect, "connection_id", json)) {
+    wire::append_sse_event(out_, framing, std::string_view(text_), spelled->name, spelled->data);
+  } else {
+    wire::append_sse_event_cursor(out_, framing, text_);  // nothing to see, and yet it can be resumed
+  }
+  if (dialect == Dialect::gateway) append_beat(out_, client, Beat::Kind::initial);
   const Slice first = gate_.reactor().copy(out_);
   gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
   client.phase = Phase::open;
@@ -145,7 +153,7 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   if (!stream.early.empty()) {
     out_.clear();
     for (const SseStream::Early& message : stream.early) {
-      append_message(out_, client, message.canonical.view(), message.id, message.channel);
+      append_message(out_, client, message.canonical.view(), message.id, message.channel, message.replayed);
       message.canonical.hold->release();
     }
     stream.early.clear();
@@ -168,10 +176,10 @@ void SseSession::refuse(Client& client, Connection& connection, std::string_view
   wire::append_sse_retry(out_, framing, retry_ms(client));
   text_.clear();
   wire::append_error_event(text_, wire::ErrorEvent::problem, code, message, {});
-  wire::append_sse_event(out_, framing, std::string_view(), "problem", text_);
+  append_event(out_, client, "problem", text_);
   text_.clear();
   wire::append_close_event(text_, 1013, message);
-  wire::append_sse_event(out_, framing, std::string_view(), "close", text_);
+  append_event(out_, client, "close", text_);
   wire::append_sse_end(out_, framing);
   gate_.reactor().send_copy(connection, out_);
   gate_.close_gently(client, CloseCause::refused);

@@ -28,7 +28,7 @@ wire::SseFraming SseSession::framing_of(const Client& client) {
 
 uint64_t SseSession::retry_ms(const Client& client) const {
   const SessionOptions& options = gate_.options();
-  return static_cast<uint64_t>(gate_.jittered(client, options.retry, options.retry_jitter_percent).count());
+  return static_cast<uint64_t>(gate_.jittered(client, gate_.retry(client), options.retry_jitter_percent).count());
 }
 
 // Whatever a client sends after its request is of no concern.
@@ -53,17 +53,19 @@ void SseSession::append_cursor(std::string& out, const Client& client, const Sse
 }
 
 void SseSession::append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id,
-                                uint32_t channel) {
-  const hub::Derived derived = gate_.encoder().derive(client.form, canonical, id, out);
+                                uint32_t channel, bool replayed) {
+  const Form form = form_of(client.form);
+  const hub::Derived derived = form.dialect == Dialect::native ? gate_.encoder().derive(client.form, canonical, id, out)
+                                                               : spelling_.derive(form, canonical, id, replayed, out);
   if (derived.kind == hub::Derived::Kind::nothing || !is_multi(client)) return;
   auto& stream = client.extra_as<SseStream>();
   if (id != 0 && channel != SseStream::kUnknown) stream.positions[channel] = id;
   append_cursor(out, client, stream);
 }
 
-void SseSession::keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel) {
+void SseSession::keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel, bool replayed) {
   canonical.hold->acquire();
-  stream.early.push_back({canonical, id, channel});
+  stream.early.push_back({canonical, id, channel, replayed});
   stream.early_bytes += canonical.length;
   // Replay comes piece by piece and joins are answered at once; so much can only mean that a core is stuck.
   if (stream.early_bytes > gate_.options().outbox_bytes_max * uint64_t{4}) stream.failed = true;
@@ -85,7 +87,7 @@ void SseSession::deliver(std::string_view key, const hub::Delivery& delivery) {
       auto& stream = client.extra_as<SseStream>();
       const uint32_t channel = stream.find(delivery.channel, key);
       if (client.phase == Phase::opening) {
-        keep_early(stream, entry.canonical, entry.id, channel);
+        keep_early(stream, entry.canonical, entry.id, channel, false);
         continue;
       }
       if (entry.id != 0 && channel != SseStream::kUnknown) stream.positions[channel] = entry.id;
@@ -120,9 +122,9 @@ void SseSession::on_replay(Client& client, Connection& connection, std::string_v
       const uint32_t length = websocket_frame_length({slice.data() + at, slice.length - at});
       const Slice message{slice.hold, slice.offset + at, length};
       if (early) {
-        keep_early(*stream, message, id, channel);
+        keep_early(*stream, message, id, channel, !client.resumes);
       } else {
-        append_message(out_, client, message.view(), id, channel);
+        append_message(out_, client, message.view(), id, channel, !client.resumes);
       }
       at += length;
     }
@@ -140,7 +142,7 @@ void SseSession::on_drained(Client& client, Connection&) {
 
 bool SseSession::send_canonical(Client& client, Connection& connection, std::string_view canonical) {
   out_.clear();
-  append_message(out_, client, canonical, 0, SseStream::kUnknown);
+  append_message(out_, client, canonical, 0, SseStream::kUnknown, false);
   gate_.reactor().send_copy(connection, out_);
   return !out_.empty();
 }
@@ -148,8 +150,11 @@ bool SseSession::send_canonical(Client& client, Connection& connection, std::str
 void SseSession::send_event(const Client& client, Connection& connection, std::string_view type,
                             std::string_view json) {
   out_.clear();
-  wire::append_sse_event(out_, framing_of(client), std::string_view(), type, json);
-  gate_.reactor().send_copy(connection, out_);
+  if (append_event(out_, client, type, json)) gate_.reactor().send_copy(connection, out_);
+}
+
+bool SseSession::append_event(std::string& out, const Client& client, std::string_view type, std::string_view json) {
+  return spelling_.append_sse(gate_.route_of(client).dialect, framing_of(client), type, json, out);
 }
 
 void SseSession::send_gap(const Client& client, Connection& connection, std::string_view key, uint64_t oldest,
@@ -164,22 +169,48 @@ void SseSession::send_gap(const Client& client, Connection& connection, std::str
 
 void SseSession::arm_beat(const Client& client, Connection& connection) {
   runtime::Reactor& reactor = gate_.reactor();
-  reactor.arm_timer(connection, until_beat(reactor.now(), gate_.options().heartbeat_interval, client.id.slot));
+  reactor.arm_timer(connection, until_beat(reactor.now(), gate_.heartbeat_interval(client), client.id.slot));
 }
 
 void SseSession::on_timer(Client& client, Connection& connection) {
   arm_beat(client, connection);
   // Bytes are under way already; more would only fill the outbox.
   if (client.phase != Phase::open || connection.blocked) return;
+  send_beat(client, connection);
+  gate_.stats().heartbeats.add();
+}
+
+void SseSession::send_beat(const Client& client, Connection& connection) {
   const wire::SseFraming framing = framing_of(client);
-  HeartbeatBytes& beat = beats_[(client.http10 ? 1 : 0) + (client.heartbeat_event ? 2 : 0)];
-  beat.send(gate_.reactor(), connection, [&](std::string& out) {
-    if (!client.heartbeat_event) return wire::append_sse_comment(out, framing, "heartbeat");
+  const Dialect dialect = gate_.route_of(client).dialect;
+  const bool spelled = table_of(dialect).beat != nullptr;
+  const size_t kind = spelled || client.heartbeat_event ? 1 + static_cast<size_t>(dialect) : 0;
+  beats_[client.http10 ? 1 : 0][kind].send(gate_.reactor(), connection, [&](std::string& out) {
+    if (kind == 0) return wire::append_sse_comment(out, framing, "heartbeat");
+    if (spelled) return append_beat(out, client, Beat::Kind::periodic);
     text_.clear();
     wire::append_heartbeat(text_, "periodic", static_cast<int64_t>(gate_.reactor().wall_us()));
     wire::append_sse_event(out, framing, std::string_view(), "heartbeat", text_);
   });
-  gate_.stats().heartbeats.add();
+  // The gateway's clients get one of their own at every third.
+  const auto interval = std::chrono::duration_cast<io::Nanoseconds>(gate_.heartbeat_interval(client));
+  if (dialect != Dialect::gateway || gate_.reactor().now() / interval % 3 != 0) return;
+  out_.clear();
+  append_beat(out_, client, Beat::Kind::healthcheck);
+  gate_.reactor().send_copy(connection, out_);
+}
+
+void SseSession::append_beat(std::string& out, const Client& client, Beat::Kind kind) {
+  std::string& name = gate_.second_scratch();
+  name.clear();
+  gate_.append_name(name, client);
+  const Beat beat{.kind = kind,
+                  .wall_us = gate_.reactor().wall_us(),
+                  .connection = name,
+                  .user = client.anonymous ? wire::kAnonymousUser : client.user()};
+  if (const Spelled* spelled = spelling_.beat(gate_.route_of(client).dialect, beat)) {
+    wire::append_sse_event(out, framing_of(client), std::string_view(), spelled->name, spelled->data);
+  }
 }
 
 // --- ends ---
@@ -190,8 +221,7 @@ void SseSession::on_left(Client& client, Connection& connection, std::string_vie
   text_.clear();
   wire::append_left_event(text_, hub::name_of(key), kReasons[static_cast<size_t>(reason)], {});
   if (client.phase == Phase::opening && is_multi(client)) {
-    wire::append_sse_event(client.extra_as<SseStream>().early_left, framing_of(client), std::string_view(), "left",
-                           text_);
+    append_event(client.extra_as<SseStream>().early_left, client, "left", text_);
   } else {
     send_event(client, connection, "left", text_);
   }
@@ -269,7 +299,7 @@ void SseSession::drain(Client& client, Connection& connection) {
   wire::append_sse_retry(out_, framing_of(client), after_ms);
   text_.clear();
   wire::append_reconnect_event(text_, after_ms);
-  wire::append_sse_event(out_, framing_of(client), std::string_view(), "reconnect", text_);
+  append_event(out_, client, "reconnect", text_);
   gate_.reactor().send_copy(connection, out_);
   finish(client, connection, CloseCause::drained);
 }
@@ -281,7 +311,7 @@ void SseSession::on_slow(Client& client, Connection& connection, CloseCause caus
   const auto tell = [&](const Lagged& lagged, std::string& out) {
     text_.clear();
     wire::append_lagged_event(text_, lagged.room, lagged.missed, lagged.from, lagged.to);
-    wire::append_sse_event(out, framing_of(client), std::string_view(), "lagged", text_);
+    append_event(out, client, "lagged", text_);
   };
   if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();

@@ -12,6 +12,7 @@
 #include "hub/sink.h"
 #include "runtime/reactor.h"
 #include "session/client.h"
+#include "session/dialect/spelling.h"
 #include "session/heartbeat.h"
 #include "wire/sse.h"
 
@@ -58,12 +59,17 @@ class SseSession {
   void append_head(std::string& out, const Client& client, bool keep_alive = false);
   void finish_opening(Client& client, Connection& connection);
 
-  void keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel);
-  void append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id, uint32_t channel);
+  void keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel, bool replayed);
+  void append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id, uint32_t channel,
+                      bool replayed);
   void append_cursor(std::string& out, const Client& client, const SseStream& stream);
+  // An event of ours, in the dialect if that shows it.
+  bool append_event(std::string& out, const Client& client, std::string_view type, std::string_view json);
   void send_event(const Client& client, Connection& connection, std::string_view type, std::string_view json);
   void send_gap(const Client& client, Connection& connection, std::string_view key, uint64_t oldest, bool reset);
   void arm_beat(const Client& client, Connection& connection);
+  void send_beat(const Client& client, Connection& connection);
+  void append_beat(std::string& out, const Client& client, Beat::Kind kind);
   // Says why, then ends the stream.
   void end(Client& client, Connection& connection, uint16_t code, std::string_view name, std::string_view message,
            runtime::CloseCause cause);
@@ -71,7 +77,8 @@ class SseSession {
   void go_back(Client& client, Connection& connection);
 
   Gate& gate_;
-  HeartbeatBytes beats_[4];  // by framing and kind
+  Spelling spelling_;
+  HeartbeatBytes beats_[2][kDialects + 1];  // by framing and dialect; the first is the comment
   std::vector<ConnectionId> later_;
   std::string out_;   // events being written
   std::string text_;  // JSON or cursors being written

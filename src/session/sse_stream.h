@@ -24,6 +24,7 @@ struct SseStream final : Extra {
     Slice canonical;  // counted
     uint64_t id = 0;
     uint32_t channel = 0;
+    bool replayed = false;
   };
 
   ~SseStream() override {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "session/request.h"
+#include "session/routes.h"
 #include "wire/cursor.h"
 
 namespace ringcast::session {
@@ -30,6 +31,40 @@ Result<std::vector<Subscribed>> requested_channels(const Request& request, const
     const bool known =
         std::any_of(channels.begin(), channels.end(), [&](const auto& other) { return other.key == key; });
     if (!known) channels.push_back({.key = std::move(key), .kind = resolved->kind});
+  }
+  return channels;
+}
+
+Result<std::vector<Subscribed>> initial_channels(const Request& request, const Client& client, size_t rooms_max) {
+  const Route& route = request.route;
+  std::vector<Subscribed> channels;
+  const auto add = [&](Subscribed channel) {
+    const bool known =
+        std::any_of(channels.begin(), channels.end(), [&](const auto& other) { return other.key == channel.key; });
+    if (!known) channels.push_back(std::move(channel));
+  };
+  std::string name, scratch;
+  for (const std::string& joined : route.join) {
+    if (joined == wire::kOwnInbox && client.anonymous) continue;
+    name = joined;
+    if (const size_t hole = name.find("{}"); hole != std::string::npos) name.replace(hole, 2, request.argument);
+    const auto resolved = wire::resolve_channel(name, client.user(), scratch);
+    if (!resolved) return tl::unexpected<Error>(resolved.error());
+    add({.key = channel_key_for(client, resolved->name), .kind = resolved->kind});
+  }
+  if (route.dialect == Dialect::native) {
+    auto requested = requested_channels(request, client, rooms_max);
+    if (!requested) return requested;
+    if (channels.empty()) return requested;
+    for (Subscribed& channel : *requested) add(std::move(channel));
+  } else if (route.dialect == Dialect::broker && !request.query.get("topics").value_or("").empty()) {
+    if (!route.settings.topics) return fail("topics_not_enabled", "topics not enabled");
+    auto requested = requested_channels(request, client, rooms_max);
+    if (!requested) return fail("invalid_topic", "invalid topic: " + requested.error().message);
+    for (Subscribed& channel : *requested) add(std::move(channel));
+  }
+  if (channels.size() > rooms_max) {
+    return fail("too_many_rooms", "a stream may have " + std::to_string(rooms_max) + " channels");
   }
   return channels;
 }

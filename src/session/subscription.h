@@ -33,6 +33,9 @@ std::string channel_key_for(const Client& client, std::string_view name);
 // The channels that `rooms=` names, in that order, without cursors; `@me` is resolved. Codes: those of names.h.
 Result<std::vector<Subscribed>> requested_channels(const Request& request, const Client& client, size_t rooms_max);
 
+// What a connection joins at once: those of its route, then those that it names, where the dialect lets it.
+Result<std::vector<Subscribed>> initial_channels(const Request& request, const Client& client, size_t rooms_max);
+
 // Puts a cursor's positions (any of its three forms) onto channels. A cursor of the first two forms speaks of all of
 // them. Code bad_cursor.
 Result<void> apply_cursor(std::string_view text, std::string_view user, std::vector<Subscribed>& channels);

@@ -42,11 +42,11 @@ std::string_view text_of(hub::Status status) {
 bool WebSocketSession::take_action(Client& client, Connection& connection, std::string_view text) {
   const SessionOptions& options = gate_.options();
   Action action;
-  const auto error = wire::parse_action(text,
-                                        {.depth_max = options.json_depth_max,
-                                         .payload_bytes_max = options.message_max,
-                                         .batch_items_max = options.batch_items_max},
-                                        action);
+  const wire::JsonLimits limits{.depth_max = options.json_depth_max,
+                                .payload_bytes_max = gate_.message_max(client),
+                                .batch_items_max = options.batch_items_max};
+  const auto read = table_of(form_of(client.form).dialect).read;
+  const auto error = read == nullptr ? wire::parse_action(text, limits, action) : read(text, limits, action);
   if (error) {
     send_error(connection, error->code, error->message, action.ref);
     return true;
@@ -109,6 +109,7 @@ bool WebSocketSession::act_join(Client& client, Connection& connection, const Ac
                action.ref);
     return true;
   }
+  if (gate_.route_of(client).settings.single_room && !client.room.empty()) leave_room(client, connection);
   // The inbox and `*` are not rooms.
   const uint32_t others = client.anonymous ? 1 : 2;
   if (hub.joined_count(client.id) >= gate_.options().rooms_per_websocket_max + others) {
@@ -172,6 +173,15 @@ void WebSocketSession::act_leave(Client& client, Connection& connection, const A
   if (client.room.view() == key_) client.room.clear();
   text_.clear();
   wire::append_left_event(text_, name, "left", action.ref);
+  send_text(connection, text_);
+}
+
+void WebSocketSession::leave_room(Client& client, Connection& connection) {
+  const CompactString room(client.room.view());
+  client.room.clear();
+  if (!gate_.hub().leave(client.id, room.view(), false)) return;
+  text_.clear();
+  wire::append_left_event(text_, hub::name_of(room.view()), "left", {});
   send_text(connection, text_);
 }
 

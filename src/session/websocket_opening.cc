@@ -19,8 +19,6 @@
 namespace ringcast::session {
 namespace {
 
-constexpr std::string_view kProtocol = "ringcast.v1";
-
 bool is_decimal(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -58,10 +56,11 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   }
 
   const bool echo = request.route.endpoint == Endpoint::echo;
+  const bool native = request.route.dialect == Dialect::native;
   std::vector<Subscribed> channels;
   if (!echo) {
     identify(client, request);
-    auto requested = requested_channels(request, client, options.rooms_per_websocket_max);
+    auto requested = initial_channels(request, client, options.rooms_per_websocket_max);
     if (!requested) {
       const uint16_t status = requested.error().code == "forbidden" ? 403 : 400;
       return http.refuse(client, connection, status, requested.error().code, requested.error().message);
@@ -72,35 +71,37 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
       const bool known = std::any_of(channels.begin(), channels.end(), [&](const auto& at) { return at.key == key; });
       if (!known) channels.push_back({.key = std::move(key), .kind = kind});
     };
-    if (!client.anonymous) add(std::string(client.inbox_key()), wire::ChannelKind::inbox);
-    add(channel_key_for(client, wire::kBroadcastChannel), wire::ChannelKind::broadcast);
+    if (native) {
+      if (!client.anonymous) add(std::string(client.inbox_key()), wire::ChannelKind::inbox);
+      add(channel_key_for(client, wire::kBroadcastChannel), wire::ChannelKind::broadcast);
+    }
     if (const auto applied = apply_since(request, client, channels, rooms); !applied) {
       return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
     }
   }
 
   const std::string_view extension =
-      options.deflate ? wire::negotiate_deflate(request.http.headers) : std::string_view();
+      options.deflate && native ? wire::negotiate_deflate(request.http.headers) : std::string_view();
   auto opening = std::make_unique<WebSocketOpening>();
   wire::append_websocket_response(opening->response, upgrade.key,
-                                  upgrade.offers_protocol(kProtocol) ? kProtocol : std::string_view(), extension,
-                                  gate_.http_date());
+                                  upgrade.offers_protocol(kNativeProtocol) ? kNativeProtocol : std::string_view(),
+                                  extension, gate_.http_date());
 
   client.kind = Kind::websocket;
   client.deflate = !extension.empty();
   client.echo_endpoint = echo;
-  client.raw_binary = request.query.get("binary").value_or("") == "raw";
+  client.raw_binary = native && request.query.get("binary").value_or("") == "raw";
   client.awaiting_pong = client.close_sent = client.close_received = client.has_aside = false;
   client.decoder = wire::WebSocketDecoder({.role = wire::WebSocketRole::server,
                                            .deflate = client.deflate,
-                                           .message_max = options.message_max,
-                                           .inflated_max = options.inflated_max});
+                                           .message_max = gate_.message_max(client),
+                                           .inflated_max = std::min(gate_.message_max(client), options.inflated_max)});
   const WireForm form = client.raw_binary ? WireForm::websocket_raw
                         : client.deflate  ? WireForm::websocket_deflate
                                           : WireForm::websocket;
-  connection.frame_length = frame_length_of(form);
-  connection.outbox_bytes_max = options.outbox_bytes_max;
-  connection.outbox_messages_max = options.outbox_messages_max;
+  // Of a binary pair a dialect's clients get the binary frame alone.
+  connection.frame_length = native ? frame_length_of(form) : frame_length_of(WireForm::websocket_raw);
+  gate_.limit_output(client, connection);
   connection.unlimited_output = echo;  // bounded by ease() and the size of one message instead
   gate_.stats().upgrades.add();
   gate_.stats().opened_ever(Transport::websocket).add();
@@ -171,9 +172,9 @@ void WebSocketSession::finish_opening(Client& client, Connection& connection) {
   gate_.append_name(name, client);
   text_.clear();
   wire::append_connection_id_event(text_, name, client.anonymous ? wire::kAnonymousUser : client.user(), positions,
-                                   static_cast<uint64_t>(gate_.options().heartbeat_interval.count()));
+                                   static_cast<uint64_t>(gate_.heartbeat_interval(client).count()));
   frame_ = opening.response;
-  wire::append_frame(frame_, {.opcode = wire::WebSocketOpcode::text}, text_);
+  append_text(connection, text_, frame_);
   const Slice first = gate_.reactor().copy(frame_);
   gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
   client.extra.reset();

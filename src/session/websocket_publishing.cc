@@ -90,7 +90,14 @@ bool WebSocketSession::act_message(Client& client, Connection& connection, const
                        .event = action.event == wire::kDefaultEventType ? std::string_view() : action.event,
                        .kind = payload_kind_of(action.payload_kind),
                        .payload = action.payload,
-                       .idempotency_key = action.idempotency_key};
+                       .idempotency_key = action.idempotency_key,
+                       .ephemeral = action.ephemeral};
+  if (action.signed_by_connection) {
+    std::string& name = gate_.scratch();
+    name.clear();
+    gate_.append_name(name, client);
+    message.connection = name;
+  }
   if (!action.echo) message.exclude = gate_.address_of(client);
   const bool acknowledged = !action.ref.empty() || !action.idempotency_key.empty() || !action.echo;
   if (!acknowledged) return publish(client, connection, message, nullptr, true, whole);

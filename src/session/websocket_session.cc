@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "session/canonical.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/slow_consumer.h"
@@ -144,11 +145,10 @@ void WebSocketSession::on_peer_gone(Client& client, Connection& connection, io::
 
 void WebSocketSession::arm_beat(Client& client, Connection& connection) {
   runtime::Reactor& reactor = gate_.reactor();
-  reactor.arm_timer(connection, until_beat(reactor.now(), gate_.options().heartbeat_interval, client.id.slot));
+  reactor.arm_timer(connection, until_beat(reactor.now(), gate_.heartbeat_interval(client), client.id.slot));
 }
 
 void WebSocketSession::on_timer(Client& client, Connection& connection) {
-  const SessionOptions& options = gate_.options();
   switch (client.phase) {
     case Phase::opening: arm_beat(client, connection); return;
     case Phase::closing:
@@ -160,7 +160,7 @@ void WebSocketSession::on_timer(Client& client, Connection& connection) {
   if (client.awaiting_pong) {
     // While we do not read, or bytes of ours are under way, its silence says nothing (TCP_USER_TIMEOUT sees to those).
     if (connection.pauses != 0 || !connection.outbox.empty()) {
-      gate_.reactor().arm_timer(connection, options.heartbeat_timeout);
+      gate_.reactor().arm_timer(connection, gate_.heartbeat_timeout(client));
       return;
     }
     gate_.stats().heartbeat_timeouts.add();
@@ -169,12 +169,12 @@ void WebSocketSession::on_timer(Client& client, Connection& connection) {
   }
   // Beats lie on a grid, so that they stay spread; whoever was heard in the last half of the interval is alive.
   const auto silent = milliseconds((gate_.decisecond() - client.heard_decisecond) * 100);
-  if (silent < options.heartbeat_interval / 2 || connection.blocked) return arm_beat(client, connection);
+  if (silent < gate_.heartbeat_interval(client) / 2 || connection.blocked) return arm_beat(client, connection);
   ping_.send(gate_.reactor(), connection,
              [](std::string& out) { wire::append_frame(out, {.opcode = WebSocketOpcode::ping}, {}); });
   gate_.stats().heartbeats.add();
   client.awaiting_pong = true;
-  gate_.reactor().arm_timer(connection, options.heartbeat_timeout);
+  gate_.reactor().arm_timer(connection, gate_.heartbeat_timeout(client));
 }
 
 // --- what the hub tells ---
@@ -184,10 +184,10 @@ void WebSocketSession::on_replay(Client& client, Connection& connection, std::st
                                  bool more) {
   if (client.phase == Phase::closing) return;
   if (gap_oldest != 0) send_gap(connection, key, gap_oldest, false);
-  const WireForm form = form_of(client.form).wire;
+  const Form form = form_of(client.form);
   uint64_t id = first_id;
   for (const Slice& slice : canonical) {
-    if (form != WireForm::websocket_raw) {
+    if (form.wire != WireForm::websocket_raw && form.dialect == Dialect::native) {
       gate_.reactor().send(connection, {.hold = slice.hold, .offset = slice.offset, .length = slice.length});
       continue;
     }
@@ -195,7 +195,10 @@ void WebSocketSession::on_replay(Client& client, Connection& connection, std::st
     frame_.clear();
     while (!run.empty()) {
       const uint32_t length = websocket_frame_length({reinterpret_cast<const uint8_t*>(run.data()), run.size()});
-      const hub::Derived derived = gate_.encoder().derive(client.form, run.substr(0, length), id++, frame_);
+      const hub::Derived derived = form.dialect == Dialect::native
+                                       ? gate_.encoder().derive(client.form, run.substr(0, length), id, frame_)
+                                       : spelling_.derive(form, run.substr(0, length), id, true, frame_);
+      ++id;
       if (derived.kind == hub::Derived::Kind::part) frame_ += run.substr(derived.offset, derived.length);
       run.remove_prefix(length);
     }
@@ -245,10 +248,10 @@ void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCaus
     gate_.close_now(client, cause, io::CloseMode::reset);
     return;
   }
-  const auto tell = [this](const Lagged& lagged, std::string& out) {
+  const auto tell = [&](const Lagged& lagged, std::string& out) {
     text_.clear();
     wire::append_lagged_event(text_, lagged.room, lagged.missed, lagged.from, lagged.to);
-    wire::append_frame(out, {.opcode = WebSocketOpcode::text}, text_);
+    append_text(connection, text_, out);
   };
   if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
@@ -311,7 +314,8 @@ void WebSocketSession::drain(Client& client, Connection& connection) {
     const SessionOptions& options = gate_.options();
     text_.clear();
     wire::append_reconnect_event(
-        text_, static_cast<uint64_t>(gate_.jittered(client, options.retry, options.retry_jitter_percent).count()));
+        text_,
+        static_cast<uint64_t>(gate_.jittered(client, gate_.retry(client), options.retry_jitter_percent).count()));
     send_text(connection, text_);
   }
   close(client, connection, 1001, "the server is going away", CloseCause::drained);
@@ -327,8 +331,18 @@ void WebSocketSession::on_closed(Client& client) {
 
 void WebSocketSession::send_text(Connection& connection, std::string_view json) {
   frame_.clear();
-  wire::append_frame(frame_, {.opcode = WebSocketOpcode::text}, json);
-  gate_.reactor().send_copy(connection, frame_);
+  if (append_text(connection, json, frame_)) gate_.reactor().send_copy(connection, frame_);
+}
+
+bool WebSocketSession::append_text(const Connection& connection, std::string_view json, std::string& out) {
+  const Dialect dialect = form_of(gate_.at(connection.slot).form).dialect;
+  if (dialect != Dialect::native) {
+    const Spelled* spelled = spelling_.spell(dialect, event_type_of(json), json);
+    if (spelled == nullptr) return false;
+    json = spelled->data;
+  }
+  wire::append_frame(out, {.opcode = WebSocketOpcode::text}, json);
+  return true;
 }
 
 void WebSocketSession::send_error(Connection& connection, std::string_view code, std::string_view message,

@@ -13,6 +13,7 @@
 #include "hub/sink.h"
 #include "runtime/reactor.h"
 #include "session/client.h"
+#include "session/dialect/spelling.h"
 #include "session/heartbeat.h"
 #include "session/websocket_asides.h"
 #include "wire/action.h"
@@ -60,6 +61,7 @@ class WebSocketSession {
   bool act_join(Client& client, Connection& connection, const wire::Action& action);
   bool act_query(Client& client, Connection& connection, const wire::Action& action);
   void act_leave(Client& client, Connection& connection, const wire::Action& action);
+  void leave_room(Client& client, Connection& connection);  // where a connection is in one at a time
   void act_status(Client& client, Connection& connection, const wire::Action& action);
   void act_ping(Connection& connection, const wire::Action& action);
   void tell_join_error(Connection& connection, const hub::Joined& joined, std::string_view ref);
@@ -81,7 +83,9 @@ class WebSocketSession {
   // --- websocket_session.cc ---
   void take_echo(Client& client, Connection& connection, bool text, std::span<uint8_t> received,
                  std::span<uint8_t> payload);
+  // An event of ours, in the connection's dialect if that shows it.
   void send_text(Connection& connection, std::string_view json);
+  bool append_text(const Connection& connection, std::string_view json, std::string& out);
   void send_error(Connection& connection, std::string_view code, std::string_view message, std::string_view ref);
   void send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset);
   void arm_beat(Client& client, Connection& connection);
@@ -94,6 +98,7 @@ class WebSocketSession {
   Gate& gate_;
   AsideTable asides_;
   uint64_t last_correlation_ = 0;  // of acknowledged publishes
+  Spelling spelling_;
   HeartbeatBytes ping_;
   std::vector<ConnectionId> kicked_;
   std::string text_;   // JSON being written

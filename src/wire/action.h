@@ -60,6 +60,10 @@ struct Action {
   std::optional<uint64_t> after;
   std::optional<uint32_t> limit;
   UserStatus status = UserStatus::online;
+  // Never out of native text, but of what other spellings mean.
+  std::string_view user;              // as whom; empty: the connection's own
+  bool ephemeral = false;             // no id, no history
+  bool signed_by_connection = false;  // the message says from which connection it came
 };
 
 // Rules beyond PROTOCOL.md's table: `channel` and `topic` are spellings of `room`, one of the three at a time; `user`

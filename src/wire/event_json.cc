@@ -32,6 +32,7 @@ PayloadSpan append_message_event(std::string& out, const MessageView& message) {
   writer.string("event_type", message.event_type);
   if (!message.room.empty()) writer.string("room", message.room);
   if (!message.user.empty()) writer.string("user", message.user);
+  if (!message.connection.empty()) writer.string("connection", message.connection);
   const PayloadSpan span =
       append_payload(out, writer, message.payload_kind == PayloadKind::content ? "content" : "data", message.payload);
   writer.timestamp("timestamp", message.timestamp_us).end_object();

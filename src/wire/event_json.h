@@ -20,8 +20,9 @@ struct MessageView {
   std::string_view room;
   std::string_view user;  // left out when empty
   PayloadKind payload_kind = PayloadKind::content;
-  std::string_view payload;  // one-line JSON value
-  int64_t timestamp_us = 0;  // since 1970
+  std::string_view payload;     // one-line JSON value
+  int64_t timestamp_us = 0;     // since 1970
+  std::string_view connection;  // of the author; left out when empty
 };
 
 // Where the payload's JSON value lies in the output, counted from the beginning of the string.

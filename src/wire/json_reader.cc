@@ -296,8 +296,9 @@ void FieldReader::ref(Value value, std::string_view& to) {
   to = *raw;
 }
 
-void FieldReader::payload(PayloadKind kind, Value value, PayloadKind& kind_to, std::string_view& to) {
-  const std::string_view name = kind == PayloadKind::content ? "content" : "data";
+void FieldReader::payload(PayloadKind kind, Value value, PayloadKind& kind_to, std::string_view& to,
+                          std::string_view name) {
+  if (name.empty()) name = kind == PayloadKind::content ? "content" : "data";
   const auto type = type_of(value);
   if (!type) return;
   if (kind == PayloadKind::content) {

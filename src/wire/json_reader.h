@@ -70,7 +70,8 @@ class FieldReader {
   void id(std::string_view name, Value value, std::optional<uint64_t>& to);
   void count(std::string_view name, Value value, std::optional<uint32_t>& to);
   void ref(Value value, std::string_view& to);
-  void payload(PayloadKind kind, Value value, PayloadKind& kind_to, std::string_view& to);
+  // `name` where the field has another than its kind.
+  void payload(PayloadKind kind, Value value, PayloadKind& kind_to, std::string_view& to, std::string_view name = {});
   void ignored(Value value);
   bool is_null(Value value);
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { request } from 'undici';
+import { within } from './deadline.js';
 import { CuttingProxy } from './proxy.js';
 import { RawSocket } from './raw_socket.js';
 import { Server } from './server.js';
@@ -81,6 +82,20 @@ export class TestContext {
   }
 
   async sse(query, options = {}, at = this.server) { return this.sse_raw(query, options, at).ready(); }
+
+  // A stream at another path, whatever its first event is.
+  stream(path, options = {}, at = this.server) {
+    const client = new SseClient(`${at.url}${path}`, options);
+    this.after(() => client.close());
+    return client;
+  }
+
+  // A WebSocket that is spoken to in another dialect: no subprotocol, no greeting.
+  async foreign_ws(path, options = {}, at = this.server) {
+    const client = this.ws_raw(path, { protocol: false, ...options }, at);
+    await within(client.opened, 'the WebSocket to open');
+    return client;
+  }
 
   raw(at = this.server) {
     const socket = new RawSocket(at.port);

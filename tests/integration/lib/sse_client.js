@@ -47,6 +47,11 @@ export class SseParser {
   }
 }
 
+// A publisher's text arrives bare in some dialects.
+function fields_of(data) {
+  try { return JSON.parse(data); } catch { return {}; }
+}
+
 export class SseClient {
   constructor(url, { headers = {}, method = 'GET' } = {}) {
     this.events = new EventQueue(`SSE ${url}`);
@@ -76,7 +81,7 @@ export class SseClient {
     if (id !== undefined) this.last_id = id;
     if (type === '(comment)') this.events.push({ event_type: type, comment });
     else if (type === '(retry)') this.events.push({ event_type: type, retry });
-    else this.events.push({ event_type: type, ...JSON.parse(data), cursor_line: id, sse_event: type, raw_data: data });
+    else this.events.push({ event_type: type, ...fields_of(data), cursor_line: id, sse_event: type, raw_data: data });
   }
 
   async ready() {

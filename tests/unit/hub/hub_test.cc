@@ -180,6 +180,25 @@ TEST_P(HubTest, AnEndedRoomSaysSoToWhoHasSeenTheEnd) {
   EXPECT_EQ(cluster.take(last(), 1), "{joined}<1:end>{final}");
 }
 
+TEST_P(HubTest, ALastValueRoomBeginsWithItsNewestMessage) {
+  Cluster cluster(options());
+  RoomPolicy policy;
+  policy.last_value = true;
+  policy.first_id = 1;
+  cluster.policies().add("state", policy);
+  cluster.open(last(), 0);
+  cluster.join(last(), 0, "\nstate");
+  cluster.run();
+  publish_all(cluster, "\nstate", 3);
+  cluster.open(last(), 1);
+  cluster.join(last(), 1, "\nstate");
+  cluster.open(last(), 2);
+  cluster.join_after(last(), 2, "\nstate", 3);
+  cluster.run();
+  EXPECT_EQ(cluster.take(last(), 1).substr(0, 8), "{joined}");
+  EXPECT_THAT(cluster.take(last(), 2), testing::Not(HasSubstr("<3:")));
+}
+
 TEST_P(HubTest, ALeaveThatRacesItsJoinLeavesNobodyBehind) {
   Cluster cluster(options());
   publish_all(cluster, "\nroom", 4);

@@ -54,6 +54,36 @@ TEST(Routes, FindsEachEndpoint) {
   }
 }
 
+TEST(Routes, TheQueryDecidesBetweenDialectsOfOnePath) {
+  const Routes routes({});
+  const auto dialect = [&](std::string_view path, std::string_view query, bool offers_protocol = false) {
+    return routes.match(HttpMethod::get, path, query, offers_protocol).route->dialect;
+  };
+  EXPECT_EQ(dialect("/ws", ""), Dialect::native);
+  EXPECT_EQ(dialect("/ws", "user=a"), Dialect::native);
+  EXPECT_EQ(dialect("/ws", "token=a"), Dialect::token_hub);
+  EXPECT_EQ(dialect("/ws", "token=a", true), Dialect::native);
+  EXPECT_EQ(dialect("/ws", "token=a&user=b"), Dialect::native);
+  EXPECT_EQ(dialect("/ws", "since=4&token=a"), Dialect::native);
+  EXPECT_EQ(dialect("/ws", "username=a"), Dialect::chat_hub);
+  EXPECT_EQ(dialect("/ws", "username"), Dialect::chat_hub);
+  EXPECT_EQ(dialect("/ws", "xusername=a"), Dialect::native);
+  EXPECT_EQ(dialect("/events", ""), Dialect::feed);
+  EXPECT_EQ(dialect("/events", "rooms=a"), Dialect::native);
+  EXPECT_EQ(dialect("/events/order-status/7", "rooms=a"), Dialect::order_status);
+}
+
+TEST(Routes, ConfiguredRowsComeFirst) {
+  Route row{HttpMethod::get, "/events", Endpoint::events, Access::client};
+  row.join = {"news"};
+  row.settings.outbox_messages_max = 7;
+  const Routes routes({.configured = {row}});
+  const Routes::Match match = routes.match(HttpMethod::get, "/events", "");
+  EXPECT_EQ(match.route->dialect, Dialect::native);
+  EXPECT_EQ(match.route->settings.outbox_messages_max, 7u);
+  EXPECT_EQ(&routes[match.route->index], match.route);
+}
+
 TEST(Routes, NamesTheMethodsOfAKnownPath) {
   const Routes routes({});
   EXPECT_EQ(routes.match(HttpMethod::post, "/ws").allow, "GET, HEAD");

@@ -1,0 +1,20 @@
+// R11: polled notifications. Where `data` is an object it is the notification, as its publisher wrote it; anything else
+// comes as the native event.
+
+#include "session/dialect/dialect.h"
+
+namespace ringcast::session {
+namespace {
+
+bool show(const NativeEvent& event, Spelled& out) {
+  if (event.content.empty() && event.data.empty()) return false;
+  out.data = event.data.starts_with('{') ? event.data : event.json;
+  return true;
+}
+
+}  // namespace
+
+const DialectTable kNotifications{
+    .name = "notifications", .show = show, .read = nullptr, .beat = nullptr, .user_parameter = "user", .nobody = {}};
+
+}  // namespace ringcast::session

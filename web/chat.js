@@ -1,6 +1,7 @@
-// The chat page: wires the form, the rooms, the message list and the members to a Connection.
+// The chat page: wires the form, the rooms, the message list and the members to a Client.
 
-import { Connection } from './connection.js';
+import { Client } from './client/index.js';
+import { FileTransfers } from './file_transfers.js';
 import { MessageLog } from './message_log.js';
 import { StatsPanel } from './stats.js';
 
@@ -11,11 +12,12 @@ const kMembersShown = 200;
 const kMembersPeriodMs = 10000;   // a transport that has gaps between its requests may miss a coming or going
 
 const $ = (id) => document.getElementById(id);
-const ui = Object.fromEntries(['user', 'room', 'transport', 'token', 'connect', 'disconnect', 'connect-form', 'state', 'state-text',
+const ui = Object.fromEntries(['file', 'user', 'room', 'transport', 'token', 'connect', 'disconnect', 'connect-form', 'state', 'state-text',
   'rooms', 'leave', 'log', 'log-empty', 'typing', 'compose', 'message', 'send', 'notice', 'members', 'members-empty',
   'member-count', 'status'].map((id) => [id.replaceAll('-', '_'), $(id)]));
 
-let connection = null;
+let connection = null;            // a Client
+let files = null;                 // its FileTransfers
 let own_name = '';
 let current = null;               // name of the room on show
 let countdown = 0;
@@ -41,18 +43,15 @@ function start() {
   own_name = ui.user.value.trim();
   rooms.clear();
   show_notice('');
-  const mine = new Connection({
-    base: location.href, transport: ui.transport.value, user: own_name, token: ui.token.value,
-  }, {
-    on_event: (event) => { if (connection === mine) take(event); },
-    on_state: (state, detail) => { if (connection === mine) show_state(state, detail); },
-  });
-  connection = mine;
   const room = ui.room.value.trim();
   rooms.set(room, new Room(room));
-  connection.rooms.add(room);
   current = room;
-  connection.open();
+  const mine = new Client({ transports: [ui.transport.value], user: own_name, token: ui.token.value, rooms: [room] });
+  connection = mine;
+  files = new FileTransfers(mine);
+  mine.on('*', (event) => { if (connection === mine) take(event); });
+  mine.watch((state) => { if (connection === mine && state.state !== 'idle') show_state(state); });
+  mine.open();
   enable(true);
   show_room();
   ui.message.focus();
@@ -69,12 +68,12 @@ function finish() {
 function enable(on) {
   ui.disconnect.disabled = !on;
   ui.message.disabled = ui.send.disabled = ui.leave.disabled = !on;
-  ui.status.disabled = !on || ui.transport.value !== 'websocket';
+  ui.file.disabled = ui.status.disabled = !on || ui.transport.value !== 'websocket';
   ui.user.disabled = ui.transport.disabled = ui.token.disabled = on;
   ui.connect.textContent = on ? 'Join room' : 'Connect';
 }
 
-function show_state(state, { reason = '', delay_ms = 0, token = false } = {}) {
+function show_state({ state, reason = '', delay_ms = 0, token = false }) {
   clearInterval(countdown);
   ui.state.dataset.state = state;
   if (state === 'open') {
@@ -89,16 +88,17 @@ function show_state(state, { reason = '', delay_ms = 0, token = false } = {}) {
     };
     tick();
     countdown = setInterval(tick, 500);
-    show_notice(`${reason}. What is said meanwhile will be delivered after the reconnect.`);
+    show_notice(`${sentence(reason)} What is said meanwhile will be delivered after the reconnect.`);
   } else if (state === 'stopped') {
-    ui.state_text.textContent = reason;
-    if (token) show_notice(`${reason}. Enter a valid token and connect again.`);
-    else if (reason !== 'Disconnected') show_notice(reason);
-    if (connection?.stopped) finish();
+    ui.state_text.textContent = sentence(reason);
+    show_notice(token ? `${sentence(reason)} Enter a valid token and connect again.` : sentence(reason));
+    finish();
   } else {
     ui.state_text.textContent = 'Connecting';
   }
 }
+
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 function show_notice(text) {
   if (ui.notice.textContent !== text) ui.notice.textContent = text;
@@ -111,8 +111,7 @@ function join(name) {
   if (!rooms.has(name)) {
     const room = new Room(name);
     rooms.set(name, room);
-    connection.join(name);
-    if (ui.transport.value === 'websocket') refresh(room);
+    connection.join(name).then(() => refresh(room), (error) => show_notice(sentence(error.message)));
   }
   current = name;
   show_room();
@@ -133,7 +132,9 @@ async function refresh(room) {
   try {
     const [messages] = await Promise.all([newest_messages(asked, room.name), refresh_members(room)]);
     if (connection !== asked) return;
-    for (const event of messages) room.log.add(event);
+    for (const event of messages) {
+      if (!files.take(event, room.log)) room.log.add(event);
+    }
   } catch {
     // Closed to this user, or the server is away: live messages are shown all the same.
   }
@@ -141,7 +142,7 @@ async function refresh(room) {
 
 async function refresh_members(room) {
   const asked = connection;
-  const { members } = await asked.get('/members', { room: room.name });
+  const { members } = await asked.members(room.name);
   if (connection !== asked || room.ended) return;
   room.members = new Map(members.map(({ user, status }) => [user, status ?? 'online']));
   // A poll counts from its first waiting request on; the one who looks is here all the same.
@@ -151,9 +152,9 @@ async function refresh_members(room) {
 
 // History is read forwards from a position, and ids are contiguous.
 async function newest_messages(asked, name) {
-  const { newest } = await asked.get('/history', { room: name, limit: 1 });
+  const { newest } = await asked.history(name, { limit: 1 });
   if (!newest) return [];
-  return (await asked.get('/history', { room: name, after: Math.max(0, newest - kHistoryLimit), limit: kHistoryLimit })).messages;
+  return (await asked.history(name, { after: Math.max(0, newest - kHistoryLimit), limit: kHistoryLimit })).messages;
 }
 
 function show_room() {
@@ -161,6 +162,7 @@ function show_room() {
   if (room) room.unread = 0;
   ui.leave.disabled = !room;
   ui.message.disabled = ui.send.disabled = !room || room.ended || !connection;
+  ui.file.disabled = ui.message.disabled || ui.transport.value !== 'websocket';
   show_tabs();
   show_members();
   show_typing();
@@ -291,7 +293,7 @@ function take(event) {
   }
   // Everything else is a message: of a room, or to this user, or to everybody; the latter go to the room on show.
   const target = room ?? rooms.get(current);
-  if (!target) return;
+  if (!target || files.take(event, target.log)) return;
   const label = room ? '' : event.room === '*' ? 'to everyone' : 'direct';
   if (!target.log.add(event, label)) return;
   stop_typing(target, event.user);
@@ -311,7 +313,7 @@ async function say(text) {
   const pending = room.log.pending(text);
   ui.log.scrollTop = ui.log.scrollHeight;
   try {
-    await connection.send(room.name, text);
+    await connection.publish(room.name, text);
     pending.done();
   } catch (error) {
     pending.failed(error.message);
@@ -344,7 +346,12 @@ ui.message.addEventListener('input', () => {
   typing_sent_at = Date.now();
   connection.typing(current);
 });
-ui.status.addEventListener('change', () => connection?.set_status(ui.status.value));
+ui.status.addEventListener('change', () => connection?.status(ui.status.value));
+ui.file.addEventListener('change', () => {
+  const [file] = ui.file.files;
+  if (file && connection && current) files.send(current, file).catch((error) => show_notice(`${file.name}: ${error.message}`));
+  ui.file.value = '';
+});
 
 setInterval(() => {
   const room = rooms.get(current);

@@ -9,7 +9,7 @@ function text_of(event) {
   return JSON.stringify(event.data ?? event.content ?? null);
 }
 
-function element(tag, class_name, text) {
+function element(tag, class_name = '', text = undefined) {
   const node = document.createElement(tag);
   node.className = class_name;
   if (text !== undefined) node.textContent = text;
@@ -30,6 +30,28 @@ export class MessageLog {
     if (event.id !== undefined) node.dataset.id = event.id;
     this.insert(event.id ?? NaN, node);
     return true;
+  }
+
+  // An entry whose content is on its way: {progress(n, of), done(blob, name), failed(reason)}; null when it is known.
+  file(event, text) {
+    if (!this.add({ ...event, content: text })) return null;
+    const node = this.entries.find(({ id }) => id === event.id).node;
+    const bar = element('progress');
+    bar.setAttribute('aria-label', text);
+    node.append(bar);
+    return {
+      progress: (value, max) => Object.assign(bar, { value, max }),
+      done: (blob, name) => {
+        const link = element('a', 'download', `Download ${name}`);
+        link.href = URL.createObjectURL(blob);
+        link.download = name;
+        bar.replaceWith(link);
+      },
+      failed: (reason) => {
+        bar.remove();
+        node.querySelector('.kind').textContent = reason;
+      },
+    };
   }
 
   notice(text, warn = false) {

@@ -25,6 +25,7 @@ function duration(seconds) {
 
 // Not part of index.html: the page itself stays below 4 KB, one piece for every reader.
 const kPanel = `
+  <div class="card-head"><h2 id="stats-title">Server</h2><p class="muted" id="stats-age">waiting</p></div>
   <dl class="tiles" id="stats-tiles"></dl>
   <svg class="spark" id="stats-spark" viewBox="0 0 240 40" preserveAspectRatio="none" role="img"
     aria-label="Clients over the last two minutes"><polyline points=""></polyline></svg>

@@ -7,6 +7,7 @@ namespace ringcast::hub {
 namespace {
 constexpr uint32_t kSweepPerCall = 8192;
 constexpr uint64_t kMicros = 1'000'000;
+constexpr int64_t kMeasureIntervalNs = 1'000'000;
 }  // namespace
 
 Home::Share* Home::Shares::find(uint16_t core) {
@@ -146,6 +147,7 @@ void Home::on_publish(const Mail& mail) {
     if (context_.encoder.compressed(encoded_, compressed_bytes_)) small = compressed_.append(compressed_bytes_);
   }
   deliver(channel, slice, small.hold == nullptr ? nullptr : &small, view.id, final ? flag::kFinal : 0, exclude);
+  measure(channel, mail.extra);
   add(context_.stats.published);
   if (final) {
     log.final_id = view.id;
@@ -192,6 +194,18 @@ void Home::deliver(Channel& channel, const Slice& canonical, const Slice* compre
       mail.value = reinterpret_cast<uint64_t>(compressed->hold->block());
       mail.extra = static_cast<uint64_t>(compressed->offset) << 32 | compressed->length;
     }
+    context_.post.send(share.core, mail);
+  });
+}
+
+void Home::measure(const Channel& channel, uint64_t since_ns) {
+  const int64_t now = context_.options.clock->monotonic_ns();
+  if (channel.live == 0 || now < next_measure_ns_) return;
+  next_measure_ns_ = now + kMeasureIntervalNs;
+  channel.shares.for_each([&](const Share& share) {
+    if (share.live == 0) return;
+    Mail mail = Context::mail(Kind::measure);
+    mail.value = since_ns;
     context_.post.send(share.core, mail);
   });
 }

@@ -122,6 +122,7 @@ class Home {
   void list_append(Log& log, uint32_t index);
   void deliver(Channel& channel, const Slice& canonical, const Slice* compressed, uint64_t id, uint8_t flags,
                const Address& exclude);
+  void measure(const Channel& channel, uint64_t since_ns);
   void publish_ephemeral(Channel& channel, std::string_view canonical, const Address& exclude);
   void tell_published(const Mail& asked, const Published& published);
   void send_piece(uint32_t index, const Joiner& joiner, uint64_t position, uint64_t gap_oldest);
@@ -157,6 +158,7 @@ class Home {
   std::deque<CreditBatch> credit_;
   std::vector<SlabHandle> grace_list_;  // channels with a grace time running
   uint64_t position_highest_ = 0;
+  int64_t next_measure_ns_ = 0;
   uint64_t history_bytes_ = 0;
   uint32_t oldest_log_ = kNoIndex;
   uint32_t newest_log_ = kNoIndex;

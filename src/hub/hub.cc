@@ -1,5 +1,7 @@
 #include "hub/hub.h"
 
+#include <vector>
+
 #include "hub/context.h"
 #include "hub/credit.h"
 #include "hub/home.h"
@@ -14,8 +16,9 @@ struct Hub::State {
   Local local;
   Questions questions;
   Credit credit;
-  bool refused = false;      // somebody waits for credit
-  bool credit_came = false;  // and some has come since
+  bool refused = false;            // somebody waits for credit
+  bool credit_came = false;        // and some has come since
+  std::vector<uint64_t> measured;  // publishes of this tick whose delivery is measured; a few per core
   State(const HubOptions& options, Post& post, Encoder& encoder, Sink& sink, HubStats& stats)
       : context{options, post, encoder, sink, stats, KeyedHash(HashKey{options.key[0], options.key[1]}), false, {}},
         home(context),
@@ -103,6 +106,7 @@ PublishResult Hub::publish(const Publish& publish) {
   mail.connection = publish.from.slot;
   mail.generation = publish.from.generation;
   mail.value = publish.correlation;
+  mail.extra = static_cast<uint64_t>(context.options.clock->monotonic_ns());
   if (publish.acknowledge) mail.flags = flag::kAcknowledge;
   if (context.draining) {
     // Nothing is acknowledged that would die with the process unseen.
@@ -148,6 +152,7 @@ void Hub::on_mail(const Mail& mail) {
     case Kind::joined: return state.local.on_joined(mail);
     case Kind::replay: return state.local.on_replay(mail);
     case Kind::deliver: return state.local.on_deliver(mail);
+    case Kind::measure: state.measured.push_back(mail.value); return;
     case Kind::evict: return state.local.on_evict(mail);
     case Kind::answer: return state.questions.on_answer(mail);
     case Kind::credit:
@@ -176,6 +181,17 @@ void Hub::on_tick() {
     state.refused = state.credit_came = false;
     state.context.sink.credit_available();
   }
+}
+
+bool Hub::measures() const {
+  return !state_->measured.empty();
+}
+
+void Hub::on_flushed(int64_t now_ns) {
+  State& state = *state_;
+  const auto now = static_cast<uint64_t>(now_ns);
+  for (const uint64_t since : state.measured) stats_.delivery_us.record((now - since) / 1000);
+  state.measured.clear();
 }
 
 void Hub::sweep() {

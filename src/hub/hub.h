@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bucket_histogram.h"
 #include "base/clock.h"
 #include "hub/encoder.h"
 #include "hub/policy.h"
@@ -48,6 +49,9 @@ struct HubStats {
   std::atomic<uint64_t> channels{0}, history_messages{0}, history_bytes{0}, memberships{0}, online_users{0};
   std::atomic<uint64_t> published{0}, delivered{0}, joins{0}, leaves{0}, resumed{0}, gaps{0}, duplicates{0};
   std::atomic<uint64_t> no_credit{0}, evicted_channels{0}, evicted_messages{0}, stale_mail{0};
+  // From the tick that took the publish to the end of the flush that sent it, on each core with members; of one publish
+  // in a millisecond per home core.
+  BucketHistogram delivery_us;
 };
 
 class Hub {
@@ -88,6 +92,8 @@ class Hub {
   void on_mail(const runtime::Mail& mail);
   // Settles the tick's runs into Sink::deliver and gives credit back; before the flush.
   void on_tick();
+  bool measures() const;            // this tick delivered something whose way is to be measured
+  void on_flushed(int64_t now_ns);  // what the tick delivered has been handed to the kernel
   // Grace times, TTLs, windows; a bounded share per call, every 100 ms or so.
   void sweep();
   // While draining every publish is answered with PublishError::draining, asked for or not.

@@ -18,7 +18,7 @@ using runtime::Mail;
 
 enum class Kind : uint8_t {
   // core → home core
-  publish,      // payload: PublishRecord; connection/generation: who is told, value: correlation
+  publish,      // payload: PublishRecord; connection/generation: who is told, value: correlation; extra: when (ns)
   join,         // payload: key, user; channel/number: local channel and generation; membership, extra: join number;
                 // connection/generation; id: cursor
   replay_next,  // channel/generation: home channel; id: position; membership, number: join number; value/extra: local
@@ -35,6 +35,7 @@ enum class Kind : uint8_t {
   published,  // connection/generation; value: correlation; id; extra: receivers; flags: duplicate, error
   deliver,    // channel/number: local channel and generation; block: canonical; id; connection/generation + membership:
               // excluded connection and its core; value/extra: compressed block and offset << 32 | length; flags
+  measure,    // value: when the publish was taken whose `deliver` came just before
   evict,   // channel/number: local channel and generation; payload: user (empty: everybody); value: LeftReason or kick
   credit,  // value: publishes; extra: bytes
   answer,  // payload: rows; value: gather slot and its generation; id, extra: numbers; flags

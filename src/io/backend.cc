@@ -49,15 +49,19 @@ void WakeTarget::wake() const noexcept {
   errno = saved;
 }
 
-Result<std::unique_ptr<Backend>> make_backend(Engine engine, const BackendOptions& options, const WakeTarget& wake) {
+Result<std::unique_ptr<Backend>> make_backend(Engine engine, const BackendOptions& options, const WakeTarget& wake,
+                                              std::string* why_not) {
   if (engine != Engine::epoll) {
     // Found once: the reactors of a process are alike.
     static const Result<UringFeatures> features = find_uring_features();
     if (features) {
       auto backend = UringBackend::create(options, *features, wake);
       if (backend || engine == Engine::uring) return backend;
+      if (why_not != nullptr) *why_not = backend.error().message;
     } else if (engine == Engine::uring) {
       return tl::unexpected<Error>(features.error());
+    } else if (why_not != nullptr) {
+      *why_not = features.error().message;
     }
   }
   return EpollBackend::create(options, wake);

@@ -21,6 +21,9 @@ namespace ringcast::io {
 using Owner = uint32_t;
 inline constexpr Owner kNoOwner = UINT32_MAX;
 
+// The number of no listener.
+inline constexpr uint16_t kNoListener = UINT16_MAX;
+
 // Opaque handle of an open socket. Valid from its `accepted`/`connect()` until close(); events of a closed socket are
 // never delivered, however late the kernel completes them (the backend keeps generations).
 struct Socket {
@@ -128,8 +131,9 @@ class Backend {
 
   // Takes ownership of a listening descriptor; accepting starts at once. `listener` comes back in `accepted`.
   virtual Result<void> add_listener(int fd, uint16_t listener) = 0;
-  // Stops accepting, takes what is queued in the listeners' backlogs (as `accepted` events), closes them.
-  virtual void close_listeners() = 0;
+  // Stops accepting, takes what is queued in the listeners' backlogs (as `accepted` events), closes them: all but the
+  // listener `kept`.
+  virtual void close_listeners(uint16_t kept) = 0;
   // Holds back accepting for as long as `paused` (more connections than the reactor may hold at once).
   virtual void pause_accepting(bool paused) = 0;
 
@@ -174,7 +178,9 @@ struct Probe {
 Probe probe_uring();
 
 // `automatic` takes io_uring where the probe allows it, else epoll. `uring` fails with why_not where it cannot be used.
-// Must be called on the thread that will use it, after that thread's unshare(CLONE_FILES). `wake` outlives it.
-Result<std::unique_ptr<Backend>> make_backend(Engine engine, const BackendOptions& options, const WakeTarget& wake);
+// Must be called on the thread that will use it, after that thread's unshare(CLONE_FILES). `wake` outlives it. Where
+// `automatic` could not take io_uring, `why_not` says why; otherwise it is left alone.
+Result<std::unique_ptr<Backend>> make_backend(Engine engine, const BackendOptions& options, const WakeTarget& wake,
+                                              std::string* why_not = nullptr);
 
 }  // namespace ringcast::io

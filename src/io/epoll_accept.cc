@@ -110,9 +110,9 @@ Nanoseconds EpollBackend::until_retry() const {
   return std::max<Nanoseconds>(earliest - now(), std::chrono::milliseconds(1));
 }
 
-void EpollBackend::close_listeners() {
+void EpollBackend::close_listeners(uint16_t kept) {
   for (Listener& listener : listeners_) {
-    if (listener.fd < 0) continue;
+    if (listener.fd < 0 || listener.id == kept) continue;
     for (;;) {
       ++stats_.syscalls;
       const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -25,7 +25,7 @@ class EpollBackend final : public Backend {
   std::string features() const override { return "edge_triggered,batch_accept,arena_receive"; }
 
   Result<void> add_listener(int fd, uint16_t listener) override;
-  void close_listeners() override;
+  void close_listeners(uint16_t kept) override;
   void pause_accepting(bool paused) override;
   Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) override;
   void start_receive(Socket socket, Owner owner) override;

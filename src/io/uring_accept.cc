@@ -159,9 +159,9 @@ Nanoseconds UringBackend::until_retry() const {
   return std::max<Nanoseconds>(earliest - now(), std::chrono::milliseconds(1));
 }
 
-void UringBackend::close_listeners() {
+void UringBackend::close_listeners(uint16_t kept) {
   for (size_t i = 0; i < listeners_.size(); ++i) {
-    if (listeners_[i].fd >= 0) cancel_accept(i);
+    if (listeners_[i].fd >= 0 && listeners_[i].id != kept) cancel_accept(i);
   }
   // The cancelled requests must end before the listeners close: they hold the files, and a client accepted by one of
   // them comes before those still in the backlog.
@@ -169,7 +169,7 @@ void UringBackend::close_listeners() {
   ++stats_.syscalls;
   io_uring_get_events(&ring_);
   for (Listener& listener : listeners_) {
-    if (listener.fd < 0) continue;
+    if (listener.fd < 0 || listener.id == kept) continue;
     set_nonblocking(listener.fd, true);
     for (;;) {
       ++stats_.syscalls;

@@ -30,7 +30,7 @@ class UringBackend final : public Backend {
   std::string features() const override { return features_.to_string(); }
 
   Result<void> add_listener(int fd, uint16_t listener) override;
-  void close_listeners() override;
+  void close_listeners(uint16_t kept) override;
   void pause_accepting(bool paused) override;
   Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) override;
   void start_receive(Socket socket, Owner owner) override;

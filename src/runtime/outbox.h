@@ -86,6 +86,8 @@ class Outbox {
     }
     consume_part(bytes, frame_length);
   }
+  // How much of a frame that has begun is still to be sent.
+  uint32_t begun_rest(FrameLength frame_length) const;
   // Drops everything but the rest of a frame that has begun.
   void discard_unsent(FrameLength frame_length);
   // Drops whole unsent frames, oldest first, of channels that `may_drop(channel)` allows, until at most `bytes_max` and
@@ -117,7 +119,6 @@ class Outbox {
   void consume_part(uint64_t bytes, FrameLength frame_length);
   // Drops frames of segment `index` from its first unsent frame on, until the limits hold or it is used up.
   Dropped drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_max, FrameLength frame_length);
-  uint32_t begun_rest(FrameLength frame_length) const;
   uint32_t segments() const;
   Segment& segment(uint32_t index);
   Backlog& backlog();

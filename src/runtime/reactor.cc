@@ -70,6 +70,7 @@ void Reactor::tick(io::Nanoseconds timeout) {
   take_timers();
   handler_->on_tick();
   flush();
+  handler_->on_flushed();
   take_slow();
   reap();
   overflow_moved_ = mailboxes_.publish();
@@ -348,7 +349,10 @@ void Reactor::after_send(Connection& connection, int64_t result, uint64_t wanted
     return;
   }
   add(stats_.bytes_out, static_cast<uint64_t>(result));
+  const uint32_t queued = connection.outbox.messages();
   connection.outbox.consume(static_cast<uint64_t>(result), connection.frame_length);
+  stats_.send_bytes.record(static_cast<uint64_t>(result));
+  stats_.send_frames.record(queued - connection.outbox.messages());
   if (static_cast<uint64_t>(result) < wanted) {
     connection.blocked = true;
     count_unread(connection);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/block.h"
+#include "base/bucket_histogram.h"
 #include "base/clock.h"
 #include "base/slab.h"
 #include "base/timing_wheel.h"
@@ -45,6 +46,8 @@ class Handler {
   virtual void on_mail(const Mail& mail) = 0;
   // Before the flush: what was put aside for the tick goes to the outboxes now.
   virtual void on_tick() = 0;
+  // After the flush.
+  virtual void on_flushed() {}
   // Every kInterval, for sweeps.
   virtual void on_interval() = 0;
   // The connection's slot is about to be freed, whoever closed it. Called at the end of the tick.
@@ -64,6 +67,7 @@ struct ReactorOptions {
 struct ReactorStats {
   std::atomic<uint64_t> ticks{0}, accepted{0}, closed{0}, bytes_in{0}, bytes_out{0}, frames_out{0}, flushes{0};
   std::atomic<uint64_t> flushed_connections{0}, slow{0}, open{0}, busy_ns{0}, queued_bytes{0};
+  BucketHistogram send_bytes, send_frames;  // what one send carried
   std::atomic<uint64_t> closed_by_cause[static_cast<size_t>(CloseCause::count_)]{};
   // Copies of the backend's and the mailboxes' own counters, made every kInterval.
   std::atomic<uint64_t> waits{0}, syscalls{0}, sends{0}, short_sends{0}, receives{0}, buffers_exhausted{0};
@@ -112,7 +116,9 @@ class Reactor {
   void cancel_timer(Connection& connection);
 
   void post(uint16_t to, const Mail& mail) { mailboxes_.send(to, mail); }
-  io::Nanoseconds now() const { return now_; }   // monotonic, read once per tick
+  io::Nanoseconds now() const { return now_; }  // monotonic, read once per tick
+  // Not the tick's time but now.
+  io::Nanoseconds read_clock() { return io::Nanoseconds(clock_.refresh().monotonic_ns); }
   uint64_t wall_us() const { return wall_us_; }  // since 1970, read once per tick
   io::Backend& backend() { return *backend_; }
   const ReactorOptions& options() const { return options_; }

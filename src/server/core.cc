@@ -114,7 +114,8 @@ Result<void> Core::assemble(Parts& parts) {
     if (auto own = io::own_descriptor_table(plan_.keep_descriptors); !own) return own;
   }
   if (plan_.options->pin_cpus) pin_to(plan_.index);
-  auto backend = io::make_backend(plan_.engine, backend_options(*plan_.options), plan_.mesh->wake_target(plan_.index));
+  auto backend =
+      io::make_backend(plan_.engine, backend_options(*plan_.options), plan_.mesh->wake_target(plan_.index), &fallback_);
   if (!backend) return tl::unexpected<Error>(std::move(backend.error()));
   engine_ = (*backend)->name();
   features_ = (*backend)->features();
@@ -143,9 +144,14 @@ void Core::run(std::function<void(Result<void>)> started) {
   Parts parts(plan_);
   if (Result<void> result = assemble(parts); !result) return started(std::move(result));
   started({});
+  serving_.wait(false, std::memory_order_acquire);
   while (!stop_.load(std::memory_order_acquire)) {
+    const session::DrainPhase entered = parts.gate->drain_phase();
     parts.reactor->tick(io::Nanoseconds(-1));
-    connections_.store(parts.reactor->open_connections(), std::memory_order_relaxed);
+    const uint32_t admin = parts.gate->admin_connections();
+    connections_.store(parts.reactor->open_connections() - admin, std::memory_order_relaxed);
+    admin_connections_.store(admin, std::memory_order_relaxed);
+    settled_.store(static_cast<int>(entered), std::memory_order_release);  // with Core::settled()
     const auto phase = static_cast<session::DrainPhase>(phase_.load(std::memory_order_acquire));
     if (phase != parts.gate->drain_phase()) parts.gate->drain(phase);
     if (const auto* options = sessions_.exchange(nullptr, std::memory_order_acq_rel); options != nullptr) {
@@ -164,8 +170,14 @@ void Core::reload(const session::SessionOptions& options) {
   plan_.mesh->wake(plan_.index);
 }
 
+void Core::serve() {
+  serving_.store(true, std::memory_order_release);
+  serving_.notify_one();
+}
+
 void Core::stop() {
   stop_.store(true, std::memory_order_release);
+  serve();
   plan_.mesh->wake(plan_.index);
 }
 

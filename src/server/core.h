@@ -39,8 +39,10 @@ class Core {
   explicit Core(CorePlan plan) : plan_(std::move(plan)) {}
   ~Core() { join(); }
 
-  // Starts the thread and returns when it listens, or why it cannot.
+  // Starts the thread and returns when it listens, or why it cannot. Clients wait in the backlog until serve(): what is
+  // shared may be filled in until then.
   Result<void> start();
+  void serve();
   // Any thread.
   void drain(session::DrainPhase phase);
   void reload(const session::SessionOptions& options);
@@ -50,8 +52,17 @@ class Core {
   // After start(): what it really listens on (port 0 resolved), the engine's name and features.
   const std::vector<io::SocketAddress>& bound() const { return bound_; }
   const std::string& engine() const { return engine_; }
+  const std::string& fallback() const {
+    return fallback_;
+  }  // why it is not io_uring; empty: it is, or was not asked for
   const std::string& features() const { return features_; }
+  // Those of the admin port apart: the drain waits for them last.
   uint32_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  uint32_t admin_connections() const { return admin_connections_.load(std::memory_order_relaxed); }
+  // The phase that this core has entered and whose first consequences the numbers above show.
+  session::DrainPhase settled() const {
+    return static_cast<session::DrainPhase>(settled_.load(std::memory_order_acquire));
+  }
 
  private:
   struct Parts;
@@ -63,11 +74,15 @@ class Core {
   std::thread thread_;
   std::vector<io::SocketAddress> bound_;
   std::string engine_;
+  std::string fallback_;
   std::string features_;
   std::atomic<int> phase_{0};
   std::atomic<const session::SessionOptions*> sessions_{nullptr};
+  std::atomic<bool> serving_{false};
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> connections_{0};
+  std::atomic<uint32_t> admin_connections_{0};
+  std::atomic<int> settled_{0};
 };
 
 }  // namespace ringcast::server

@@ -104,7 +104,9 @@ std::string print_config(const Options& options) {
 std::string help_text() {
   std::string out =
       "ringcast: a real-time push server. WebSocket, Server-Sent Events and long polling.\n"
-      "Usage: ringcast [flags]\n\n";
+      "Usage: ringcast [flags]            serve\n"
+      "       ringcast doctor [flags]     say whether this machine can hold the clients that these flags are for, and\n"
+      "                                   what to change; `ringcast doctor --help`\n\n";
   add_help(out, "-h, --help", "show this and end");
   add_help(out, "--version", "show the version and end");
   add_help(out, "-c, --config FILE", "TOML file with any of the settings below; RINGCAST_CONFIG names it as well");

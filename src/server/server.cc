@@ -31,7 +31,6 @@ Result<void> Server::start() {
     log_warning("shared_descriptor_table", {{"why", "unshare(CLONE_FILES) is refused, as containers may"},
                                             {"descriptors_of_all_reactors", machine_.descriptors}});
   }
-  if (options_.io != io::Engine::epoll) probe_ = io::probe_uring();
   auto addresses = listen_addresses(options_);
   if (!addresses) return tl::unexpected<Error>(std::move(addresses.error()));
 
@@ -57,7 +56,6 @@ Result<void> Server::start() {
   shared_.version = RINGCAST_VERSION;
   shared_.started_wall_us = static_cast<uint64_t>(SystemClock::system_now().wall_us);
   shared_.cores.resize(count);
-  shared_.engine = options_.io == io::Engine::epoll || !probe_.uring_usable ? "epoll" : "uring";
 
   // Wake descriptors are made before any reactor has a table of its own, and stay open in each.
   auto mesh = runtime::Mesh::create(mesh_options(options_, machine_));
@@ -98,7 +96,10 @@ Result<void> Server::start() {
       plan.addresses_optional = false;
       shared_.engine = cores_[0]->engine();
     }
+    shared_.engines.push_back({cores_.back()->engine(), cores_.back()->fallback()});
   }
+  // Any core answers for all of them, so none does before all are there.
+  for (const auto& core : cores_) core->serve();
   return {};
 }
 
@@ -113,7 +114,10 @@ std::string Server::engine() const {
 }
 
 std::string Server::fallback() const {
-  return options_.io == io::Engine::automatic && !probe_.uring_usable ? probe_.why_not : std::string();
+  for (const session::EngineView& engine : shared_.engines) {
+    if (!engine.fallback.empty()) return engine.fallback;
+  }
+  return {};
 }
 
 std::vector<std::string> Server::reload(const Options& options) {
@@ -128,10 +132,12 @@ void Server::enter(session::DrainPhase phase) {
   for (const auto& core : cores_) core->drain(phase);
 }
 
-uint32_t Server::connections() const {
-  uint32_t sum = 0;
-  for (const auto& core : cores_) sum += core->connections();
-  return sum;
+bool Server::is_empty(session::DrainPhase phase) const {
+  for (const auto& core : cores_) {
+    if (core->settled() < phase || core->connections() != 0) return false;
+    if (phase == session::DrainPhase::admin && core->admin_connections() != 0) return false;
+  }
+  return true;
 }
 
 void Server::stop() {

@@ -33,32 +33,34 @@ class Server {
   template <class Hurry>
   void drain(Hurry hurry) {
     enter(session::DrainPhase::unready);
-    wait(options_.drain_delay, hurry, false);
+    wait(options_.drain_delay, hurry, [] { return false; });
     enter(session::DrainPhase::refusing);
     enter(session::DrainPhase::telling);
-    wait(options_.drain_period + options_.close_timeout, hurry, true);
+    wait(options_.drain_period + options_.close_timeout, hurry,
+         [this] { return is_empty(session::DrainPhase::telling); });
+    const auto never = [] { return false; };
     enter(session::DrainPhase::finishing);
-    wait(
-        std::chrono::seconds(1), [] { return false; }, true);
+    wait(std::chrono::seconds(1), never, [this] { return is_empty(session::DrainPhase::finishing); });
+    enter(session::DrainPhase::admin);
+    wait(std::chrono::seconds(1), never, [this] { return is_empty(session::DrainPhase::admin); });
   }
   void stop();
 
  private:
   void enter(session::DrainPhase phase);
-  uint32_t connections() const;
-  // Until `period` is over, somebody is in a hurry, or (if asked for) nobody is connected any more.
-  template <class Hurry>
-  void wait(Duration period, Hurry hurry, bool until_empty) {
+  // Every core is in `phase`, and nobody is connected any more of whom it takes leave.
+  bool is_empty(session::DrainPhase phase) const;
+  // Until `period` is over, somebody is in a hurry, or it is done.
+  template <class Hurry, class Done>
+  void wait(Duration period, Hurry hurry, Done done) {
     const auto end = std::chrono::steady_clock::now() + period;
-    while (std::chrono::steady_clock::now() < end && !hurry()) {
-      if (until_empty && connections() == 0) return;
+    while (std::chrono::steady_clock::now() < end && !done() && !hurry()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
 
   Options options_;
   Machine machine_;
-  io::Probe probe_;
   hub::RoomPolicies policies_;
   session::Shared shared_;
   std::unique_ptr<session::Routes> routes_;

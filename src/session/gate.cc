@@ -137,12 +137,13 @@ std::string_view Gate::http_date() {
   return date_;
 }
 
-void Gate::on_accepted(ConnectionId id, uint16_t) {
+void Gate::on_accepted(ConnectionId id, uint16_t listener) {
   clients_.need(id.slot);
   slots_end_ = std::max(slots_end_, id.slot + 1);
   Client& client = clients_[id.slot];
   client.id = id;
   stats_.http_connections.add();
+  if (listener == kAdminListener) ++admin_connections_;
   const uint32_t max = options_->connections_max;
   client.admitted = true;
   if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= max && max != 0) {
@@ -303,22 +304,7 @@ void Gate::on_tick() {
 void Gate::on_interval() {
   decisecond_ = static_cast<uint32_t>((reactor_.now() - started_) / std::chrono::milliseconds(100));
   hub_->sweep();
-  take_engine_counters();
   if (drain_phase_ == DrainPhase::telling) tell_some();
-}
-
-void Gate::take_engine_counters() {
-  // The engine's own counters are plain numbers of this thread; other threads read these copies.
-  const io::BackendStats& engine = reactor_.backend().stats();
-  EngineStats& copy = stats_.engine;
-  copy.waits.set(engine.waits);
-  copy.syscalls.set(engine.syscalls);
-  copy.sends.set(engine.sends);
-  copy.short_sends.set(engine.short_sends);
-  copy.receives.set(engine.receives);
-  copy.buffers_exhausted.set(engine.buffers_exhausted);
-  copy.accept_emfile.set(engine.accept_emfile);
-  copy.wakeups.set(engine.wakeups);
 }
 
 void Gate::serve_stalled() {
@@ -372,6 +358,7 @@ void Gate::on_closed(ConnectionId id, CloseCause) {
   }
   close_at_hub(client, !client.clean_leave);
   if (client.by_address) addresses_->release(id);
+  if (connection(client).listener == kAdminListener) --admin_connections_;
   if (client.admitted) shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   if (client.stalled) {
     for (std::deque<ConnectionId>& line : stalled_) std::erase(line, id);

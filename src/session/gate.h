@@ -60,6 +60,12 @@ struct CoreView {
   const runtime::ReactorStats* reactor = nullptr;
 };
 
+// The engine that a core runs on, and why it is not io_uring where that was left to the server; empty: nothing to say.
+struct EngineView {
+  std::string name;
+  std::string fallback;
+};
+
 // Listener number of the admin port, whose requests need no API key. Where there is one, server calls are answered
 // there only (SessionOptions::admin_apart).
 inline constexpr uint16_t kAdminListener = UINT16_MAX - 1;
@@ -73,6 +79,7 @@ struct Shared {
   std::string engine;
   uint64_t started_wall_us = 0;
   std::vector<CoreView> cores;
+  std::vector<EngineView> engines;  // by core
   std::atomic<uint32_t> connections{0};
 };
 
@@ -83,6 +90,7 @@ enum class DrainPhase : uint8_t {
   refusing,   // what is queued is accepted, listeners close, publishes are refused
   telling,    // connections are told in pace and end
   finishing,  // what is left is closed
+  admin,      // and at last the admin port, where the drain could be watched
 };
 
 class Gate final : public runtime::Handler, public hub::Sink {
@@ -100,6 +108,11 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void drain(DrainPhase phase);
   DrainPhase drain_phase() const { return drain_phase_; }
   bool draining() const { return drain_phase_ >= DrainPhase::refusing; }
+  // Whether connections like this one are to end: those of the admin port go last.
+  bool ending(const runtime::Connection& connection) const {
+    return connection.listener == kAdminListener ? drain_phase_ == DrainPhase::admin : draining();
+  }
+  uint32_t admin_connections() const { return admin_connections_; }
 
   // --- services for sessions ---
   runtime::Reactor& reactor() { return reactor_; }
@@ -184,6 +197,9 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void on_timer(ConnectionId id) override;
   void on_mail(const runtime::Mail& mail) override;
   void on_tick() override;
+  void on_flushed() override {
+    if (hub_->measures()) hub_->on_flushed(reactor_.read_clock().count());
+  }
   void on_interval() override;
   void on_closed(ConnectionId id, runtime::CloseCause cause) override;
 
@@ -208,11 +224,11 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void begin(Client& client);
   size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
   void read_stash(Client& client);
-  void take_engine_counters();
   void serve_stalled();
   void work_off();
   void tell_some();
   void tell(Client& client);
+  void finish(Client& client);
 
   runtime::Reactor& reactor_;
   hub::Encoder& encoder_;
@@ -248,6 +264,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   io::Nanoseconds telling_since_{0};
   uint32_t told_slots_ = 0;  // those below have been told
   uint32_t slots_end_ = 0;   // no connection has had a slot at or above
+  uint32_t admin_connections_ = 0;
 
   io::Nanoseconds started_{0};
   uint32_t decisecond_ = 0;

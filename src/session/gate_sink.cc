@@ -126,16 +126,29 @@ void Gate::drain(DrainPhase phase) {
   const DrainPhase before = drain_phase_;
   drain_phase_ = phase;
   if (before < DrainPhase::refusing && phase >= DrainPhase::refusing) {
-    reactor_.backend().close_listeners();
+    reactor_.backend().close_listeners(kAdminListener);
     hub_->set_draining(true);
   }
   if (before < DrainPhase::telling && phase >= DrainPhase::telling) telling_since_ = reactor_.now();
-  if (phase == DrainPhase::finishing) {
-    for (uint32_t slot = 0; slot < slots_end_; ++slot) {
-      Client& client = clients_[slot];
-      if (client.kind != Kind::none && alive(client)) close_now(client, CloseCause::shutdown);
-    }
+  if (before < DrainPhase::finishing && phase >= DrainPhase::finishing) {
+    for (uint32_t slot = 0; slot < slots_end_; ++slot) finish(clients_[slot]);
   }
+  if (phase == DrainPhase::admin) {
+    reactor_.backend().close_listeners(io::kNoListener);
+    for (uint32_t slot = 0; slot < slots_end_; ++slot) tell(clients_[slot]);
+  }
+}
+
+void Gate::finish(Client& client) {
+  if (client.kind == Kind::none || !alive(client)) return;
+  Connection& at = connection(client);
+  if (at.listener == kAdminListener) return;
+  // Half of a request is no reason to say nothing.
+  if (client.kind == Kind::http && !at.closing && client.extra != nullptr && !client.waiting && !client.stalled) {
+    client.keep_alive = false;
+    return http_->refuse(client, at, 503, "draining", "this server is about to stop");
+  }
+  close_now(client, CloseCause::shutdown);
 }
 
 // In order of slots, at a pace that has told everybody when the period is over. Those who come later are told by
@@ -149,8 +162,9 @@ void Gate::tell_some() {
 
 void Gate::tell(Client& client) {
   if (client.kind == Kind::none || client.told || !alive(client)) return;
-  client.told = true;
   Connection& at = connection(client);
+  if (!ending(at)) return;
+  client.told = true;
   if (at.closing) return;
   switch (client.kind) {
     case Kind::http: return http_->drain(client, at);

@@ -1,5 +1,7 @@
 #include "session/http_session.h"
 
+#include <algorithm>
+
 #include "session/gate.h"
 #include "session/origin.h"
 #include "session/poll_session.h"
@@ -125,7 +127,7 @@ size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<u
 }
 
 void HttpSession::read_flags(Client& client, const wire::HttpRequest& http) {
-  client.keep_alive = http.keep_alive && !gate_.draining();
+  client.keep_alive = http.keep_alive && !gate_.ending(gate_.connection(client));
   client.head_only = http.method == HttpMethod::head;
   client.http10 = http.version_minor == 0;
   client.wants_stream = false;
@@ -323,10 +325,14 @@ void HttpSession::on_timer(Client& client, Connection& connection) {
   gate_.close_gently(client, client.between_requests ? CloseCause::idle_timeout : CloseCause::request_timeout);
 }
 
-void HttpSession::drain(Client& client, Connection&) {
+void HttpSession::drain(Client& client, Connection& connection) {
   client.keep_alive = false;
   const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.stash != nullptr;
-  if (!busy) gate_.close_gently(client, CloseCause::drained);
+  if (busy) return;
+  if (client.between_requests) return gate_.close_gently(client, CloseCause::drained);
+  // Its first request may be under way, and is worth an answer.
+  const SessionOptions& options = gate_.options();
+  gate_.reactor().arm_timer(connection, std::min(options.request_timeout, options.close_timeout));
 }
 
 void HttpSession::on_closed(Client& client) {

@@ -1,6 +1,9 @@
 #include "session/metrics.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
+#include <iterator>
 
 #include "base/block.h"
 #include "session/gate.h"
@@ -61,6 +64,54 @@ std::string core_label(size_t core) {
 
 std::string label(size_t core, std::string_view name, std::string_view value) {
   return core_label(core) + ',' + std::string(name) + "=\"" + std::string(value) + '"';
+}
+
+// Per core; buckets at powers of two up to 2^`highest`, values divided by `scale`.
+template <class Get>
+void histogram(std::string& out, const Shared& shared, std::string_view name, std::string_view help, size_t highest,
+               double scale, Get get) {
+  Writer(out).family(name, "histogram", help);
+  for (size_t core = 0; core < shared.cores.size(); ++core) {
+    const BucketHistogram& from = get(shared.cores[core]);
+    const std::string label = core_label(core);
+    uint64_t seen = 0;
+    for (size_t i = 0; i < BucketHistogram::kBuckets; ++i) {
+      seen += from.bucket(i);
+      if (i > highest) continue;
+      fmt::format_to(std::back_inserter(out), "ringcast_{}_bucket{{{},le=\"{}\"}} {}\n", name, label,
+                     static_cast<double>(uint64_t{1} << i) / scale, seen);
+    }
+    fmt::format_to(std::back_inserter(out),
+                   "ringcast_{0}_bucket{{{1},le=\"+Inf\"}} {2}\nringcast_{0}_count{{{1}}} {2}\n", name, label, seen);
+    fmt::format_to(std::back_inserter(out), "ringcast_{}_sum{{{}}} {}\n", name, label,
+                   static_cast<double>(from.sum()) / scale);
+  }
+}
+
+void append_histograms(std::string& out, const Shared& shared) {
+  histogram(
+      out, shared, "delivery_seconds", "From taking a publish to having sent it, on each core; a sample.", 23, 1e6,
+      [](const CoreView& core) -> auto& { return core.hub->delivery_us; });
+  histogram(
+      out, shared, "send_bytes", "What one send carried.", 20, 1,
+      [](const CoreView& core) -> auto& { return core.reactor->send_bytes; });
+  histogram(
+      out, shared, "send_messages", "Messages that one send carried whole.", 8, 1,
+      [](const CoreView& core) -> auto& { return core.reactor->send_frames; });
+}
+
+// The Prometheus text format escapes these three in the value of a label.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '\\' || c == '"') out += '\\';
+    out += c;
+  }
+  return out;
 }
 
 template <class Get>
@@ -196,28 +247,31 @@ void append_reactors(Writer& writer, const Shared& shared) {
       {"flushes_total", "counter", "Batches of sends.", &runtime::ReactorStats::flushes},
       {"flushed_connections_total", "counter", "Sends.", &runtime::ReactorStats::flushed_connections},
       {"unread_bytes", "gauge", "Bytes that wait for slow readers.", &runtime::ReactorStats::queued_bytes},
+      {"mail_sent_total", "counter", "Mails to cores.", &runtime::ReactorStats::mail_sent},
+      {"mail_overflowed_total", "counter", "Mails that found the ring full.", &runtime::ReactorStats::mail_overflowed},
+      {"mail_waiting", "gauge", "Mails that wait for room in a ring.", &runtime::ReactorStats::mail_depth},
+      {"mail_wakeups_total", "counter", "Sleeping cores woken by mail.", &runtime::ReactorStats::mail_wakeups},
+      {"engine_waits_total", "counter", "Waits for events.", &runtime::ReactorStats::waits},
+      {"engine_syscalls_total", "counter", "System calls of the engine.", &runtime::ReactorStats::syscalls},
+      {"engine_sends_total", "counter", "Sends asked of the engine.", &runtime::ReactorStats::sends},
+      {"engine_short_sends_total", "counter", "Sends that the kernel did not take whole.",
+       &runtime::ReactorStats::short_sends},
+      {"engine_receives_total", "counter", "Buffers received.", &runtime::ReactorStats::receives},
+      {"engine_buffers_exhausted_total", "counter", "Times that no receive buffer was free.",
+       &runtime::ReactorStats::buffers_exhausted},
+      {"engine_multishot_rearmed_total", "counter", "Multishot requests that ended and were armed again.",
+       &runtime::ReactorStats::multishot_rearmed},
+      {"engine_cq_overflows_total", "counter", "Overflows of the completion queue.",
+       &runtime::ReactorStats::cq_overflows},
+      {"engine_sq_full_total", "counter", "Times that the submission queue was full.", &runtime::ReactorStats::sq_full},
+      {"engine_accept_emfile_total", "counter", "Clients refused for want of descriptors.",
+       &runtime::ReactorStats::accept_emfile},
+      {"engine_wakeups_total", "counter", "Waits ended by another core.", &runtime::ReactorStats::wakeups},
   };
   for (const auto& [name, type, help, counter] : kCounters) {
     per_core(writer, shared, name, type, help, [counter = counter](const CoreView& core) {
       return (core.reactor->*counter).load(std::memory_order_relaxed);
     });
-  }
-  constexpr struct {
-    std::string_view name;
-    std::string_view help;
-    Counter EngineStats::*counter;
-  } kEngine[] = {
-      {"engine_waits_total", "Waits for events.", &EngineStats::waits},
-      {"engine_syscalls_total", "System calls of the engine.", &EngineStats::syscalls},
-      {"engine_short_sends_total", "Sends that the kernel did not take whole.", &EngineStats::short_sends},
-      {"engine_receives_total", "Buffers received.", &EngineStats::receives},
-      {"engine_buffers_exhausted_total", "Times that no receive buffer was free.", &EngineStats::buffers_exhausted},
-      {"engine_accept_emfile_total", "Clients refused for want of descriptors.", &EngineStats::accept_emfile},
-      {"engine_wakeups_total", "Waits ended by another core.", &EngineStats::wakeups},
-  };
-  for (const auto& [name, help, counter] : kEngine) {
-    per_core(writer, shared, name, "counter", help,
-             [counter = counter](const CoreView& core) { return (core.sessions->engine.*counter).get(); });
   }
 }
 
@@ -252,6 +306,11 @@ void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, in
   Writer writer(out);
   writer.family("info", "gauge", "Version and engine.");
   writer.sample("version=\"" + shared.version + "\",io=\"" + shared.engine + "\"", 1);
+  writer.family("engine_info", "gauge", "The engine of each core, and why it is not io_uring where that was tried.");
+  for (size_t i = 0; i < shared.engines.size(); ++i) {
+    const EngineView& engine = shared.engines[i];
+    writer.sample(label(i, "io", engine.name) + ",fallback=\"" + escaped(engine.fallback) + '"', 1);
+  }
   writer.family("uptime_seconds", "gauge", "Since the start.");
   writer.sample({}, wall_us > shared.started_wall_us ? (wall_us - shared.started_wall_us) / 1'000'000 : 0);
   writer.family("draining", "gauge", "0 while running, then the phase of the drain.");
@@ -265,6 +324,7 @@ void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, in
   append_sessions(writer, shared);
   append_hub(writer, shared);
   append_reactors(writer, shared);
+  append_histograms(out, shared);
 }
 
 }  // namespace ringcast::session

@@ -85,6 +85,11 @@ void HttpSession::answer_stats(Client& client, Connection& connection, const hub
   const uint64_t now = gate_.reactor().wall_us();
   json.uint("uptime_seconds", now > shared.started_wall_us ? (now - shared.started_wall_us) / 1'000'000 : 0);
   json.string("version", shared.version).string("io", shared.engine);
+  for (const EngineView& engine : shared.engines) {
+    if (engine.fallback.empty()) continue;
+    json.string("io_fallback", engine.fallback);
+    break;
+  }
   json.boolean("draining", gate_.drain_phase() != DrainPhase::running);
   json.key("cores").begin_array();
   for (size_t i = 0; i < shared.cores.size(); ++i) {

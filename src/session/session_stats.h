@@ -44,11 +44,6 @@ enum class ErrorCount : uint8_t {
 std::string_view to_string(ErrorCount code);
 ErrorCount error_count_of(uint16_t status);
 
-// Copies of io::BackendStats, a tenth of a second old at most.
-struct EngineStats {
-  Counter waits, syscalls, sends, short_sends, receives, buffers_exhausted, accept_emfile, wakeups;
-};
-
 struct SessionStats {
   Counter open[static_cast<size_t>(Transport::count_)];        // now; polls: waiting
   Counter opened[static_cast<size_t>(Transport::count_)];      // ever; polls: asked
@@ -72,7 +67,6 @@ struct SessionStats {
   Counter stalls;      // publishers that had to wait for credit
   Counter over_limit;  // connections beyond the limits
   Counter kicked;
-  EngineStats engine;
 
   Counter& error(ErrorCount code) { return errors[static_cast<size_t>(code)]; }
   Counter& open_now(Transport transport) { return open[static_cast<size_t>(transport)]; }

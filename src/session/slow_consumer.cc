@@ -87,6 +87,20 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
   return outbox.bytes() <= connection.outbox_bytes_max && outbox.messages() <= connection.outbox_messages_max;
 }
 
+void append_event_end(std::string& out, const runtime::Connection& connection, wire::SseFraming framing) {
+  iovec pieces[2];
+  uint64_t wanted = 0;
+  const int count = connection.outbox.gather(pieces, 2, wanted);
+  // The frame that has begun lies in the first piece, a cursor in one with it or alone in the next.
+  const uint32_t begun = connection.outbox.begun_rest(connection.frame_length);
+  const int at = count > 0 && begun == pieces[0].iov_len ? 1 : 0;
+  if (at >= count) return;
+  std::string_view next(static_cast<const char*>(pieces[at].iov_base), pieces[at].iov_len);
+  if (at == 0) next.remove_prefix(begun);
+  next = next.substr(0, connection.frame_length({reinterpret_cast<const uint8_t*>(next.data()), next.size()}));
+  if (wire::is_sse_event_cursor(framing, next)) out += next;
+}
+
 bool is_head_unsent(const runtime::Connection& connection) {
   if (connection.outbox.empty()) return false;
   const runtime::Segment& first = connection.outbox.first();

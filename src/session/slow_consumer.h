@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/connection.h"
+#include "wire/sse.h"
 
 namespace ringcast::session {
 
@@ -25,6 +26,10 @@ struct Lagged {
 // each of those rooms. False: there was not enough to drop, the connection has to go.
 bool drop_oldest(Gate& gate, runtime::Connection& connection,
                  const std::function<void(const Lagged& lagged, std::string& out)>& write);
+
+// Of an event stream over several channels: appends the cursor that is to be sent after the frame that has begun, if it
+// is one. Mostly it ends the event of that frame; one whose own event was dropped has been told of by then.
+void append_event_end(std::string& out, const runtime::Connection& connection, wire::SseFraming framing);
 
 // Whether not even the head of the response has begun to leave: then there is no stream on which to say anything.
 bool is_head_unsent(const runtime::Connection& connection);

@@ -164,6 +164,7 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   std::string().swap(stream.early_left);
   std::string().swap(stream.head);
   if (stream.rooms_left == 0) later_.push_back(client.id);
+  if (stream.drained) drained_.push_back(client.id);
   if (stream.channels.size() == 1 && stream.rooms_left != 0) client.extra.reset();
   gate_.reactor().cork(connection, false);
   arm_beat(client, connection);

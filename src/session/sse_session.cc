@@ -252,6 +252,12 @@ void SseSession::on_tick() {
     }
   }
   later_.clear();
+  for (size_t i = 0; i < drained_.size(); ++i) {
+    Client* client = gate_.find(drained_[i]);
+    if (client == nullptr || client->kind != Kind::sse || client->phase != Phase::open) continue;
+    drain(*client, gate_.connection(*client));
+  }
+  drained_.clear();
 }
 
 // Nothing of a stream was sent yet: there is nothing to come, or it could not be opened.
@@ -293,7 +299,11 @@ void SseSession::end(Client& client, Connection& connection, uint16_t code, std:
 }
 
 void SseSession::drain(Client& client, Connection& connection) {
-  if (client.phase != Phase::open) return gate_.close_now(client, CloseCause::drained);
+  if (client.phase == Phase::opening) {
+    client.keep_alive = false;  // it may turn out that there is nothing to come
+    client.extra_as<SseStream>().drained = true;
+    return;
+  }
   const uint64_t after_ms = retry_ms(client);
   out_.clear();
   wire::append_sse_retry(out_, framing_of(client), after_ms);
@@ -315,10 +325,12 @@ void SseSession::on_slow(Client& client, Connection& connection, CloseCause caus
   };
   if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
+  // Of a stream over several channels an event may have begun that lacks its cursor and blank line. They are kept:
+  // whatever comes next would be read as part of it.
+  out_.clear();
+  if (is_multi(client)) append_event_end(out_, connection, framing_of(client));
   connection.outbox.discard_unsent(connection.frame_length);
-  // Of a stream over several channels an event may now lack its end; a further event would be read as part of it, while
-  // the end of the stream discards it.
-  if (is_multi(client)) return finish(client, connection, cause);
+  gate_.reactor().send_copy(connection, out_);
   end(client, connection, 4008, "slow_consumer", "too slow", cause);
 }
 

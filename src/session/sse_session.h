@@ -80,9 +80,10 @@ class SseSession {
   Spelling spelling_;
   HeartbeatBytes beats_[2][kDialects + 1];  // by framing and dialect; the first is the comment
   std::vector<ConnectionId> later_;
-  std::string out_;   // events being written
-  std::string text_;  // JSON or cursors being written
-  std::string head_;  // what the members of a run share
+  std::vector<ConnectionId> drained_;  // while they were opened
+  std::string out_;                    // events being written
+  std::string text_;                   // JSON or cursors being written
+  std::string head_;                   // what the members of a run share
 };
 
 }  // namespace ringcast::session

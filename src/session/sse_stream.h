@@ -53,6 +53,7 @@ struct SseStream final : Extra {
   uint32_t outstanding = 0;         // joins
   uint32_t ended = 0;               // channels whose newest message was final and has been seen
   bool failed = false;              // a join was: there are too many channels
+  bool drained = false;             // told to go while it opened: is opened and then told
   std::string head;                 // of the response
   std::vector<Early> early;
   std::string early_left;  // `left` events of the same time, which come after those messages

@@ -177,6 +177,7 @@ void WebSocketSession::finish_opening(Client& client, Connection& connection) {
   append_text(connection, text_, frame_);
   const Slice first = gate_.reactor().copy(frame_);
   gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
+  if (opening.drained) drained_.push_back(client.id);
   client.extra.reset();
   client.phase = Phase::open;
   gate_.reactor().cork(connection, false);

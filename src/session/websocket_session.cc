@@ -239,6 +239,12 @@ void WebSocketSession::on_tick() {
     close(*client, gate_.connection(*client), 4011, "closed by an administrator", CloseCause::kicked);
   }
   kicked_.clear();
+  for (size_t i = 0; i < drained_.size(); ++i) {
+    Client* client = gate_.find(drained_[i]);
+    if (client == nullptr || client->kind != Kind::websocket) continue;
+    drain(*client, gate_.connection(*client));
+  }
+  drained_.clear();
 }
 
 // --- slow readers ---
@@ -310,6 +316,10 @@ void WebSocketSession::fail(Client& client, Connection& connection, uint16_t cod
 }
 
 void WebSocketSession::drain(Client& client, Connection& connection) {
+  if (client.phase == Phase::opening) {
+    client.extra_as<WebSocketOpening>().drained = true;
+    return;
+  }
   if (client.phase == Phase::open && !client.echo_endpoint) {
     const SessionOptions& options = gate_.options();
     text_.clear();

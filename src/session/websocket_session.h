@@ -101,8 +101,9 @@ class WebSocketSession {
   Spelling spelling_;
   HeartbeatBytes ping_;
   std::vector<ConnectionId> kicked_;
-  std::string text_;   // JSON being written
-  std::string frame_;  // frames being written
+  std::vector<ConnectionId> drained_;  // while they were being let in
+  std::string text_;                   // JSON being written
+  std::string frame_;                  // frames being written
   std::string key_;
 };
 

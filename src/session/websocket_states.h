@@ -19,6 +19,7 @@ struct WebSocketOpening final : Extra {
   std::vector<std::pair<std::string, uint64_t>> positions;
   std::vector<std::string> mismatched;  // keys: their cursor was made for other channels
   uint32_t outstanding = 0;             // joins
+  bool drained = false;                 // told to go meanwhile: is let in and then told
 };
 
 struct WebSocketRefused final : Extra {

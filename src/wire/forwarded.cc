@@ -78,7 +78,7 @@ ForwardedNode read_forwarded_node(std::string_view text) {
   return {Kind::address, *address};
 }
 
-ForwardedChain::ForwardedChain(const HttpHeaders& headers, ForwardedField field) : field_(field) {
+ForwardedChain::ForwardedChain(const HttpHeaders& headers, ForwardedField field) {
   const std::string_view name = to_string(field);
   for (const HttpHeader& header : headers.all()) {
     if (!equal_ignoring_case(header.name, name)) continue;

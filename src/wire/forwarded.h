@@ -45,7 +45,6 @@ class ForwardedChain {
   void add(std::string_view element);
   void read_forwarded(std::string_view value);
 
-  ForwardedField field_;
   // Elements as texts of their nodes, a ring of the last ones. A null view: malformed.
   std::array<std::string_view, kNodesMax> nodes_;
   size_t count_ = 0;  // ever added

@@ -115,6 +115,15 @@ void append_sse_event_cursor(std::string& out, SseFraming framing, std::string_v
   chunk.end();
 }
 
+bool is_sse_event_cursor(SseFraming framing, std::string_view bytes) {
+  if (framing == SseFraming::chunked) {
+    const size_t header = bytes.find("\r\n");
+    bytes.remove_prefix(header == std::string_view::npos ? bytes.size() : header + 2);
+  }
+  const size_t end = bytes.find('\n');
+  return bytes.starts_with(kId) && bytes.substr(end + 1, 1) == "\n";
+}
+
 void append_sse_comment(std::string& out, SseFraming framing, std::string_view text) {
   RINGCAST_ASSERT(!has_line_end(text));
   Chunk chunk(out, framing, text.size() + 4);

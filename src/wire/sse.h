@@ -25,6 +25,8 @@ void append_sse_event(std::string& out, SseFraming framing, uint64_t id, std::st
 void append_sse_event_head(std::string& out, SseFraming framing, std::string_view event, std::string_view data);
 // … and each connection's own cursor line with the blank line that ends the event.
 void append_sse_event_cursor(std::string& out, SseFraming framing, std::string_view cursor);
+// Whether `bytes`, of which the first frame is looked at, is that.
+bool is_sse_event_cursor(SseFraming framing, std::string_view bytes);
 
 // ": heartbeat" and a blank line.
 void append_sse_comment(std::string& out, SseFraming framing, std::string_view text);

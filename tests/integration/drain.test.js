@@ -1,8 +1,20 @@
 // SIGTERM: what is acknowledged is delivered, everybody is told, and the process ends with 0.
 
 import assert from 'node:assert/strict';
+import net from 'node:net';
+import { once } from 'node:events';
 import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
+
+// The admin port is not printed, so it cannot be chosen by the kernel.
+async function free_port() {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  listener.close();
+  await once(listener, 'close');
+  return port;
+}
 
 suite('drain', { server: false }, (test) => {
   test('a WebSocket gets reconnect and 1001, a stream retry and its end, a poll its answer', async (t) => {
@@ -34,6 +46,24 @@ suite('drain', { server: false }, (test) => {
     assert.equal((await t.get('/health', {}, { at: server })).status, 200);
     await t.ws({ user: 'late' }, {}, server);
     assert.deepEqual(await server.exited, { code: 0, signal: null });
+  });
+
+  test('the admin port answers until everybody else has gone, then it goes', async (t) => {
+    const admin_port = await free_port();
+    const server = await t.start_server({ drain_delay: '0s', drain_period: '100ms', close_timeout: '20s', admin_listen: `127.0.0.1:${admin_port}` });
+    const admin = { at: { url: `http://127.0.0.1:${admin_port}` } };
+    const socket = t.raw(server);  // it never answers a close frame
+    await socket.upgrade('/ws?user=a&rooms=r');
+    server.signal('SIGTERM');
+    assert.equal(await socket.close_code(), 1001);
+    await until(() => t.get('/health', {}, { at: server }).then(() => false, () => true), 'the main port to be closed');
+    assert.equal((await t.get('/ready', {}, admin)).status, 503);
+    const phase = Number(/^ringcast_draining (\d)$/m.exec((await t.get('/metrics', {}, admin)).text)[1]);
+    assert.ok(phase >= 2, `draining ${phase}`);
+    assert.equal((await t.read('/stats', {}, admin)).draining, true);
+    socket.destroy();
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+    await assert.rejects(t.get('/health', {}, admin));
   });
 
   test('every acknowledged publish arrives before the end', async (t) => {

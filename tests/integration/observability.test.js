@@ -5,6 +5,21 @@ import { spawnSync } from 'node:child_process';
 import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 
+// Of all cores together: name → { count, sum, buckets }.
+function histograms(text) {
+  const found = {};
+  for (const [, name] of text.matchAll(/^# TYPE ringcast_(\w+) histogram$/gm)) {
+    const total = (pattern) => [...text.matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0);
+    const bounds = [...new Set([...text.matchAll(new RegExp(`^ringcast_${name}_bucket\\{.*le="(.*?)"`, 'gm'))].map(([, bound]) => bound))];
+    found[name] = {
+      count: total(new RegExp(`^ringcast_${name}_count\\{.*\\} (.*)$`, 'gm')),
+      sum: total(new RegExp(`^ringcast_${name}_sum\\{.*\\} (.*)$`, 'gm')),
+      buckets: bounds.map((bound) => total(new RegExp(`^ringcast_${name}_bucket\\{.*le="${bound.replace('+', '\\+')}"\\} (.*)$`, 'gm'))),
+    };
+  }
+  return found;
+}
+
 suite('observability', { at_once: 1, settings: { presence_leave_grace: '0s' } }, (test) => {
   test('health and ready', async (t) => {
     const health = await t.get('/health');
@@ -42,7 +57,28 @@ suite('observability', { at_once: 1, settings: { presence_leave_grace: '0s' } },
     assert.equal(status, 200);
     assert.match(headers['content-type'], /^text\/plain/);
     assert.match(text, /^# HELP ringcast_/m);
-    assert.match(text, new RegExp(t.combination.io));
+    for (let core = 0; core < t.combination.reactors; core++) {
+      assert.match(text, new RegExp(`^ringcast_engine_info\\{core="${core}",io="${t.combination.io}",fallback=""\\} 1$`, 'm'));
+    }
+    assert.equal((await t.read('/stats')).io_fallback, undefined);
+  });
+
+  test('histograms: delivery inside the server, bytes and messages per send', async (t) => {
+    const room = t.name('room');
+    const member = await t.ws({ user: 'm', rooms: [room] });
+    await member.next('joined');
+    const before = histograms((await t.get('/metrics')).text);
+    const items = Array.from({ length: 20 }, (_, i) => ({ room, content: `x${i}` }));
+    assert.equal((await t.http('POST', '/messages', { body: items })).status, 200);
+    await until(() => member.events.all('message').length === 20, 'the messages');
+    await until(async () => histograms((await t.get('/metrics')).text).delivery_seconds.count > before.delivery_seconds.count, 'a measured delivery');
+    const after = histograms((await t.get('/metrics')).text);
+    assert.ok(after.send_messages.sum - before.send_messages.sum >= 20);
+    assert.ok(after.send_bytes.sum - before.send_bytes.sum > 20 * 100);
+    for (const { count, buckets } of Object.values(after)) {
+      assert.equal(buckets.at(-1), count);
+      buckets.forEach((value, i) => assert.ok(i === 0 || value >= buckets[i - 1]));
+    }
   });
 
   test('promtool finds nothing wrong with the metrics', async (t) => {

@@ -40,7 +40,7 @@ class SimBackend final : public io::Backend {
   std::string_view name() const override { return "sim"; }
   std::string features() const override { return {}; }
   Result<void> add_listener(int, uint16_t) override { return {}; }
-  void close_listeners() override { listening_ = false; }
+  void close_listeners(uint16_t) override { listening_ = false; }
   void pause_accepting(bool paused) override { accepting_ = !paused; }
   Result<io::Socket> connect(const io::SocketAddress&, const io::SocketAddress*, io::Owner) override;
   void start_receive(io::Socket socket, io::Owner owner) override;

@@ -27,7 +27,13 @@ class Container(unittest.TestCase):
             sent = json.load(urllib.request.urlopen(request, timeout=20))
             history = json.load(urllib.request.urlopen(url + "/history?room=r", timeout=20))
             self.assertEqual([message["id"] for message in history["messages"]], [sent["event_id"]])
-            self.assertEqual(json.load(urllib.request.urlopen(url + "/stats", timeout=20))["io"], "epoll")
+            stats = json.load(urllib.request.urlopen(url + "/stats", timeout=20))
+            self.assertEqual(stats["io"], "epoll")
+            self.assertRegex(stats["io_fallback"], "^io_uring_setup: Operation not permitted")
+            metrics = urllib.request.urlopen(url + "/metrics", timeout=20).read().decode()
+            for core in (0, 1):
+                self.assertRegex(metrics, rf'(?m)^ringcast_engine_info{{core="{core}",io="epoll",'
+                                          r'fallback="io_uring_setup: Operation not permitted [^"]*"} 1$')
         finally:
             server.send_signal(signal.SIGTERM)
             _, log = server.communicate(timeout=30)

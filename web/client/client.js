@@ -3,6 +3,7 @@
 // Every channel has a position: the id of the last message taken. Whatever transport comes next names the positions, the
 // server replays what came after them, and what is at or below a position is a duplicate and dropped.
 
+import { decode_base64 } from './base64.js';
 import { Emitter } from './emitter.js';
 import { Timer, environment_of } from './environment.js';
 import { RingcastError } from './errors.js';
@@ -118,7 +119,14 @@ export class Client extends Emitter {
   status(status) { this.link?.action?.({ action: 'status', status }); }
 
   members(room) { return this.ask('members', { room }); }
-  history(room, { after, limit } = {}) { return this.ask('history', { room, after, limit }); }
+
+  async history(room, { after, limit } = {}) {
+    const answer = await this.ask('history', { room, after, limit });
+    for (const event of answer.messages) {
+      if (event.event_type === 'binary' && typeof event.data === 'string') event.data = decode_base64(event.data);
+    }
+    return answer;
+  }
 
   ask(what, fields) {
     if (this.link?.request && this.state.state === 'open') return this.link.request({ action: what, ...fields });

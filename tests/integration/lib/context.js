@@ -25,6 +25,7 @@ export class TestContext {
   constructor({ server, settings, combination, bin }) {
     Object.assign(this, { server, settings, combination, bin });
     this.cleanups = [];
+    this.servers = server ? [server] : [];  // of this test, for what they said when it failed
   }
 
   // A name that no other test of this run uses.
@@ -40,6 +41,7 @@ export class TestContext {
   async start_server(settings = {}) {
     const server = await Server.start(this.bin, { io: this.combination.io, reactors: this.combination.reactors, ...settings });
     this.after(async () => { if (!server.gone) await server.stop_cleanly(); });
+    this.servers.push(server);
     this.server ??= server;
     return server;
   }

@@ -86,22 +86,24 @@ export class Runner {
       outcome = problem instanceof Skip ? 'skipped' : 'failed';
       error = problem;
     }
+    const reports = outcome === 'failed' ? await Promise.all(context.servers.map((server) => server.post_mortem())) : [];
     try {
       await context.clean_up();
     } catch (problem) {
       if (outcome === 'passed') [outcome, error] = ['failed', problem];
     }
-    if (outcome === 'failed' && world.server?.gone) error.message += `\nthe server is gone:\n${world.server.log_tail()}`;
-    this.report(`${label}: ${title}`, outcome, performance.now() - began, error);
+    this.report(`${label}: ${title}`, outcome, performance.now() - began, error, reports.filter(Boolean).join('\n'));
   }
 
-  report(name, outcome, ms, error) {
-    this.results.push({ name, outcome, ms, error });
+  // `told`: what a server said before it ended without having been asked to.
+  report(name, outcome, ms, error, told = '') {
+    this.results.push({ name, outcome, ms, error, told });
     this.counts[outcome]++;
     const number = this.results.length;
     if (outcome === 'failed') {
       console.log(`not ok ${number} - ${name}`);
-      console.log(String(error?.stack ?? error).split('\n').slice(0, 40).map((line) => `#   ${line}`).join('\n'));
+      const lines = String(error?.stack ?? error).split('\n').slice(0, 40).concat(told ? told.split('\n') : []);
+      console.log(lines.map((line) => `#   ${line}`).join('\n'));
     } else {
       console.log(`ok ${number} - ${name}${outcome === 'skipped' ? ` # SKIP ${error.message}` : ''}${this.verbose ? ` (${ms.toFixed(0)} ms)` : ''}`);
     }
@@ -109,8 +111,8 @@ export class Runner {
 
   junit_text() {
     const escape = (text) => String(text).replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[^\t\n\x20-\x7e]/g, '?');
-    const cases = this.results.map(({ name, outcome, ms, error }) => {
-      const inside = outcome === 'failed' ? `<failure>${escape(error?.stack ?? error)}</failure>` : outcome === 'skipped' ? '<skipped/>' : '';
+    const cases = this.results.map(({ name, outcome, ms, error, told }) => {
+      const inside = outcome === 'failed' ? `<failure>${escape(`${error?.stack ?? error}\n${told}`)}</failure>` : outcome === 'skipped' ? '<skipped/>' : '';
       return `<testcase name="${escape(name)}" time="${(ms / 1000).toFixed(3)}">${inside}</testcase>`;
     });
     const { failed, skipped } = this.counts;

@@ -10,12 +10,16 @@ const kWebRoot = fileURLToPath(new URL('../../../web', import.meta.url));
 const kStartMs = 15000;
 const kStopMs = 20000;
 const kLogLinesMax = 2000;
+const kReportLinesMax = 120;
 // What a sanitizer, an assertion or the C++ runtime says before it ends the process, or instead of ending it.
 const kDefect = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion|terminate called|SIGSEGV/;
+
+function quoted(lines) { return lines.map((line) => `    | ${line}`).join('\n'); }
 
 export function flags_of(settings) {
   return Object.entries(settings).flatMap(([key, value]) => {
     const flag = `--${key.replaceAll('_', '-')}`;
+    if (value === undefined) return [];  // one of our own defaults taken back
     if (typeof value === 'boolean') return [value ? flag : flag.replace('--', '--no-')];
     return [].concat(value).map((item) => `${flag}=${item}`);
   });
@@ -29,8 +33,8 @@ export class Server {
     try {
       await server.ready();
     } catch (error) {
-      server.process.kill('SIGKILL');
-      throw new Error(`${error.message}\n${server.log_tail()}`);
+      if (!server.gone) server.process.kill('SIGKILL');
+      throw new Error(`${error.message}\n${server.last_words()}`);
     }
     return server;
   }
@@ -44,6 +48,7 @@ export class Server {
     this.process = spawn(bin, this.flags, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.exited = once(this.process, 'exit').then(([code, signal]) => ({ code, signal }));
     this.exited.then((how) => { this.gone = how; });
+    this.closed = once(this.process, 'close');  // and all it has written was read
     this.listening = new Promise((resolve, reject) => {
       for (const stream of [this.process.stdout, this.process.stderr]) this.read_lines(stream, resolve);
       this.process.once('error', reject);
@@ -88,11 +93,14 @@ export class Server {
     return measurable.get(this.bin) ?? measurable.set(this.bin, !/__[at]san_init/.test(readFileSync(this.bin, 'latin1'))).get(this.bin);
   }
 
-  signal(name) { this.process.kill(name); }
+  signal(name) {
+    this.told = true;
+    this.process.kill(name);
+  }
 
   // Asks it to go and says how it went; kills it when it does not.
   async stop() {
-    if (!this.gone) this.process.kill('SIGTERM');
+    if (!this.gone) this.signal('SIGTERM');
     try {
       return await within(this.exited, 'the end of the process after SIGTERM', { ms: kStopMs });
     } catch (error) {
@@ -104,10 +112,31 @@ export class Server {
   // Throws unless it went as a server should.
   async stop_cleanly() {
     const { code, signal } = await this.stop();
-    const defect = this.log.find((line) => kDefect.test(line));
-    if (defect) throw new Error(`the log has a defect: ${this.log_tail(60)}`);
-    if (code !== 0) throw new Error(`exit ${code ?? signal} after SIGTERM\n${this.log_tail()}`);
+    if (this.log.some((line) => kDefect.test(line))) throw new Error(`the log has a defect:\n${this.last_words()}`);
+    if (code !== 0) throw new Error(`exit ${code ?? signal} after SIGTERM\n${this.last_words()}`);
   }
 
-  log_tail(lines = 25) { return this.log.slice(-lines).map((line) => `    | ${line}`).join('\n'); }
+  // Null for a server that answers or was asked to go; else how it ended and what it said, once it has ended. A client
+  // sees its connection break before the process is over: a sanitizer takes its time to write its report.
+  async post_mortem() {
+    if (!this.gone && !this.told) {
+      const answers = await fetch(`${this.url}/health`).then(() => true, () => false);
+      if (answers) return null;
+      await within(this.closed, 'the end of a server that does not answer', { ms: kStopMs }).catch(() => {});
+    }
+    if (!this.gone) return this.told ? null : `the server does not answer:\n${this.last_words()}`;
+    const { code, signal } = this.gone;
+    if (this.told && code === 0) return null;
+    await this.closed;
+    return `the server is gone (${signal ?? `exit ${code}`}):\n${this.last_words()}`;
+  }
+
+  // What a sanitizer or an assertion said, whole, else the end of the log.
+  last_words() {
+    const at = this.log.findIndex((line) => kDefect.test(line));
+    if (at < 0) return this.log_tail();
+    return quoted(this.log.slice(Math.max(0, at - 10), at + kReportLinesMax));
+  }
+
+  log_tail(lines = 25) { return quoted(this.log.slice(-lines)); }
 }

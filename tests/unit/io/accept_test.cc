@@ -101,7 +101,7 @@ TEST_P(AcceptTest, ClosingListenersTakesTheBacklogFirst) {
   pump_once(Nanoseconds::zero());
   std::vector<Peer> peers;
   for (int i = 0; i < 10; ++i) peers.emplace_back(server);
-  backend_->close_listeners();
+  backend_->close_listeners(kNoListener);
   ASSERT_TRUE(pump_until([&] { return count(EventKind::accepted) == peers.size(); }));
   // The port is free: nothing in the engine holds the listener any more.
   ASSERT_TRUE(pump_until([&] { return open_listener(server, {.reuse_port = false}).has_value(); }));
@@ -113,6 +113,20 @@ TEST_P(AcceptTest, ClosingListenersTakesTheBacklogFirst) {
     if (peer.port() == address.port()) peer.send("late");
   }
   EXPECT_TRUE(pump_until([&] { return received_[1] == "late"; }));
+}
+
+TEST_P(AcceptTest, OneListenerMayBeKeptAndClosedLater) {
+  RINGCAST_START_ENGINE();
+  const SocketAddress server = listen();
+  const SocketAddress admin = listen("127.0.0.1:0", 7);
+  pump_once(Nanoseconds::zero());
+  backend_->close_listeners(7);
+  ASSERT_TRUE(pump_until([&] { return open_listener(server, {.reuse_port = false}).has_value(); }));
+  const Peer peer(admin);
+  ASSERT_TRUE(pump_until([&] { return count(EventKind::accepted) == 1; }));
+  EXPECT_EQ(last(EventKind::accepted)->listener, 7);
+  backend_->close_listeners(kNoListener);
+  EXPECT_TRUE(pump_until([&] { return open_listener(admin, {.reuse_port = false}).has_value(); }));
 }
 
 TEST_P(AcceptTest, ListenersAddedWhilePausedStartLater) {

@@ -26,7 +26,9 @@ TEST(Fallback, ProbeSaysWhatTheKernelOffersOrWhyNot) {
 
 TEST(Fallback, AutomaticTakesWhatIsThere) {
   const auto wake = WakeTarget::create();
-  const auto backend = make_backend(Engine::automatic, {}, *wake);
+  std::string why_not;
+  const auto backend = make_backend(Engine::automatic, {}, *wake, &why_not);
+  EXPECT_EQ(why_not, probe_uring().why_not);
   ASSERT_TRUE(backend) << backend.error().message;
   EXPECT_EQ((*backend)->name(), probe_uring().uring_usable ? "uring" : "epoll");
   if (refused()) {

@@ -348,6 +348,7 @@ TEST_F(Load, CheckHelpAndVersionPrintAndEnd) {
   ASSERT_TRUE(help);
   EXPECT_EQ(help->action, Invocation::Action::print);
   for (const Setting& setting : settings()) EXPECT_THAT(help->text, HasSubstr(flag_of(setting).substr(2)));
+  EXPECT_THAT(help->text, HasSubstr("ringcast doctor [flags]"));
   const auto version = load({"--version"});
   ASSERT_TRUE(version);
   EXPECT_THAT(version->text, StartsWith("ringcast "));

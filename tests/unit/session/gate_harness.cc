@@ -182,6 +182,14 @@ void World::pass(std::chrono::milliseconds time) {
   work();
 }
 
+void World::pass_alone(uint16_t core, std::chrono::milliseconds time) {
+  for (; time.count() > 0; time -= std::chrono::milliseconds(50)) {
+    cores_[core]->reactor->tick(io::Nanoseconds::zero());
+    time_.advance_ns(std::chrono::nanoseconds(std::chrono::milliseconds(50)).count());
+    cores_[core]->reactor->tick(io::Nanoseconds::zero());
+  }
+}
+
 World::Wire World::connect(uint16_t core, std::string_view address, uint16_t listener) {
   const Wire wire{core, cores_[core]->backend->arrive(address, listener)};
   work();

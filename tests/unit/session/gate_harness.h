@@ -42,11 +42,15 @@ class ScriptedBackend final : public io::Backend {
   void open_window(io::Socket socket, size_t bytes);
   Peer& peer(io::Socket socket) { return peers_.at(socket.value); }
   bool listening() const { return listening_; }
+  bool admin_listening() const { return admin_listening_; }
 
   std::string_view name() const override { return "scripted"; }
   std::string features() const override { return {}; }
   Result<void> add_listener(int, uint16_t) override { return {}; }
-  void close_listeners() override { listening_ = false; }
+  void close_listeners(uint16_t kept) override {
+    listening_ = false;
+    admin_listening_ = kept == kAdminListener;
+  }
   void pause_accepting(bool) override {}
   Result<io::Socket> connect(const io::SocketAddress&, const io::SocketAddress*, io::Owner) override;
   void start_receive(io::Socket socket, io::Owner owner) override;
@@ -68,7 +72,7 @@ class ScriptedBackend final : public io::Backend {
   std::vector<std::unique_ptr<std::string>> buffers_;
   std::vector<std::unique_ptr<std::string>> next_buffers_;
   int32_t last_socket_ = 0;
-  bool listening_ = true;
+  bool listening_ = true, admin_listening_ = true;
   io::BackendStats stats_;
 };
 
@@ -98,6 +102,8 @@ class World {
   bool closed(Wire wire) { return peer(wire).closed || peer(wire).fin_sent; }
   ScriptedBackend::Peer& peer(Wire wire) { return backend(wire.core).peer(wire.socket); }
   void pass(std::chrono::milliseconds time);
+  // Time passes while the other cores do nothing.
+  void pass_alone(uint16_t core, std::chrono::milliseconds time);
   void work();
 
   Gate& gate(uint16_t core = 0);

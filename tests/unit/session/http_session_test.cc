@@ -311,6 +311,7 @@ TEST(Drain, EachPhase) {
   EXPECT_TRUE(world.backend().listening());
 
   const World::Wire idle = world.connect();
+  world.ask(idle, get("/health"));
   const World::Wire late = world.connect();
   world.gate().drain(DrainPhase::refusing);
   EXPECT_FALSE(world.backend().listening());
@@ -333,11 +334,98 @@ TEST(Drain, EachPhase) {
 
 TEST(Drain, FinishingClosesWhatIsLeft) {
   World world;
-  const World::Wire wire = world.connect();
-  world.send(wire, "GET /health HT");
+  const World::Wire idle = world.connect();
+  const World::Wire half = world.connect();
+  world.send(half, "GET /health HT");
   world.gate().drain(DrainPhase::finishing);
   world.work();
-  EXPECT_TRUE(world.peer(wire).closed);
+  EXPECT_TRUE(world.peer(idle).closed);
+  EXPECT_EQ(status_of(world.take(half)), 503);
+  EXPECT_TRUE(world.closed(half));
+}
+
+TEST(Drain, AFirstRequestUnderWayIsAnswered) {
+  WorldOptions options;
+  options.sessions.drain_period = 100ms;
+  options.sessions.close_timeout = 1000ms;
+  World world(options);
+  const World::Wire used = world.connect();
+  const World::Wire fresh = world.connect();
+  const World::Wire silent = world.connect();
+  world.ask(used, get("/health"));
+  world.gate().drain(DrainPhase::telling);
+  world.pass(300ms);
+  EXPECT_TRUE(world.closed(used)) << "between two requests";
+  EXPECT_FALSE(world.closed(fresh));
+  const std::string refused = world.ask(fresh, get("/ws", "Upgrade: websocket\r\nConnection: Upgrade\r\n"));
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_THAT(body_of(refused), HasSubstr("draining"));
+  EXPECT_FALSE(header_of(refused, "Retry-After").empty());
+  EXPECT_TRUE(world.closed(fresh));
+  world.pass(1000ms);
+  EXPECT_TRUE(world.closed(silent));
+}
+
+// Both a WebSocket and a stream whose joins another core has yet to answer.
+TEST(Drain, WhoIsBeingLetInIsLetInThenTold) {
+  WorldOptions options;
+  options.cores = 2;
+  options.sessions.drain_period = 100ms;
+  World world(options);
+  // A room at the other core, whatever the hash.
+  std::string room = "r";
+  while (world.gate().hub().home_of("\n" + room) != 1) room += 'r';
+  const World::Wire socket = world.connect();
+  const World::Wire stream = world.connect();
+  world.send_unworked(socket, get("/ws?user=a&rooms=" + room,
+                                  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+  world.send_unworked(stream, get("/events?rooms=" + room, "Accept: text/event-stream\r\n"));
+  world.pass_alone(0, 50ms);
+  world.gate().drain(DrainPhase::telling);
+  world.pass_alone(0, 500ms);
+  EXPECT_EQ(world.take(socket) + world.take(stream), "");
+  EXPECT_FALSE(world.closed(socket));
+  world.work();
+  const std::string answer = world.take(socket);
+  EXPECT_EQ(status_of(answer), 101);
+  const size_t hello = answer.find("connection_id"), reconnect = answer.find("\"reconnect\"");
+  EXPECT_LT(hello, reconnect);
+  EXPECT_LT(reconnect, answer.find("\x03\xe9")) << "1001";
+  EXPECT_NE(answer.find("\x03\xe9"), std::string::npos);
+  const std::string events = world.take(stream);
+  EXPECT_EQ(status_of(events), 200);
+  EXPECT_LT(events.find("event: connection_id"), events.find("event: reconnect"));
+  EXPECT_TRUE(events.ends_with("0\r\n\r\n"));
+  EXPECT_TRUE(world.closed(stream));
+}
+
+TEST(Drain, TheAdminPortGoesLast) {
+  WorldOptions options;
+  options.sessions.drain_period = 100ms;
+  World world(options);
+  const World::Wire client = world.connect();
+  const World::Wire admin = world.connect(0, "127.0.0.1:2", kAdminListener);
+  EXPECT_EQ(world.gate().admin_connections(), 1u);
+  world.ask(client, get("/health"));
+  for (const DrainPhase phase : {DrainPhase::refusing, DrainPhase::telling, DrainPhase::finishing}) {
+    world.gate().drain(phase);
+    world.pass(300ms);
+    EXPECT_FALSE(world.backend().listening());
+    EXPECT_TRUE(world.backend().admin_listening());
+    EXPECT_EQ(status_of(world.ask(admin, get("/ready"))), 503);
+    const std::string metrics = world.ask(admin, get("/metrics"));
+    EXPECT_EQ(status_of(metrics), 200);
+    EXPECT_THAT(metrics, HasSubstr("ringcast_draining " + std::to_string(static_cast<int>(phase))));
+    EXPECT_NE(header_of(metrics, "Connection"), "close");
+  }
+  EXPECT_TRUE(world.closed(client));
+  world.gate().drain(DrainPhase::admin);
+  world.work();
+  EXPECT_FALSE(world.backend().admin_listening());
+  EXPECT_TRUE(world.closed(admin));
+  world.end(admin);
+  EXPECT_EQ(world.gate().admin_connections(), 0u);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ class MemoryBackend final : public io::Backend {
   std::string_view name() const override { return "memory"; }
   std::string features() const override { return {}; }
   Result<void> add_listener(int, uint16_t) override { return {}; }
-  void close_listeners() override {}
+  void close_listeners(uint16_t) override {}
   void pause_accepting(bool) override {}
   Result<io::Socket> connect(const io::SocketAddress&, const io::SocketAddress*, io::Owner) override {
     return fail("unsupported", "a memory backend connects to nobody");

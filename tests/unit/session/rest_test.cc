@@ -198,8 +198,20 @@ TEST(RestStats, RoomNamesAreEscapedAsKeys) {
   EXPECT_THAT(body_of(world.ask(wire, get("/stats"))), HasSubstr(R"("rooms":{"a\"b\\":0})"));
 }
 
+TEST(Metrics, TheEngineIsNamedWithTheReason) {
+  World world;
+  const World::Wire wire = world.connect();
+  EXPECT_THAT(world.ask(wire, get("/stats")), Not(HasSubstr("io_fallback")));
+  world.shared().engines = {{"epoll", "a \"quoted\" reason\\"}};
+  EXPECT_THAT(
+      world.ask(wire, get("/metrics")),
+      HasSubstr("\nringcast_engine_info{core=\"0\",io=\"epoll\",fallback=\"a \\\"quoted\\\" reason\\\\\"} 1\n"));
+  EXPECT_THAT(world.ask(wire, get("/stats")), HasSubstr("\"io_fallback\":\"a \\\"quoted\\\" reason\\\\\""));
+}
+
 TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
   World world({.cores = 2});
+  world.shared().engines.resize(2);
   const World::Wire wire = world.connect();
   const std::string answer = world.ask(wire, get("/metrics"));
   EXPECT_THAT(header_of(answer, "Content-Type"), HasSubstr("version=0.0.4"));
@@ -207,6 +219,7 @@ TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
   std::set<std::string> families;
   std::string family;
   size_t samples = 1;
+  bool histogram = false;
   for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
     const std::string line = text.substr(0, end);
     text.erase(0, end + 1);
@@ -218,9 +231,15 @@ TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
     } else if (line.starts_with("# TYPE ")) {
       EXPECT_TRUE(line.starts_with("# TYPE " + family + ' ')) << line;
       const bool counter = line.ends_with(" counter");
+      histogram = line.ends_with(" histogram");
       EXPECT_EQ(counter, family.ends_with("_total")) << line;
     } else {
-      const std::string name = line.substr(0, line.find_first_of("{ "));
+      std::string name = line.substr(0, line.find_first_of("{ "));
+      if (histogram) {
+        const std::string part = name.substr(std::min(name.size(), family.size()));
+        EXPECT_TRUE(part == "_bucket" || part == "_count" || part == "_sum") << line;
+        name.resize(family.size());
+      }
       EXPECT_EQ(name, family) << line;
       ++samples;
     }

@@ -218,7 +218,7 @@ TEST(SseSession, DrainGivesRetryReconnectAndTheEnd) {
   EXPECT_TRUE(peer.ended);
 }
 
-TEST(SseSession, ASlowReaderOfOneRoomGetsProblemAndTheEnd) {
+TEST(SseSession, ASlowReaderGetsProblemAndTheEnd) {
   LoneCore::Setup setup;
   setup.sessions.outbox_messages_max = 8;
   LoneCore core(setup);
@@ -231,11 +231,47 @@ TEST(SseSession, ASlowReaderOfOneRoomGetsProblemAndTheEnd) {
   EXPECT_EQ(core.stats().slow_closed.get(), 2u);
   one.make_room(SIZE_MAX);
   several.make_room(SIZE_MAX);
-  EXPECT_EQ(one.types().back(), "close");
-  EXPECT_TRUE(one.ended);
-  // Its message may lack the cursor line: whatever followed would be read as part of it.
-  EXPECT_EQ(several.types(), Types{});
-  EXPECT_TRUE(several.ended);
+  // The event that had begun is finished, with the cursor where that is a line of its own.
+  for (StreamPeer* peer : {&one, &several}) {
+    EXPECT_EQ(peer->types(), (Types{"message", "problem", "close"}));
+    EXPECT_TRUE(peer->ended);
+  }
+}
+
+// Wherever a slow reader's bytes end, what it gets is whole events, and its cursor is that of the last message of them.
+TEST(SseSession, ASlowReaderOfSeveralRoomsIsCutBetweenEvents) {
+  for (const std::string_view version : {"1.1", "1.0"}) {
+    LoneCore::Setup setup;
+    setup.sessions.outbox_messages_max = 3;
+    std::string whole;  // what a reader that is not slow gets of the first two messages
+    for (size_t room = 0; whole.empty() || room < whole.size(); room = whole.empty() ? room : room + 1) {
+      LoneCore core(setup);
+      StreamPeer peer(core, "/events?rooms=a,b", {}, version);
+      const std::string start = peer.events().back().id;
+      const bool measures = whole.empty();
+      if (!measures) peer.socket().room = room;
+      for (int i = 0; i < 2; ++i) publish(core, "\na", "\"" + std::to_string(i) + "\"");
+      if (measures) {
+        whole = peer.socket().sent;
+        continue;
+      }
+      for (int i = 2; i < 8; ++i) publish(core, "\na", "\"" + std::to_string(i) + "\"");
+      ASSERT_EQ(core.stats().slow_closed.get(), 1u) << room;
+      peer.make_room(SIZE_MAX);
+      const auto events = peer.events();
+      ASSERT_GE(events.size(), 2u) << room;
+      EXPECT_EQ(events[events.size() - 2].type, "problem") << room;
+      EXPECT_EQ(events.back().type, "close") << room;
+      EXPECT_TRUE(peer.ended || version == "1.0");
+      // Going on from there brings the next message: neither the same one again nor the one after it.
+      const size_t got = events.size() - 2;
+      const std::string cursor = got == 0 ? start : events[got - 1].id;
+      StreamPeer again(core, "/events?rooms=a,b", "Last-Event-ID: " + cursor + "\r\n", version);
+      const auto rest = again.events();
+      ASSERT_GE(rest.size(), 2u) << room;
+      EXPECT_NE(rest[1].data.find("\"" + std::to_string(got) + "\""), std::string::npos) << room << rest[1].data;
+    }
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/descriptor_table.h"
 #include "server/page.h"
+#include "server/usage.h"
 
 namespace ringcast::server {
 
@@ -55,6 +56,8 @@ Result<void> Server::start() {
   shared_.files = files_.size() == 0 ? nullptr : &files_;
   shared_.version = RINGCAST_VERSION;
   shared_.started_wall_us = static_cast<uint64_t>(SystemClock::system_now().wall_us);
+  shared_.cpu_ns = thread_cpu_ns;
+  shared_.resident_bytes = resident_bytes;
   shared_.cores.resize(count);
 
   // Wake descriptors are made before any reactor has a table of its own, and stay open in each.

@@ -304,6 +304,7 @@ void Gate::on_tick() {
 void Gate::on_interval() {
   decisecond_ = static_cast<uint32_t>((reactor_.now() - started_) / std::chrono::milliseconds(100));
   hub_->sweep();
+  if (shared_.cpu_ns != nullptr) stats_.cpu_ns.set(shared_.cpu_ns());
   if (drain_phase_ == DrainPhase::telling) tell_some();
 }
 

@@ -80,6 +80,9 @@ struct Shared {
   uint64_t started_wall_us = 0;
   std::vector<CoreView> cores;
   std::vector<EngineView> engines;  // by core
+  // Processor time of the calling thread and memory of the process; none where runs have to be alike (simulation).
+  uint64_t (*cpu_ns)() = nullptr;
+  uint64_t (*resident_bytes)() = nullptr;
   std::atomic<uint32_t> connections{0};
 };
 

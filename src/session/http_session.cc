@@ -87,6 +87,7 @@ void HttpSession::release(Client& client) {
 }
 
 size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) {
+  if (streams_stats(client)) return bytes.size();  // whatever is said behind the request is of no concern
   size_t used = 0;
   while (used < bytes.size()) {
     if (connection.closing || connection.dead) return bytes.size();
@@ -269,7 +270,8 @@ std::string_view HttpSession::allow_origin(const Client& client) const {
 void HttpSession::serve(Client& client, Connection& connection, Request& request, std::string_view second) {
   switch (request.route.endpoint) {
     case Endpoint::messages: return begin_publish(client, connection, request);
-    case Endpoint::stats: return ask_stats(client, request);
+    case Endpoint::stats: return ask_stats(client, request.identity.tenant);
+    case Endpoint::stats_stream: return open_stats_stream(client, connection, request);
     case Endpoint::metrics: return answer_metrics(client, connection);
     case Endpoint::health:
     case Endpoint::ready: return answer_status(client, connection, request);
@@ -290,7 +292,7 @@ void HttpSession::on_answer(Client& client, Connection& connection, const hub::A
 
 void HttpSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason reason) {
   // After a FIN the client may still be reading: what it asked for is answered first.
-  if (reason != io::CloseReason::peer_closed) {
+  if (reason != io::CloseReason::peer_closed || streams_stats(client)) {
     return gate_.close_now(client, connection.close_cause);
   }
   client.peer_done = true;
@@ -318,6 +320,10 @@ void HttpSession::on_drained(Client& client, Connection& connection) {
 }
 
 void HttpSession::on_timer(Client& client, Connection& connection) {
+  if (streams_stats(client)) {
+    if (!client.waiting) ask_stats(client, client.extra_as<HttpState>().name);
+    return;
+  }
   if (client.extra != nullptr && !client.waiting) {
     client.keep_alive = false;
     return refuse(client, connection, 408, "request_timeout", "the request was not complete in time");
@@ -326,6 +332,7 @@ void HttpSession::on_timer(Client& client, Connection& connection) {
 }
 
 void HttpSession::drain(Client& client, Connection& connection) {
+  if (streams_stats(client)) return end_stats_stream(client, connection);
   client.keep_alive = false;
   const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.stash != nullptr;
   if (busy) return;

@@ -48,6 +48,7 @@ struct HttpState final : Extra {
   bool checked = false;                             // `match` and `identity` are set, and this client may call it
   auth::Identity identity;
   Endpoint endpoint = Endpoint::file;  // whose answer is outstanding
+  bool stream = false;                 // the answer is one of many: /stats/stream
   std::string name;                    // what was asked about, for the answer
   std::string partial;                 // the first part of an answer that takes two questions
   std::unique_ptr<PublishProgress> publish;
@@ -110,11 +111,16 @@ class HttpSession {
   void ask(Client& client, runtime::Connection& connection, const Request& request, std::string_view second);
   void answer_rooms(Client& client, runtime::Connection& connection, const hub::Answer& answer);
   // rest_stats.cc
-  void ask_stats(Client& client, const Request& request);
+  void ask_stats(Client& client, std::string tenant);
   void ask_position(Client& client);
   void answer_stats(Client& client, runtime::Connection& connection, const hub::Answer& answer);
   void answer_metrics(Client& client, runtime::Connection& connection);
   void answer_status(Client& client, runtime::Connection& connection, const Request& request);
+  // stats_stream.cc
+  static bool streams_stats(const Client& client);
+  void open_stats_stream(Client& client, runtime::Connection& connection, const Request& request);
+  void send_stats(Client& client, runtime::Connection& connection);
+  void end_stats_stream(Client& client, runtime::Connection& connection);
   // rest_messages.cc
   void begin_publish(Client& client, runtime::Connection& connection, const Request& request);
   void go_on_publishing(Client& client, runtime::Connection& connection, const wire::PublishBody& body);

@@ -2,6 +2,7 @@
 // writer, and a figure may be a moment old.
 
 #include <algorithm>
+#include <utility>
 
 #include "session/gate.h"
 #include "session/http_session.h"
@@ -28,13 +29,13 @@ void HttpSession::answer_metrics(Client& client, Connection& connection) {
 }
 
 // Two questions: the rooms, then the position of `general`.
-void HttpSession::ask_stats(Client& client, const Request& request) {
+void HttpSession::ask_stats(Client& client, std::string tenant) {
   HttpState& current = state(client);
   current.endpoint = Endpoint::stats;
-  current.name = request.identity.tenant;
+  current.name = std::move(tenant);
   current.partial.clear();
   hub::Query query{hub::QueryKind::rooms};
-  query.tenant = request.identity.tenant;
+  query.tenant = current.name;
   query.limit = std::max<uint32_t>(gate_.options().stats_rooms_max, 1);
   query.from = client.id;
   query.correlation = gate_.await(client);
@@ -78,11 +79,13 @@ void HttpSession::answer_stats(Client& client, Connection& connection, const hub
   }
   json.end_object();
   json.uint("channels", all.channels).uint("memberships", all.memberships);
+  json.uint("resident_bytes", shared.resident_bytes == nullptr ? 0 : shared.resident_bytes());
   json.uint("history_bytes", all.history_bytes).uint("connections", all.sockets);
   json.uint("messages_total", all.published).uint("deliveries_total", all.delivered);
   json.uint("bytes_in_total", all.bytes_in).uint("bytes_out_total", all.bytes_out);
   json.uint("resumed_total", all.resumed).uint("gaps_total", all.gaps).uint("slow_closed_total", all.slow_closed);
   const uint64_t now = gate_.reactor().wall_us();
+  json.uint("timestamp_ms", now / 1000);
   json.uint("uptime_seconds", now > shared.started_wall_us ? (now - shared.started_wall_us) / 1'000'000 : 0);
   json.string("version", shared.version).string("io", shared.engine);
   for (const EngineView& engine : shared.engines) {
@@ -97,9 +100,11 @@ void HttpSession::answer_stats(Client& client, Connection& connection, const hub
     one.add(shared.cores[i]);
     json.begin_object().uint("core", i).uint("clients", one.clients()).uint("memberships", one.memberships);
     json.uint("channels", one.channels).uint("published", one.published).uint("delivered", one.delivered);
+    json.uint("cpu_us", shared.cores[i].sessions->cpu_ns.get() / 1000).uint("history_bytes", one.history_bytes);
     json.uint("queued_bytes", one.queued_bytes).uint("ticks", one.ticks).end_object();
   }
   json.end_array().end_object();
+  if (current.stream) return send_stats(client, connection);
   respond(client, connection, {200, kJson, body_});
 }
 

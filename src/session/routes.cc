@@ -107,6 +107,7 @@ Routes::Routes(const Options& options) {
   add(del, "/connections/{}", disconnect, Access::key);
 
   add(get, "/stats", stats, Access::status);
+  add(get, "/stats/stream", stats_stream, Access::key);
   add(get, "/metrics", metrics, Access::key);
   add(get, "/health", health, Access::status);
   add(get, "/ready", ready, Access::status);

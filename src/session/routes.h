@@ -37,6 +37,7 @@ enum class Endpoint : uint8_t {
   online,  // {"online_users":n}
   broker_stats,
   stats,
+  stats_stream,
   metrics,
   health,
   ready,

@@ -67,6 +67,7 @@ struct SessionStats {
   Counter stalls;      // publishers that had to wait for credit
   Counter over_limit;  // connections beyond the limits
   Counter kicked;
+  Counter cpu_ns;  // of this core's thread, as it was at the last interval
 
   Counter& error(ErrorCount code) { return errors[static_cast<size_t>(code)]; }
   Counter& open_now(Transport transport) { return open[static_cast<size_t>(transport)]; }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { Runner } from '../integration/lib/runner.js';
 import { close_browser, use_screenshots } from './browser.js';
 import './chat_page.test.js';
+import './dashboard.test.js';
 import './files.test.js';
 import './report_page.test.js';
 

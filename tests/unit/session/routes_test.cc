@@ -40,6 +40,7 @@ TEST(Routes, FindsEachEndpoint) {
       {HttpMethod::get, "/connections", Endpoint::connections, "", ""},
       {HttpMethod::delete_, "/connections/00ff", Endpoint::disconnect, "00ff", ""},
       {HttpMethod::get, "/stats", Endpoint::stats, "", ""},
+      {HttpMethod::get, "/stats/stream", Endpoint::stats_stream, "", ""},
       {HttpMethod::get, "/metrics", Endpoint::metrics, "", ""},
       {HttpMethod::get, "/health", Endpoint::health, "", ""},
       {HttpMethod::get, "/ready", Endpoint::ready, "", ""},
@@ -117,7 +118,7 @@ TEST(Routes, ServerCallsNeedTheKey) {
     EXPECT_EQ(access(HttpMethod::get, path), Access::client);
   for (const char* path : {"/stats", "/health", "/ready"}) EXPECT_EQ(access(HttpMethod::get, path), Access::status);
   for (const char* path : {"/rooms", "/members", "/history", "/rooms/a/members", "/rooms/a/history", "/users",
-                           "/users/bob", "/connections", "/metrics"}) {
+                           "/users/bob", "/connections", "/metrics", "/stats/stream"}) {
     EXPECT_EQ(access(HttpMethod::get, path), Access::key) << path;
   }
   for (const char* path : {"/rooms/a", "/rooms/a/members/bob", "/users/bob/connections", "/connections/00"}) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "process_watch.h"
+#include "progress_line.h"
 #include "series.h"
 #include "worker.h"
 
@@ -28,7 +29,7 @@ int64_t expected_ns(const Options& options) {
 class Controller {
  public:
   Controller(const Options& options, const std::atomic<bool>& stop)
-      : options_(options), stop_(stop), run_(options), sampler_(run_, expected_ns(options)) {}
+      : options_(options), stop_(stop), run_(options), sampler_(run_, expected_ns(options)), line_(options.quiet) {}
 
   Result<Results> run() {
     if (auto started = start(); !started) return tl::unexpected<Error>(started.error());
@@ -51,7 +52,7 @@ class Controller {
   bool wait_until(int64_t at_ns);
   std::string_view phase_at(int64_t now_ns) const;
   void sample_due();
-  void show_progress(const Sample& sample);
+  double part_of_phase(int64_t now_ns) const;
   bool all_delivered(const Totals& sum) const;
 
   const Options& options_;
@@ -64,6 +65,7 @@ class Controller {
   std::atomic<bool> worker_failed_{false};
   std::string failure_;
   Sampler sampler_;
+  ProgressLine line_;
   std::string_view phase_ = "connect";
 };
 
@@ -104,6 +106,7 @@ Totals Controller::counts() const {
     sum.down += progress.down.get();
     sum.published += progress.published.get();
     sum.deliveries += progress.deliveries.get();
+    sum.duplicates += progress.duplicates.get();
     sum.slow_reads += progress.slow_reads.get();
     sum.bytes_in += progress.bytes_in.get();
     sum.bytes_out += progress.bytes_out.get();
@@ -123,6 +126,10 @@ Totals Controller::totals() const {
     if (::pthread_getcpuclockid(const_cast<std::thread&>(thread).native_handle(), &clock) == 0)
       ::clock_gettime(clock, &time);
     sum.cpu_ns.push_back(int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
+  }
+  for (uint32_t i = 0; i < threads_.size(); ++i) {
+    const int thread = run_.progress[i].thread.load(std::memory_order_relaxed);
+    sum.waited_ns.push_back(thread == 0 ? 0 : waited_for_core_ns(thread));
   }
   if (options_.server_pid > 0) {
     const auto sample = sample_process(options_.server_pid, false);
@@ -155,23 +162,28 @@ std::string_view Controller::phase_at(int64_t now_ns) const {
   return stage->rate_to > stage->rate_from ? "ramp_up" : stage->rate_to < stage->rate_from ? "ramp_down" : "hold";
 }
 
-void Controller::sample_due() {
-  const int64_t now = run_.now_ns();
-  if (!sampler_.due(now)) return;
-  if (run_.phase.load(std::memory_order_relaxed) == Phase::publishing) phase_ = phase_at(now);
-  const Sample& sample = sampler_.take(totals(), phase_);
-  if (!options_.quiet) show_progress(sample);
+// How much of the phase is over; negative when it ends when it ends.
+double Controller::part_of_phase(int64_t now_ns) const {
+  switch (run_.phase.load(std::memory_order_relaxed)) {
+    case Phase::connecting: {
+      const Totals sum = counts();
+      return static_cast<double>(sum.ready + sum.down) / static_cast<double>(options_.all_connections());
+    }
+    case Phase::publishing: {
+      const int64_t from = run_.publish_from_ns.load(std::memory_order_relaxed);
+      return static_cast<double>(now_ns - from) / static_cast<double>(std::max<int64_t>(1, options_.load_ns()));
+    }
+    default: return -1;
+  }
 }
 
-void Controller::show_progress(const Sample& sample) {
-  const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  std::string line = fmt::format("{:6.1f} s {:9}  {} ready, {:.0f} connects/s, {:.0f} published/s, {:.0f} deliveries/s",
-                                 sample.at_s, sample.phase, sample.connections, sample.connects_per_s,
-                                 sample.published_per_s, sample.deliveries_per_s);
-  if (sample.latency.count > 0) line += fmt::format(", p99 {:.3g} ms", sample.latency.p99_ms);
-  if (sample.errors > 0) line += fmt::format(", {} errors", sample.errors);
-  std::fputs((terminal ? "\r\033[K" + line : line + "\n").c_str(), stderr);
-  std::fflush(stderr);
+void Controller::sample_due() {
+  const int64_t now = run_.now_ns();
+  if (run_.phase.load(std::memory_order_relaxed) == Phase::publishing) phase_ = phase_at(now);
+  if (sampler_.due(now)) line_.sampled(sampler_.take(totals(), phase_));
+  if (!line_.due(now)) return;
+  const auto& samples = sampler_.samples();
+  line_.show(phase_, part_of_phase(now), counts(), samples.empty() ? nullptr : &samples.back());
 }
 
 void Controller::connect() {
@@ -220,7 +232,9 @@ void Controller::measure() {
   results_.loopback = {.bytes = loopback_after.bytes - loopback_before.bytes,
                        .packets = loopback_after.packets - loopback_before.packets};
   for (size_t i = 0; i < after.cpu_ns.size(); ++i) {
-    results_.worker_load.push_back(static_cast<double>(after.cpu_ns[i] - before.cpu_ns[i]) * 1e-9 / results_.seconds);
+    const auto part = [&](int64_t ns) { return static_cast<double>(ns) * 1e-9 / results_.seconds; };
+    results_.worker_load.push_back(part(after.cpu_ns[i] - before.cpu_ns[i]));
+    results_.worker_wait.push_back(part(after.waited_ns[i] - before.waited_ns[i]));
   }
   if (options_.server_pid > 0) results_.server_cpu_ns = after.server_cpu_ns - before.server_cpu_ns;
   const uint64_t ready = after.ready;
@@ -240,7 +254,7 @@ bool Controller::all_delivered(const Totals& sum) const {
     expected += to_room * run_.members_in_room(room) - to_room;
     slow += to_room * run_.slow_members_in_room(room);
   }
-  return sum.deliveries >= expected && sum.slow_reads >= slow;
+  return sum.deliveries - sum.duplicates >= expected && sum.slow_reads >= slow;
 }
 
 void Controller::drain() {
@@ -275,7 +289,7 @@ void Controller::finish() {
   }
   results_.engine = workers_.front()->engine();
   for (size_t i = 0; i < options_.roles.size(); ++i) results_.role_members.push_back(run_.members_with_role(i));
-  if (!options_.quiet && ::isatty(STDERR_FILENO) == 1) std::fputs("\r\033[K", stderr);
+  line_.clear();
 }
 
 }  // namespace

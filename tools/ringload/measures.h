@@ -41,12 +41,14 @@ class Counter {
 };
 
 struct alignas(64) Progress {
-  Counter started;     // connects begun
-  Counter ready;       // connections that are ready now
-  Counter down;        // connections that ended or never were, and are not tried again
-  Counter published;   // in the measured part, like the rest
-  Counter deliveries;  // payloads that arrived at members
-  Counter slow_reads;  // … at slow ones
+  std::atomic<int> thread{0};  // its id in the kernel, once it runs
+  Counter started;             // connects begun
+  Counter ready;               // connections that are ready now
+  Counter down;                // connections that ended or never were, and are not tried again
+  Counter published;           // in the measured part, like the rest
+  Counter deliveries;          // payloads that arrived at members
+  Counter duplicates;          // … and had been there before
+  Counter slow_reads;          // payloads that arrived at slow members, each once
   Counter bytes_in;
   Counter bytes_out;
   Counter requests;    // HTTP requests that are no upgrades: polls, streams, plain ones

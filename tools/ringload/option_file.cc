@@ -54,14 +54,23 @@ class FileReader {
       for (const toml::node& element : *array) {
         auto text = element.is_table() && key == "stage" ? stage_text(*element.as_table()) : value_text(key, element);
         if (!text) return tl::unexpected<Error>(text.error());
-        found_.flags.push_back("--" + key + "=" + *text);
+        add_flag(key, *text);
       }
       return {};
     }
     auto text = value_text(key, node);
     if (!text) return tl::unexpected<Error>(text.error());
-    found_.flags.push_back("--" + key + "=" + *text);
+    add_flag(key, *text);
     return {};
+  }
+
+  // CLI11 takes "--name=" for a name whose value is the next word.
+  void add_flag(const std::string& key, const std::string& text) {
+    if (text.empty()) {
+      found_.flags.insert(found_.flags.end(), {"--" + key, ""});
+    } else {
+      found_.flags.push_back("--" + key + "=" + text);
+    }
   }
 
   Result<std::string> value_text(const std::string& key, const toml::node& node) const {

@@ -68,15 +68,19 @@ void declare_stages(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--stage", texts.stages,
                  "DURATION:RATE, again and again: the rate goes in a straight line from the last one, "
                  "at first --rate or nothing, to this one")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
 }
 
 void declare_dialect(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--preset", options.preset_name, "dialect: ringcast, raw, socketio, centrifugo, nchan");
   app.add_option("--header", texts.headers, "NAME: VALUE of every request")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
   for (const std::string& flag : dialect_flags()) {
-    app.add_option("--" + flag, texts.dialect[flag], "replaces this text of the preset; {room}, {user}, {payload}");
+    const auto take = [&texts, flag](const std::string& text) { texts.dialect[flag] = text; };
+    app.add_option_function<std::string>("--" + flag, take,
+                                         "replaces this text of the preset; {room}, {user}, {payload}");
   }
   app.add_option("--marker", options.marker, "beginning of a payload, by which it is found again");
 }
@@ -111,7 +115,8 @@ void declare(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--hgrm", options.hgrm_path, "write the latency as HdrHistogram's tools read it, in ms");
   app.add_option("--report", options.report_path, "write a page with charts that needs no other file");
   app.add_option("--fail-if", texts.thresholds, "condition that makes the exit code 3: p99>5ms, lost>0")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
   app.add_flag("--quiet", options.quiet, "no progress");
 }
 

@@ -89,7 +89,7 @@ Result<void> give_dialects(Options& options, const Texts& texts) {
     role.dialect.headers = headers;
     for (const auto& [flag, place] : kDialectTexts) {
       const auto text = texts.dialect.find(std::string(flag));
-      if (text == texts.dialect.end() || text->second.empty()) continue;
+      if (text == texts.dialect.end()) continue;
       if (concerns(flag, role, options.scenario != Scenario::mixed)) role.dialect.*place = text->second;
     }
     if (role.kind == RoleKind::resume && role.dialect.resume_target.empty())

@@ -52,6 +52,14 @@ std::optional<ProcessSample> sample_process(int pid, bool with_memory) {
   return sample;
 }
 
+int64_t waited_for_core_ns(int thread) {
+  std::istringstream fields(read_all("/proc/self/task/" + std::to_string(thread) + "/schedstat"));
+  int64_t ran_ns = 0;
+  int64_t waited_ns = 0;
+  fields >> ran_ns >> waited_ns;
+  return fields ? waited_ns : 0;
+}
+
 uint32_t allowed_cores(int pid) {
   cpu_set_t all;
   CPU_ZERO(&all);

@@ -16,6 +16,9 @@ struct ProcessSample {
 // None when there is no such process.
 std::optional<ProcessSample> sample_process(int pid, bool with_memory);
 
+// How long a thread of this process was ready to run while others ran in its place; 0 where the kernel does not tell.
+int64_t waited_for_core_ns(int thread);
+
 // Cores that the process's threads may run on, all together.
 uint32_t allowed_cores(int pid);
 

@@ -110,11 +110,12 @@ std::string summary(const Results& results, const Options& options) {
                                                                   1e-3 / static_cast<double>(results.connected)));
   if (const auto memory = results.memory_per_connection())
     append_line(out, "memory", fmt::format("{} (PSS) of the server per connection", bytes_text(*memory)));
-  if (results.connected > 0)
+  if (const auto memory = results.tcp_memory_per_connection())
     append_line(out, "TCP memory",
-                fmt::format("{} -> {} (both ends)", bytes_text(static_cast<double>(results.tcp_memory_before)),
-                            bytes_text(static_cast<double>(results.tcp_memory_held))));
-  if (options.scenario != Scenario::connect) {
+                fmt::format("{} -> {} of the kernel, both ends; {} per connection",
+                            bytes_text(static_cast<double>(results.tcp_memory_before)),
+                            bytes_text(static_cast<double>(results.tcp_memory_held)), bytes_text(*memory)));
+  if (options.scenario != Scenario::connect && results.seconds > 0) {
     append_line(out, "published",
                 fmt::format("{} in {:.2f} s, {:.0f}/s", results.published, results.seconds,
                             static_cast<double>(results.published) / results.seconds));
@@ -148,9 +149,10 @@ std::string summary(const Results& results, const Options& options) {
     append_line(out, "server CPU", fmt::format("{:.3f} us per delivery", *cost));
   if (const auto load = results.server_load())
     append_line(out, "server load", fmt::format("{:.0f} % of {:g} cores", *load * 100, results.server_cores));
-  std::string loads;
-  for (const double load : results.worker_load) loads += fmt::format("{:.0f} % ", load * 100);
-  append_line(out, "generator", loads + "of a core each");
+  for (size_t i = 0; i < results.worker_load.size(); ++i)
+    append_line(out, "generator",
+                fmt::format("{:.0f} % of a core, waited for one {:.0f} % of the time", results.worker_load[i] * 100,
+                            results.worker_wait[i] * 100));
   for (size_t i = 0; i < kErrorKinds; ++i) {
     if (results.errors[i] == 0) continue;
     append_line(
@@ -215,10 +217,13 @@ std::string to_json(const Results& results, const Options& options) {
   append_number(json, "load", results.server_load());
   append_number(json, "cores", results.server_cores);
   append_number(json, "memory_per_connection", results.memory_per_connection());
+  append_number(json, "tcp_memory_per_connection", results.tcp_memory_per_connection());
   json.uint("pss_before", results.server_pss_before).uint("pss_held", results.server_pss_held).end_object();
   json.uint("tcp_memory_before", results.tcp_memory_before).uint("tcp_memory_held", results.tcp_memory_held);
   json.key("generator_load").begin_array();
   for (const double load : results.worker_load) json.raw(fmt::format("{:.4f}", load));
+  json.end_array().key("generator_wait").begin_array();
+  for (const double wait : results.worker_wait) json.raw(fmt::format("{:.4f}", wait));
   json.end_array();
   json.raw("series", series_json(results.series));
   json.boolean("valid", results.invalid.empty()).key("invalid").begin_array();

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kServerBusy = 0.95;
 constexpr double kGeneratorBusy = 0.90;
+constexpr double kGeneratorWaits = 0.50;
 constexpr int64_t kLagMaxNs = 1'000'000;
 
 double greatest(const std::vector<double>& values) {
@@ -49,6 +50,12 @@ std::optional<double> Results::memory_per_connection() const {
          static_cast<double>(connected);
 }
 
+std::optional<double> Results::tcp_memory_per_connection() const {
+  if (connected == 0) return std::nullopt;
+  return (static_cast<double>(tcp_memory_held) - static_cast<double>(tcp_memory_before)) /
+         static_cast<double>(connected);
+}
+
 void judge(Results& results, const Options& options) {
   if (results.interrupted) results.invalid.push_back("interrupted: the run is shorter than asked for");
   const uint64_t wanted = options.all_connections();
@@ -60,12 +67,17 @@ void judge(Results& results, const Options& options) {
   const double busiest = greatest(results.worker_load);
   if (options.saturating()) {
     const auto server = results.server_load();
-    if (server.value_or(0) >= kServerBusy || busiest < kGeneratorBusy) return;
-    results.invalid.push_back(
-        server ? fmt::format("the generator was the limit: {:.0f} % of a core, the server used {:.0f} % of its cores",
-                             busiest * 100, *server * 100)
-               : fmt::format("the generator was the limit: {:.0f} % of a core (the server was not watched: --pid)",
-                             busiest * 100));
+    // A worker that stood in the queue for a core was as busy as one that had it; and one that stood there for most of
+    // the time has measured its own waiting.
+    double wanted = busiest;
+    for (size_t i = 0; i < results.worker_load.size(); ++i)
+      wanted = std::max(wanted, results.worker_load[i] + results.worker_wait[i]);
+    const bool limit_here = wanted >= kGeneratorBusy || greatest(results.worker_wait) >= kGeneratorWaits;
+    if (server.value_or(0) >= kServerBusy || !limit_here) return;
+    const std::string limit = fmt::format("the generator was the limit: it wanted {:.0f} % of a core and had {:.0f} %",
+                                          wanted * 100, busiest * 100);
+    results.invalid.push_back(server ? fmt::format("{}; the server used {:.0f} % of its cores", limit, *server * 100)
+                                     : limit + " (the server was not watched: --pid)");
     return;
   }
   if (busiest >= kGeneratorBusy)
@@ -102,6 +114,7 @@ std::optional<double> figure(const Results& results, std::string_view name) {
   if (name == "connections") return count(results.connected);
   if (name == "invalid") return count(results.invalid.size());
   if (name == "cpu_us_per_delivery") return results.cpu_us_per_delivery();
+  if (name == "tcp_memory_per_connection") return results.tcp_memory_per_connection();
   if (name == "memory_per_connection") return results.memory_per_connection();
   if (name == "server_cpu") {
     const auto load = results.server_load();

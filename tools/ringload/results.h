@@ -41,6 +41,7 @@ struct Results {
   int64_t server_cpu_ns = -1;  // -1: not watched
   double server_cores = 0;
   std::vector<double> worker_load;  // part of a core that each worker used
+  std::vector<double> worker_wait;  // part of the time in which it wanted one and had none
 
   std::array<uint64_t, kErrorKinds> errors{};
   uint64_t ended_connections = 0;  // not there any more when the measurement ended
@@ -55,6 +56,7 @@ struct Results {
   std::optional<double> server_load() const;  // part of its cores' time
   std::optional<double> cpu_us_per_delivery() const;
   std::optional<double> memory_per_connection() const;
+  std::optional<double> tcp_memory_per_connection() const;  // both ends
 };
 
 // The generator watches itself: fills `invalid`.

@@ -54,9 +54,9 @@ Result<Dialect> ringcast_dialect(Transport transport, Purpose purpose) {
 Result<Dialect> socketio_dialect() {
   Dialect dialect;
   dialect.target = dialect.publisher_target = "/socket.io/?EIO=4&transport=websocket";
-  dialect.hello_answer = R"(0{)";  // Engine.IO's handshake
-  dialect.join = "40";
-  dialect.joined = R"(40{)";
+  dialect.hello = "40";  // Engine.IO's handshake needs no answer; this one is Socket.IO's
+  dialect.hello_answer = "40{";
+  dialect.join = R"(42["join","{room}"])";  // rooms are the application's; this is how most have it
   dialect.publish = R"(42["message",{"room":"{room}","content":"{payload}"}])";
   dialect.ping = "2";
   dialect.pong = "3";
@@ -74,6 +74,7 @@ Result<Dialect> centrifugo_dialect() {
   dialect.publish = R"({"publish":{"channel":"{room}","data":{"content":"{payload}"}},"id":3})";
   dialect.ping = "{}";
   dialect.pong = "{}";
+  dialect.separator = "\n";
   dialect.error = R"("error":{)";
   return dialect;
 }

@@ -38,6 +38,7 @@ struct Dialect {
   std::string post_type = "application/json";
   std::string ping;  // a text that wants `pong` as the answer: heartbeats inside the messages
   std::string pong;
+  std::string separator;      // between messages that may come in one text; empty: each text is one
   std::string error;          // what an error that the server tells looks like
   std::string gap;            // … and history that no longer reaches back far enough
   std::string resume_target;  // `target` of a member that was cut, with {cursor}

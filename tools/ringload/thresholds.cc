@@ -10,7 +10,7 @@ namespace {
 constexpr std::array<std::string_view, 9> kOfHistogram{"p50",   "p75",    "p90", "p95", "p99",
                                                        "p99.9", "p99.99", "max", "mean"};
 constexpr std::array<std::string_view, 5> kHistograms{"uncorrected_", "connect_", "ready_", "lag_", "last_member_"};
-constexpr std::array<std::string_view, 17> kCounts{"lost",
+constexpr std::array<std::string_view, 18> kCounts{"lost",
                                                    "duplicates",
                                                    "reordered",
                                                    "errors",
@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 17> kCounts{"lost",
                                                    "connections",
                                                    "cpu_us_per_delivery",
                                                    "memory_per_connection",
+                                                   "tcp_memory_per_connection",
                                                    "server_cpu",
                                                    "gaps",
                                                    "renewed",

@@ -1,5 +1,7 @@
 #include "worker.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/assert.h"
@@ -18,6 +20,7 @@ Worker::Worker(Run& run, uint32_t index)
     : run_(run), options_(run.options), index_(index), progress_(run.progress[index]), random_(index + 1) {}
 
 Result<void> Worker::run() {
+  progress_.thread.store(::gettid(), std::memory_order_relaxed);
   std::vector<int> kept;
   for (const io::WakeTarget& wake : run_.wakes) kept.push_back(wake.fd());
   if (auto owned = io::own_descriptor_table(kept); !owned) return owned;

@@ -79,6 +79,7 @@ class Worker {
   void on_answer(Connection& connection);
   void note_position(Connection& connection, std::string_view text);
   void on_text(Connection& connection, std::string_view text);
+  void on_message(Connection& connection, std::string_view text);
   void deliver(Connection& connection, const Payload& payload);
   void record_latency(const Connection& connection, const Payload& payload);
   void count_member_share(const Connection& connection, const Payload& payload);

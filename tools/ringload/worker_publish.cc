@@ -48,7 +48,9 @@ void Worker::start_load() {
   }
 }
 
+// What was due until the end is still sent: the schedule is kept to its last message, however late this is noticed.
 void Worker::end_load() {
+  if (loading_ && !options_.saturating()) load_due();
   loading_ = false;
   release_slow_readers();
   progress_.load_ended.add();

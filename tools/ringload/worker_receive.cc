@@ -185,6 +185,16 @@ void Worker::note_position(Connection& connection, std::string_view text) {
 }
 
 void Worker::on_text(Connection& connection, std::string_view text) {
+  const std::string_view separator = dialect_of(connection).separator;
+  if (separator.empty()) return on_message(connection, text);
+  while (!text.empty() && connection.state != State::ended) {
+    const size_t end = std::min(text.find(separator), text.size());
+    if (end > 0) on_message(connection, text.substr(0, end));
+    text.remove_prefix(std::min(end + separator.size(), text.size()));
+  }
+}
+
+void Worker::on_message(Connection& connection, std::string_view text) {
   if (role_of(connection).kind == RoleKind::resume) note_position(connection, text);
   Payload payload;
   size_t from = hint_;
@@ -223,13 +233,13 @@ void Worker::deliver(Connection& connection, const Payload& payload) {
   const uint32_t slot = echo ? 0 : payload.stream % options_.publishers;
   SequenceChecker& checker = checkers_[size_t{index_of(connection)} * checkers_per_member_ + slot];
   if (connection.slow) {
-    checker.take(payload.sequence, measures_.slow);
-    progress_.slow_reads.add();
+    if (checker.take(payload.sequence, measures_.slow) != SequenceChecker::Verdict::duplicate)
+      progress_.slow_reads.add();
     return;
   }
   const auto verdict = checker.take(payload.sequence, measures_.sequence);
   progress_.deliveries.add();
-  if (verdict == SequenceChecker::Verdict::duplicate) return;
+  if (verdict == SequenceChecker::Verdict::duplicate) return progress_.duplicates.add();
   // What a cut connection missed waited for its return, not for the server.
   const bool replayed = connection.resuming && payload.intended_ns < connection.since_ns;
   if (!replayed) record_latency(connection, payload);

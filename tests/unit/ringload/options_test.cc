@@ -100,6 +100,14 @@ TEST(Options, RolesHaveDialectsOfTheirOwn) {
   EXPECT_EQ(slow->roles[1].weight, 25u);
 }
 
+TEST(Options, ATextOfThePresetCanBeLeftOut) {
+  const auto flags = parse_options({"--joined", "", "fanout"});
+  ASSERT_TRUE(flags) << flags.error().message;
+  EXPECT_EQ(flags->scenario, Scenario::fanout);
+  EXPECT_EQ(flags->roles.front().dialect.joined, "");
+  EXPECT_NE(parse_options({"fanout"})->roles.front().dialect.joined, "");
+}
+
 TEST(Options, MarkersAreChecked) {
   const auto marked = parse_options({"fanout", "--marker=@load:"});
   ASSERT_TRUE(marked) << marked.error().message;
@@ -124,7 +132,7 @@ class TomlFile {
 TEST(Options, AFileHasWhatFlagsHave) {
   const TomlFile file(
       "scenario = \"mixed\"\nquiet = true\ndeflate = false\nrooms = 2\nmembers = 20\nrate = 5\n"
-      "header = [\"A: b\", \"C: d\"]\nfail-if = \"lost>0\"\n"
+      "joined = \"\"\nheader = [\"A: b\", \"C: d\"]\nfail-if = \"lost>0\"\n"
       "[mix]\nfanout = 3\nconnect = 1\n"
       "[[stage]]\nduration = \"10s\"\nrate = 50\n[[stage]]\nduration = \"1min\"\nrate = 12.5\n");
   const auto options = parse_options({"--config", file.path()});
@@ -134,6 +142,7 @@ TEST(Options, AFileHasWhatFlagsHave) {
   EXPECT_FALSE(options->deflate);
   EXPECT_EQ(options->roles.size(), 2u);
   EXPECT_EQ(options->roles[0].dialect.headers.size(), 2u);
+  EXPECT_EQ(options->roles[0].dialect.joined, "");
   EXPECT_DOUBLE_EQ(options->rate, 50);
   EXPECT_EQ(options->duration_ns, 70'000'000'000);
   // Both the scenario and the stages of the command line replace the file's.
@@ -164,6 +173,13 @@ TEST(Options, WhatAFileMayNotSayIsNamed) {
     EXPECT_NE(options.error().message.find(why), std::string::npos) << text << ": " << options.error().message;
   }
   EXPECT_FALSE(parse_options({"fanout", "--config", "/nonexistent/run.toml"}));
+}
+
+TEST(Options, RepeatableFlagsTakeOneValueEach) {
+  const auto options = parse_options({"--stage", "10s:5", "--fail-if", "lost>0", "--header", "A: b", "fanout"});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->scenario, Scenario::fanout);
+  EXPECT_EQ(options->thresholds.size(), 1u);
 }
 
 TEST(Options, FlagsWinOverTheFile) {

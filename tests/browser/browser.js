@@ -19,18 +19,24 @@ export function use_screenshots(path) {
 
 export async function close_browser() { await browser?.close(); }
 
-export async function open_tab(t, { base = t.server.url, query = '', width = 1180, height = 800, scheme = 'light' } = {}) {
-  if (!existsSync(kExecutable)) t.skip(`no ${kExecutable}`);
-  browser ??= await chromium.launch({ executablePath: kExecutable, args: kFlags });
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme });
-  t.after(() => context.close());
-  context.setDefaultTimeout(kWaitMs);
+// `beside`: another tab, whose storage and workers this one shares.
+export async function open_tab(t, { base = t.server.url, query = '', width = 1180, height = 800, scheme = 'light', beside = null } = {}) {
+  const context = beside?.page.context() ?? await new_context(t, { viewport: { width, height }, colorScheme: scheme });
   const page = await context.newPage();
   const problems = [];
   page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
   page.on('pageerror', (error) => problems.push(String(error)));
   const response = await page.goto(`${base}/${query}`);
   return new Tab(page, problems, response);
+}
+
+async function new_context(t, options) {
+  if (!existsSync(kExecutable)) t.skip(`no ${kExecutable}`);
+  browser ??= await chromium.launch({ executablePath: kExecutable, args: kFlags });
+  const context = await browser.newContext(options);
+  t.after(() => context.close());
+  context.setDefaultTimeout(kWaitMs);
+  return context;
 }
 
 export class Tab {

@@ -7,6 +7,7 @@ import './chat_page.test.js';
 import './dashboard.test.js';
 import './files.test.js';
 import './report_page.test.js';
+import './shared_client.test.js';
 
 const kHelp = `Usage: tests/browser/run [BINARY] [options]
 

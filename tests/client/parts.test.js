@@ -3,13 +3,27 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from '../integration/lib/runner.js';
 import { EventParser } from '../../web/client/index.js';
 import { named_cursor, read_cursor } from '../../web/client/resume.js';
+import { verdict_of_close } from '../../web/client/verdict.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+const kStrict = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--moduleResolution', 'nodenext', '--lib', 'es2022,dom'];
+
+// What a program says; it has to end well.
+async function run(program, args, options = {}) {
+  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { output += text; });
+  assert.equal((await once(child, 'close'))[0], 0, output);
+  return output;
+}
 
 function parse(bytes, sizes) {
   const seen = [];
@@ -42,12 +56,47 @@ suite('parts', {}, (test) => {
   });
 
   test('the types fit an application, and what the package exports', async () => {
-    const compiler = spawn(process.execPath, [here('../node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--target', 'es2022',
-      '--module', 'nodenext', '--moduleResolution', 'nodenext', '--lib', 'es2022,dom', here('application.ts')]);
-    let output = '';
-    compiler.stdout.on('data', (text) => { output += text; });
-    assert.equal((await once(compiler, 'exit'))[0], 0, output);
+    await run(process.execPath, [here('../node_modules/typescript/bin/tsc'), ...kStrict, here('application.ts')]);
     const declared = [...readFileSync(here('../../web/client/index.d.ts'), 'utf8').matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
     assert.deepEqual(Object.keys(await import('../../web/client/index.js')).sort(), [...new Set(declared)].sort());
+  });
+
+  test('the package, installed elsewhere by its name, has all it needs and no more', { deadline_ms: 120000 }, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'ringcast-client-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const npm = (...args) => run('npm', [...args, '--offline', '--no-audit', '--no-fund', '--cache', join(folder, 'cache')], { cwd: folder });
+    await npm('pack', here('../../web/client'));
+    const [archive] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+    writeFileSync(join(folder, 'package.json'), '{"name": "application", "type": "module"}');
+    await npm('install', `./${archive}`);
+    assert.deepEqual(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.')), ['@ringcast']);
+    const installed = readdirSync(join(folder, 'node_modules/@ringcast/client')).sort();
+    assert.deepEqual(installed, readdirSync(here('../../web/client')).sort());
+    writeFileSync(join(folder, 'application.js'), `import { Client } from '@ringcast/client';
+      const client = new Client({ url: ${JSON.stringify(t.server.url)}, rooms: ['packed'] });
+      client.on('message', ({ content }) => { console.log(content); client.close(); });
+      client.watch(({ state, transport }) => { if (state === 'open') client.publish('packed', 'over ' + transport); });
+      client.open();`);
+    const said = await run(process.execPath, ['application.js'], { cwd: folder });
+    assert.equal(said.trim(), globalThis.WebSocket ? 'over websocket' : 'over sse');
+    writeFileSync(join(folder, 'typed.ts'), readFileSync(here('application.ts'), 'utf8').replace('../../web/client/index.js', '@ringcast/client'));
+    await run(process.execPath, [here('../node_modules/typescript/bin/tsc'), ...kStrict, 'typed.ts'], { cwd: folder });
+  });
+
+  // The reference page says what a client does; ends.test.js shows that this one does it.
+  test('each close code of the reference is reacted to as it says', async () => {
+    const page = readFileSync(here('../../docs/protocol.md'), 'utf8');
+    const rows = [...page.split('## Close codes')[1].split('\n## ')[0].matchAll(/^\| ([\d, ]+) \| [^|]+ \| ([^|]+) \|$/gm)];
+    const words = { stops: 'stop', backs: 'again', reconnects: 'again', fetches: 'token' };
+    const ends = readFileSync(here('ends.test.js'), 'utf8');
+    for (const [, codes, does] of rows) {
+      for (const code of codes.split(/[, ]+/).filter(Boolean)) {
+        const verdict = verdict_of_close(Number(code), '');
+        assert.equal(verdict.do, words[/^\w+/.exec(does)[0]], `${code} ${does}`);
+        assert.equal(verdict.busy ?? false, does.startsWith('backs'), `${code} ${does}`);
+        assert.match(ends, new RegExp(`\\b${code}\\b`), `no test of ${code}`);
+      }
+    }
+    assert.ok(rows.length >= 7);
   });
 });

@@ -11,9 +11,11 @@ export function connect({ shared = false, ...options } = {}) {
 }
 
 // The same methods as Client. Tabs with the same server, user and tenant share; each hears the rooms that it has joined,
-// and its inbox and `*` like all of them.
+// and its inbox and `*` like all of them. The worker has a clock, fetch and WebSocket of its own: functions cannot be
+// handed to it.
 export class SharedClient extends Emitter {
-  constructor({ url = globalThis.location.href, user = '', tenant = '', token = '', rooms = [], worker_url, ...options } = {}) {
+  constructor({ url = globalThis.location.href, user = '', tenant = '', token = '', rooms = [], worker_url,
+    clock: _clock, random: _random, fetch: _fetch, WebSocket: _socket, ...options } = {}) {
     super();
     this.base = new URL(url);
     this.user = user;
@@ -30,8 +32,19 @@ export class SharedClient extends Emitter {
   get transport() { return this.state.transport; }
 
   open() {
-    if (this.port) return this;
-    this.port = new SharedWorker(this.worker_url, { type: 'module', name: this.name }).port;
+    if (this.port) {
+      this.say({ do: 'open' });
+      return this;
+    }
+    let worker;
+    try {
+      worker = new SharedWorker(this.worker_url, { type: 'module', name: this.name });
+    } catch (error) {  // not allowed here
+      this.end({ code: 'worker', reason: error.message });
+      return this;
+    }
+    this.port = worker.port;
+    worker.onerror = () => this.end({ code: 'worker', reason: `the SharedWorker at ${this.worker_url} cannot be loaded` });
     this.port.onmessage = ({ data }) => this.take(data);
     const hello = () => this.say({ do: 'hello', options: this.options, asks_token: typeof this.token_source === 'function', rooms: [...this.rooms], lock: this.lock });
     if (navigator.locks) {
@@ -52,19 +65,23 @@ export class SharedClient extends Emitter {
   close() {
     if (!this.port) return;
     this.say({ do: 'bye' });
-    this.port.close();
+    this.end({ code: 'closed', reason: 'closed by the application' });
+  }
+
+  end({ code, reason }) {
+    this.port?.close();
     this.port = null;
     this.release?.();
-    const error = new RingcastError('closed', 'closed by the application');
+    const error = new RingcastError('closed', reason);
     for (const { reject } of this.calls.values()) reject(error);
     this.calls.clear();
-    this.become({ state: 'stopped', code: 'closed', reason: error.message, token: false });
+    this.become({ state: 'stopped', code, reason, token: false });
   }
 
   join(room) {
     this.rooms.add(room);
     const joining = this.call('join', room);
-    joining.catch(() => {});
+    joining.catch(({ code }) => { if (code !== 'closed') this.rooms.delete(room); });
     return joining;
   }
 

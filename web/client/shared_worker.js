@@ -1,4 +1,5 @@
-// The SharedWorker behind SharedClient: one Client, and the tabs that listen to it. Ends with the last of them.
+// The SharedWorker behind SharedClient: one Client, and the tabs that listen to it. The client is closed when the last of
+// them has gone; the worker itself is the browser's to end, because the next tab may be at the door already.
 
 import { Client } from './client.js';
 
@@ -22,6 +23,7 @@ class Tab {
   take(message) {
     switch (message.do) {
       case 'hello': return this.enter(message);
+      case 'open': return client?.open();
       case 'bye': return this.go();
       case 'leave': return this.leave(message.room);
       case 'call': return this.call(message);
@@ -49,7 +51,7 @@ class Tab {
     if (!tabs.delete(this)) return;
     if (!tabs.size) {
       client.close();
-      self.close();
+      client = null;
       return;
     }
     for (const room of [...this.rooms]) this.leave(room);
@@ -57,7 +59,7 @@ class Tab {
 
   leave(room) {
     this.rooms.delete(room);
-    if (![...tabs].some((tab) => tab.rooms.has(room))) client.leave(room);
+    if (![...tabs].some((tab) => tab.rooms.has(room))) client?.leave(room);
   }
 
   async call({ number, name, args }) {

@@ -30,8 +30,15 @@ struct RateLimits {
     return rates[static_cast<size_t>(scope)][static_cast<size_t>(charge)];
   }
   uint32_t connections(Scope scope) const { return connections_max[static_cast<size_t>(scope)]; }
-  // Is anything asked at the home core of a subject of this scope when a connection opens?
-  bool limits_opening(Scope scope) const { return rate(scope, Charge::connects).limited() || connections(scope) != 0; }
+  bool any() const {
+    for (size_t scope = 0; scope < kScopes; ++scope) {
+      if (connections_max[scope] != 0) return true;
+      for (const Rate& rate : rates[scope]) {
+        if (rate.limited()) return true;
+      }
+    }
+    return false;
+  }
   bool limits_sending(Scope scope) const {
     return rate(scope, Charge::messages).limited() || rate(scope, Charge::bytes).limited();
   }

@@ -24,7 +24,7 @@ uint64_t asked(const Question& question, Charge charge) {
 
 }  // namespace
 
-SubjectTable::Entry& SubjectTable::at(const RateLimits& limits, const Subject& subject) {
+SubjectTable::Entry& SubjectTable::at(const RateLimits& limits, const LimitSubject& subject) {
   const auto found = entries_.find(subject);
   if (found != entries_.end()) return found->second;
   // Who was idle the longest loses at most what its buckets still lacked.
@@ -61,14 +61,14 @@ Verdict SubjectTable::ask(const RateLimits& limits, const Question& question, na
   return {};
 }
 
-void SubjectTable::release(const Subject& subject, nanoseconds) {
+void SubjectTable::release(const LimitSubject& subject) {
   const auto found = entries_.find(subject);
   RINGCAST_ASSERT(found != entries_.end() && found->second.connections > 0);
   if (--found->second.connections == 0) found->second.place = idle_.insert(idle_.end(), subject);
 }
 
-Lease SubjectTable::lease(const RateLimits& limits, const Subject& subject, const Lease& wanted, const Lease& needed,
-                          nanoseconds now) {
+Lease SubjectTable::lease(const RateLimits& limits, const LimitSubject& subject, const Lease& wanted,
+                          const Lease& needed, nanoseconds now) {
   Entry& entry = at(limits, subject);
   touch(entry);
   const Rate& messages = limits.rate(subject.scope, Charge::messages);
@@ -87,7 +87,7 @@ Lease SubjectTable::lease(const RateLimits& limits, const Subject& subject, cons
   return lease;
 }
 
-void SubjectTable::settle(const RateLimits& limits, const Subject& subject, int64_t messages, int64_t bytes,
+void SubjectTable::settle(const RateLimits& limits, const LimitSubject& subject, int64_t messages, int64_t bytes,
                           nanoseconds now) {
   Entry& entry = at(limits, subject);
   touch(entry);
@@ -113,7 +113,7 @@ void SubjectTable::sweep(nanoseconds now) {
   }
 }
 
-uint32_t SubjectTable::connections(const Subject& subject) const {
+uint32_t SubjectTable::connections(const LimitSubject& subject) const {
   const auto found = entries_.find(subject);
   return found == entries_.end() ? 0 : found->second.connections;
 }

@@ -14,14 +14,14 @@
 namespace ringcast::auth {
 
 // An address as it is, a user or a key as a keyed hash.
-struct Subject {
+struct LimitSubject {
   Scope scope = Scope::address;
   std::array<uint8_t, 16> bytes{};
-  friend bool operator==(const Subject&, const Subject&) = default;
+  friend bool operator==(const LimitSubject&, const LimitSubject&) = default;
 };
 
 struct Question {
-  Subject subject;
+  LimitSubject subject;
   bool counted = false;  // a connection: stays until release()
   uint32_t connects = 0;
   uint32_t messages = 0;
@@ -46,36 +46,36 @@ class SubjectTable {
 
   // Takes everything that is asked for, or nothing.
   Verdict ask(const RateLimits& limits, const Question& question, nanoseconds now);
-  void release(const Subject& subject, nanoseconds now);
+  void release(const LimitSubject& subject);
   // As much as is there, for a core that spends it by itself. `needed`: what it lacks before it may send again.
-  Lease lease(const RateLimits& limits, const Subject& subject, const Lease& wanted, const Lease& needed,
+  Lease lease(const RateLimits& limits, const LimitSubject& subject, const Lease& wanted, const Lease& needed,
               nanoseconds now);
   // What a core did not spend (positive) or spent beyond what it had (negative).
-  void settle(const RateLimits& limits, const Subject& subject, int64_t messages, int64_t bytes, nanoseconds now);
+  void settle(const RateLimits& limits, const LimitSubject& subject, int64_t messages, int64_t bytes, nanoseconds now);
   // Forgets whose buckets are full and who has no connection.
   void sweep(nanoseconds now);
   size_t size() const { return entries_.size(); }
-  uint32_t connections(const Subject& subject) const;
+  uint32_t connections(const LimitSubject& subject) const;
 
  private:
   struct Hash {
     KeyedHash hash;
-    size_t operator()(const Subject& subject) const {
+    size_t operator()(const LimitSubject& subject) const {
       return hash({reinterpret_cast<const char*>(subject.bytes.data()), subject.bytes.size()}) ^
              static_cast<size_t>(subject.scope);
     }
   };
   struct Entry {
     uint32_t connections = 0;
-    TokenBucket buckets[3];              // by Charge
-    std::list<Subject>::iterator place;  // among the idle, while there are no connections
+    TokenBucket buckets[3];                   // by Charge
+    std::list<LimitSubject>::iterator place;  // among the idle, while there are no connections
   };
 
-  Entry& at(const RateLimits& limits, const Subject& subject);
+  Entry& at(const RateLimits& limits, const LimitSubject& subject);
   void touch(Entry& entry);
 
-  std::unordered_map<Subject, Entry, Hash> entries_;
-  std::list<Subject> idle_;  // without connections, longest untouched first
+  std::unordered_map<LimitSubject, Entry, Hash> entries_;
+  std::list<LimitSubject> idle_;  // without connections, longest untouched first
 };
 
 }  // namespace ringcast::auth

@@ -101,6 +101,15 @@ Result<void> Core::listen(io::Backend& backend) {
     if (auto added = backend.add_listener(listener->release(), number++); !added) return added;
   }
   if (bound_.empty() && plan_.index == 0) return tl::unexpected<Error>(std::move(last));
+  uint16_t proxies = session::kProxyListeners;
+  for (io::SocketAddress address : plan_.proxy_addresses) {
+    const uint16_t listener_number = proxies++;
+    if (address.family() == AF_UNIX && plan_.index != 0) continue;
+    auto listener = io::open_listener(address, options);
+    if (!listener) return tl::unexpected<Error>(std::move(listener.error()));
+    proxy_bound_.push_back(io::local_address(listener->get()));
+    if (auto added = backend.add_listener(listener->release(), listener_number); !added) return added;
+  }
   if (plan_.admin.family() != AF_UNSPEC && plan_.index == 0) {
     auto listener = io::open_listener(plan_.admin, options);
     if (!listener) return tl::unexpected<Error>(std::move(listener.error()));

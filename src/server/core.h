@@ -27,10 +27,11 @@ struct CorePlan {
   const session::SessionOptions* sessions = nullptr;
   const hub::RoomPolicies* policies = nullptr;
   uint64_t hub_key[2] = {0, 0};
-  std::vector<io::SocketAddress> addresses;  // to listen on
-  bool addresses_optional = false;           // defaults: one of them is enough
-  io::SocketAddress admin;                   // unset: none
-  std::vector<int> keep_descriptors;         // in the core's own table
+  std::vector<io::SocketAddress> addresses;        // to listen on
+  bool addresses_optional = false;                 // defaults: one of them is enough
+  std::vector<io::SocketAddress> proxy_addresses;  // likewise, with a PROXY header first
+  io::SocketAddress admin;                         // unset: none
+  std::vector<int> keep_descriptors;               // in the core's own table
   io::Engine engine = io::Engine::automatic;
 };
 
@@ -51,6 +52,7 @@ class Core {
 
   // After start(): what it really listens on (port 0 resolved), the engine's name and features.
   const std::vector<io::SocketAddress>& bound() const { return bound_; }
+  const std::vector<io::SocketAddress>& proxy_bound() const { return proxy_bound_; }
   const std::string& engine() const { return engine_; }
   const std::string& fallback() const {
     return fallback_;
@@ -73,6 +75,7 @@ class Core {
   CorePlan plan_;
   std::thread thread_;
   std::vector<io::SocketAddress> bound_;
+  std::vector<io::SocketAddress> proxy_bound_;
   std::string engine_;
   std::string fallback_;
   std::string features_;

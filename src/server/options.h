@@ -22,6 +22,7 @@ class SocketAddress;
 namespace ringcast::server {
 
 enum class Permission : uint8_t { automatic, yes, no };  // automatic: yes without authentication, else by rule
+enum class ForwardedHeader : uint8_t { x_forwarded_for, forwarded };
 enum class LogFormat : uint8_t { text, json };
 
 // What can be set per room pattern. In `[[rooms]]` a key that is not given has the value of the top level.
@@ -59,6 +60,9 @@ struct Options {
   std::vector<std::string> listen;  // as given; see listen_addresses()
   uint64_t port;
   std::string admin_listen;
+  std::vector<std::string> proxy_listen;  // beside `listen`: connections begin with a PROXY header
+  std::vector<std::string> trusted_proxies;
+  ForwardedHeader forwarded_header;
   bool insecure;
   uint64_t backlog;
   uint64_t send_buffer_size;  // as getsockopt shows it
@@ -76,7 +80,10 @@ struct Options {
   uint64_t mesh_credit_size;
 
   // Access
+  std::vector<std::string> hosts;
   std::vector<std::string> origins;
+  bool cors_credentials;
+  Duration cors_max_age;
   std::vector<std::string> api_keys;
   bool status_open;
   bool tenants;
@@ -92,12 +99,30 @@ struct Options {
   // Connections
   uint64_t connections_max;              // 0: descriptors - 5 %
   uint64_t connections_per_address_max;  // 0: unlimited
+  uint64_t connections_per_user_max;     // 0: unlimited
   uint64_t rooms_per_websocket_max;
   uint64_t rooms_per_stream_max;
   uint64_t outbox_size_max;
   uint64_t outbox_messages_max;
   uint64_t slow_readers_size_max;  // 0: an eighth of memory
   Duration close_timeout;
+
+  // Rates; 0: unlimited
+  uint64_t user_connects_per_minute;
+  uint64_t address_connects_per_minute;
+  uint64_t key_connects_per_minute;
+  uint64_t connection_messages_per_second;
+  uint64_t user_messages_per_second;
+  uint64_t address_messages_per_second;
+  uint64_t key_messages_per_second;
+  uint64_t connection_bytes_per_second;
+  uint64_t user_bytes_per_second;
+  uint64_t address_bytes_per_second;
+  uint64_t key_bytes_per_second;
+  Duration rate_burst;
+  uint64_t rate_strikes_max;
+  uint64_t rate_subjects_max;
+  uint64_t address_prefix_bits;
 
   // Requests and messages
   uint64_t message_size_max;
@@ -154,6 +179,9 @@ struct Options {
 // Where to listen, resolved: `listen` with the port added where an entry has none; when it is empty, 127.0.0.1 and
 // [::1] without authentication, all addresses with it.
 Result<std::vector<io::SocketAddress>> listen_addresses(const Options& options);
+
+// Those of `proxy_listen`.
+Result<std::vector<io::SocketAddress>> proxy_listen_addresses(const Options& options);
 
 // What the command line asks for.
 struct Invocation {

@@ -1,7 +1,9 @@
 // What no single row of the table can say: settings that cannot be together, and where the server may listen.
+#include <algorithm>
 #include <bit>
 #include <filesystem>
 
+#include "auth/address_set.h"
 #include "io/socket_address.h"
 #include "server/options_draft.h"
 
@@ -58,6 +60,35 @@ Result<void> check_sizes(const Draft& draft) {
   return power_of_two(draft, "mesh_ring_slots", options.mesh_ring_slots);
 }
 
+Result<void> check_proxies(const Draft& draft, const std::vector<io::SocketAddress>& others) {
+  const Options& options = draft.options;
+  if (const auto trusted = auth::AddressSet::parse(options.trusted_proxies); !trusted)
+    return impossible(draft.describe("trusted_proxies") + ": " + trusted.error().message);
+  if (options.proxy_listen.empty()) return {};
+  const auto addresses = proxy_listen_addresses(options);
+  if (!addresses) return impossible(draft.describe("proxy_listen") + ": " + addresses.error().message);
+  if (options.trusted_proxies.empty())
+    return impossible(draft.describe("proxy_listen") + " has no use without trusted_proxies, which may connect there");
+  for (const io::SocketAddress& address : *addresses) {
+    for (const io::SocketAddress& other : others) {
+      if (address == other && address.port() != 0)
+        return impossible(draft.describe("proxy_listen") + " must differ from the addresses of listen");
+    }
+    if (!address.is_loopback() && !options.has_authentication() && !options.insecure)
+      return fail("insecure", draft.describe("proxy_listen") +
+                                  ": without authentication only loopback addresses are allowed, not " +
+                                  address.to_string() + "; set api_keys, or --insecure to let anybody in");
+  }
+  return {};
+}
+
+// Any page could act with its visitor's cookies.
+Result<void> check_cors(const Draft& draft) {
+  const std::vector<std::string>& origins = draft.options.origins;
+  if (!draft.options.cors_credentials || std::find(origins.begin(), origins.end(), "*") == origins.end()) return {};
+  return impossible(draft.describe("cors_credentials") + " must not be with \"*\" in " + draft.describe("origins"));
+}
+
 Result<void> check_listeners(const Draft& draft) {
   const Options& options = draft.options;
   const auto addresses = listen_addresses(options);
@@ -74,6 +105,7 @@ Result<void> check_listeners(const Draft& draft) {
         return impossible(draft.describe("listen") + ": " + (*addresses)[i].to_string() + " is there twice");
     }
   }
+  if (auto checked = check_proxies(draft, *addresses); !checked) return checked;
   if (options.admin_listen.empty()) return {};
   const auto admin = io::SocketAddress::parse(options.admin_listen);
   if (!admin) return impossible(draft.describe("admin_listen") + ": " + admin.error().message);
@@ -146,6 +178,7 @@ Result<void> finish(Draft& draft) {
     return impossible(draft.describe("web_root") + " has no use with " + draft.describe("page"));
   if (auto exists = directory_exists(draft, "web_root", options.web_root); !exists) return exists;
   if (auto exists = directory_exists(draft, "static_dir", options.static_dir); !exists) return exists;
+  if (auto checked = check_cors(draft); !checked) return checked;
   return check_listeners(draft);
 }
 
@@ -155,6 +188,16 @@ Result<std::vector<io::SocketAddress>> listen_addresses(const Options& options) 
   if (texts.empty()) texts = {"127.0.0.1", "[::1]"};
   std::vector<io::SocketAddress> addresses;
   for (const std::string& text : texts) {
+    auto address = io::SocketAddress::parse(with_port(text, options.port));
+    if (!address) return tl::unexpected(address.error());
+    addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+Result<std::vector<io::SocketAddress>> proxy_listen_addresses(const Options& options) {
+  std::vector<io::SocketAddress> addresses;
+  for (const std::string& text : options.proxy_listen) {
     auto address = io::SocketAddress::parse(with_port(text, options.port));
     if (!address) return tl::unexpected(address.error());
     addresses.push_back(*address);

@@ -85,6 +85,13 @@ constexpr Row boolean(std::string_view group, std::string_view key, bool value, 
   return row<Member>(group, Kind::boolean, key, value ? "true" : "false", 0, 1, help);
 }
 
+// A limit that is off by default, "unlimited".
+template <auto Member>
+constexpr Row rate(Kind kind, std::string_view key, uint64_t max, std::string_view help) {
+  return row<Member>("Rates", kind, key, "0", 1, max, help).zero_is("unlimited").reloads();
+}
+constexpr uint64_t kRateMax = 100'000'000;
+
 constexpr uint64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB, kTiB = 1024 * kGiB;
 constexpr uint64_t kMs = 1'000'000, kSecond = 1000 * kMs, kMinute = 60 * kSecond, kHour = 60 * kMinute;
 constexpr uint64_t kDay = 24 * kHour;
@@ -98,8 +105,8 @@ using O = Options;
 using R = RoomOptions;
 
 constexpr std::string_view kListening = "Listening", kReactors = "Reactors", kAccess = "Access", kPages = "Pages",
-                           kConnections = "Connections", kRequests = "Requests and messages", kRooms = "Rooms",
-                           kHeartbeats = "Heartbeats", kDrain = "Drain", kLogs = "Logs";
+                           kConnections = "Connections", kRequests = "Requests and messages", kRates = "Rates",
+                           kRooms = "Rooms", kHeartbeats = "Heartbeats", kDrain = "Drain", kLogs = "Logs";
 
 constexpr Row kSettings[] = {
     row<&O::listen>(kListening, Kind::list, "listen", "", 1, 128,
@@ -110,6 +117,17 @@ constexpr Row kSettings[] = {
     row<&O::admin_listen>(kListening, Kind::text, "admin_listen", "", 1, 128,
                           "address of a listener of its own for the server calls, metrics and health")
         .zero_is("they are on the main port"),
+    row<&O::proxy_listen>(kListening, Kind::list, "proxy_listen", "", 1, 128,
+                          "addresses for proxies that speak the PROXY protocol (v1 or v2); like listen")
+        .zero_is("none"),
+    row<&O::trusted_proxies>(
+        kListening, Kind::list, "trusted_proxies", "", 1, 64,
+        "proxies that are believed whom they speak for: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32, unix")
+        .zero_is("nobody")
+        .reloads(),
+    choice<&O::forwarded_header>(kListening, "forwarded_header", "x_forwarded_for", "x_forwarded_for|forwarded",
+                                 "field in which trusted proxies name the client; the other one is not looked at")
+        .reloads(),
     boolean<&O::insecure>(kListening, "insecure", false, "allow a public address without authentication"),
     row<&O::backlog>(kListening, kCount, "backlog", "4096", 1, 65535,
                      "connections that the kernel queues per listener (clamped by net.core.somaxconn)"),
@@ -135,9 +153,20 @@ constexpr Row kSettings[] = {
     row<&O::mesh_credit_size>(kReactors, kSize, "mesh_credit_size", "1MiB", kKiB, kGiB,
                               "bytes in flight between two reactors; a larger message goes alone"),
 
+    row<&O::hosts>(kAccess, Kind::list, "hosts", "", 1, 256,
+                   "Host fields that are answered: example.org, *.example.org, example.org:8080; others get 421")
+        .zero_is("any")
+        .reloads(),
     row<&O::origins>(kAccess, Kind::list, "origins", "", 1, 256,
                      "allowed Origin headers: https://example.org, https://*.example.org, *")
         .zero_is("the same host, or none")
+        .reloads(),
+    boolean<&O::cors_credentials>(kAccess, "cors_credentials", false,
+                                  "pages of the listed origins may send cookies and client certificates")
+        .reloads(),
+    row<&O::cors_max_age>(kAccess, kDuration, "cors_max_age", "10min", kSecond, kDay,
+                          "browsers remember the answer to a preflight so long")
+        .zero_is("not at all")
         .reloads(),
     row<&O::api_keys>(kAccess, Kind::list, "api_keys", "", 16, 256, "keys that open the server calls")
         .zero_is("no authentication")
@@ -164,6 +193,10 @@ constexpr Row kSettings[] = {
                                          "connections from one address; loopback is not counted")
         .zero_is("unlimited")
         .reloads(),
+    row<&O::connections_per_user_max>(kConnections, kCount, "connections_per_user_max", "0", 1, 100'000'000,
+                                      "WebSockets, streams and polls of one user")
+        .zero_is("unlimited")
+        .reloads(),
     row<&O::rooms_per_websocket_max>(kConnections, kCount, "rooms_per_websocket_max", "100", 1, 65535,
                                      "rooms that a WebSocket may be in")
         .reloads(),
@@ -179,6 +212,35 @@ constexpr Row kSettings[] = {
         .zero_is("an eighth of memory"),
     row<&O::close_timeout>(kConnections, kDuration, "close_timeout", "5s", 100 * kMs, 10 * kMinute,
                            "a closing connection that does not end is reset")
+        .reloads(),
+
+    rate<&O::user_connects_per_minute>(kCount, "user_connects_per_minute", kRateMax,
+                                       "WebSockets, streams and polls that a user opens"),
+    rate<&O::address_connects_per_minute>(kCount, "address_connects_per_minute", kRateMax,
+                                          "the same from one address; loopback is not counted"),
+    rate<&O::key_connects_per_minute>(kCount, "key_connects_per_minute", kRateMax, "the same with one API key"),
+    rate<&O::connection_messages_per_second>(kCount, "connection_messages_per_second", kRateMax,
+                                             "messages from one WebSocket"),
+    rate<&O::user_messages_per_second>(kCount, "user_messages_per_second", kRateMax,
+                                       "messages and server calls of one user, over all connections"),
+    rate<&O::address_messages_per_second>(kCount, "address_messages_per_second", kRateMax,
+                                          "the same from one address; loopback is not counted"),
+    rate<&O::key_messages_per_second>(kCount, "key_messages_per_second", kRateMax, "the same with one API key"),
+    rate<&O::connection_bytes_per_second>(kSize, "connection_bytes_per_second", kTiB, "their bytes, of one WebSocket"),
+    rate<&O::user_bytes_per_second>(kSize, "user_bytes_per_second", kTiB, "their bytes, of one user"),
+    rate<&O::address_bytes_per_second>(kSize, "address_bytes_per_second", kTiB, "their bytes, from one address"),
+    rate<&O::key_bytes_per_second>(kSize, "key_bytes_per_second", kTiB, "their bytes, with one API key"),
+    row<&O::rate_burst>(kRates, kDuration, "rate_burst", "10s", 100 * kMs, kHour,
+                        "what may come at once: as much as the rate allows in so long, at least one")
+        .reloads(),
+    row<&O::rate_strikes_max>(kRates, kCount, "rate_strikes_max", "10", 1, 1'000'000,
+                              "a WebSocket is closed when so many of its messages in a row were refused")
+        .reloads(),
+    row<&O::rate_subjects_max>(kRates, kCount, "rate_subjects_max", "1000000", 1000, 100'000'000,
+                               "users, addresses and keys whose rates are remembered; the longest idle go first")
+        .reloads(),
+    row<&O::address_prefix_bits>(kRates, kCount, "address_prefix_bits", "64", 16, 128,
+                                 "IPv6 addresses that share so many bits count as one")
         .reloads(),
 
     row<&O::message_size_max>(kRequests, kSize, "message_size_max", "64KiB", 1, 64 * kMiB,

@@ -77,6 +77,9 @@ Result<void> Server::start() {
   plan.hub_key[1] = hub_key.high;
   plan.addresses = *addresses;
   plan.addresses_optional = options_.listen.empty();
+  auto proxy_addresses = proxy_listen_addresses(options_);
+  if (!proxy_addresses) return tl::unexpected<Error>(std::move(proxy_addresses.error()));
+  plan.proxy_addresses = *proxy_addresses;
   plan.engine = options_.io;
   if (!options_.admin_listen.empty()) {
     auto admin = io::SocketAddress::parse(options_.admin_listen);
@@ -96,6 +99,7 @@ Result<void> Server::start() {
     // The first one finds the port and the addresses that work; the others join it there.
     if (core == 0) {
       plan.addresses = cores_[0]->bound();
+      plan.proxy_addresses = cores_[0]->proxy_bound();
       plan.addresses_optional = false;
       shared_.engine = cores_[0]->engine();
     }
@@ -109,6 +113,9 @@ Result<void> Server::start() {
 std::vector<std::string> Server::urls() const {
   std::vector<std::string> urls;
   for (const io::SocketAddress& address : cores_[0]->bound()) urls.push_back(url_of(address));
+  for (const io::SocketAddress& address : cores_[0]->proxy_bound()) {
+    urls.push_back(url_of(address) + " with the PROXY protocol");
+  }
   return urls;
 }
 

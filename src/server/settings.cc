@@ -82,6 +82,33 @@ uint16_t reactor_count(const Options& options, const Machine& machine) {
   return options.reactors == 0 ? machine.cpus : static_cast<uint16_t>(options.reactors);
 }
 
+auth::RateLimits rate_limits(const Options& options, uint16_t cores) {
+  using auth::Charge;
+  using auth::Scope;
+  auth::RateLimits out;
+  const auto set = [&](Scope scope, Charge charge, uint64_t amount) {
+    const auto period = charge == Charge::connects ? std::chrono::seconds(60) : std::chrono::seconds(1);
+    out.rate(scope, charge) = {amount, period, options.rate_burst};
+  };
+  set(Scope::user, Charge::connects, options.user_connects_per_minute);
+  set(Scope::address, Charge::connects, options.address_connects_per_minute);
+  set(Scope::key, Charge::connects, options.key_connects_per_minute);
+  set(Scope::connection, Charge::messages, options.connection_messages_per_second);
+  set(Scope::user, Charge::messages, options.user_messages_per_second);
+  set(Scope::address, Charge::messages, options.address_messages_per_second);
+  set(Scope::key, Charge::messages, options.key_messages_per_second);
+  set(Scope::connection, Charge::bytes, options.connection_bytes_per_second);
+  set(Scope::user, Charge::bytes, options.user_bytes_per_second);
+  set(Scope::address, Charge::bytes, options.address_bytes_per_second);
+  set(Scope::key, Charge::bytes, options.key_bytes_per_second);
+  out.connections_max[static_cast<size_t>(Scope::address)] = narrow(options.connections_per_address_max);
+  out.connections_max[static_cast<size_t>(Scope::user)] = narrow(options.connections_per_user_max);
+  out.strikes_max = narrow(options.rate_strikes_max);
+  out.subjects_max = narrow(std::max<uint64_t>(1, options.rate_subjects_max / cores));
+  out.ipv6_prefix = static_cast<unsigned>(options.address_prefix_bits);
+  return out;
+}
+
 session::SessionOptions session_options(const Options& options, const Machine& machine) {
   session::SessionOptions out;
   out.request_line_max = narrow(options.request_line_size_max);
@@ -93,7 +120,7 @@ session::SessionOptions session_options(const Options& options, const Machine& m
   out.close_timeout = ms(options.close_timeout);
   const uint64_t all = per_reactor(machine, reactor_count(options, machine)) * reactor_count(options, machine);
   out.connections_max = narrow(options.connections_max == 0 ? all : std::min(options.connections_max, all));
-  out.connections_per_address_max = narrow(options.connections_per_address_max);
+  out.limits = rate_limits(options, reactor_count(options, machine));
   out.rooms_per_websocket_max = narrow(options.rooms_per_websocket_max);
   out.rooms_per_stream_max = narrow(options.rooms_per_stream_max);
   out.outbox_bytes_max = narrow(options.outbox_size_max);
@@ -115,6 +142,13 @@ session::SessionOptions session_options(const Options& options, const Machine& m
   out.retry = ms(options.retry);
   out.retry_jitter_percent = narrow(options.retry_jitter_percent);
   out.origins = options.origins;
+  out.cors_credentials = options.cors_credentials;
+  out.cors_max_age = std::chrono::duration_cast<std::chrono::seconds>(options.cors_max_age);
+  out.hosts = options.hosts;
+  // Checked when the options were loaded.
+  if (auto trusted = auth::AddressSet::parse(options.trusted_proxies)) out.trusted_proxies = std::move(*trusted);
+  out.forwarded_field = options.forwarded_header == ForwardedHeader::forwarded ? wire::ForwardedField::forwarded
+                                                                               : wire::ForwardedField::x_forwarded_for;
   out.api_keys = auth::ApiKeys(options.api_keys);
   out.status_open = options.status_open;
   out.tenants = options.tenants;

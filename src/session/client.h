@@ -71,17 +71,22 @@ struct Client {
   uint8_t route = 0;  // index into the route table: dialect and overrides
 
   // Kept by the gate.
-  bool hub_open : 1 = false;     // Hub::open was called and Hub::close not yet
-  bool stalled : 1 = false;      // in the line of those that wait for credit
-  bool ready : 1 = false;        // in the line of those whose stash is to be read
-  bool over_limit : 1 = false;   // beyond the connection limits: only told so
-  bool admitted : 1 = false;     // counted against the process-wide limit
-  bool by_address : 1 = false;   // counted against its address
-  bool told : 1 = false;         // that the server is draining
-  bool peer_done : 1 = false;    // its FIN was seen; answers may still go out
-  bool loopback : 1 = false;     // the peer is on this machine
-  bool waiting : 1 = false;      // Gate::await: an answer of the hub is outstanding
-  bool clean_leave : 1 = false;  // leaves without presence grace (said goodbye, or was kicked)
+  bool hub_open : 1 = false;      // Hub::open was called and Hub::close not yet
+  bool stalled : 1 = false;       // in the line of those that wait for credit
+  bool ready : 1 = false;         // in the line of those whose stash is to be read
+  bool over_limit : 1 = false;    // beyond the connections in all: only told so
+  bool over_address : 1 = false;  // beyond those of its address: likewise
+  bool admitted : 1 = false;      // counted against the process-wide limit
+  bool by_address : 1 = false;    // counted against its address, request by request no more
+  bool standing : 1 = false;      // Admission knows it
+  bool proxy_header : 1 = false;  // a PROXY header is expected
+  bool proxied : 1 = false;       // ClientAddresses knows what it said
+  bool metered : 1 = false;       // Meters counts what it sends
+  bool told : 1 = false;          // that the server is draining
+  bool peer_done : 1 = false;     // its FIN was seen; answers may still go out
+  bool loopback : 1 = false;      // the peer is on this machine
+  bool waiting : 1 = false;       // Gate::await: an answer of the hub is outstanding
+  bool clean_leave : 1 = false;   // leaves without presence grace (said goodbye, or was kicked)
 
   // HTTP, of the request in progress.
   bool keep_alive : 1 = false;

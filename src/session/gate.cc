@@ -4,7 +4,8 @@
 #include <cstdio>
 #include <ctime>
 
-#include "session/address_limits.h"
+#include "session/admission.h"
+#include "session/client_address.h"
 #include "session/form.h"
 #include "session/http_session.h"
 #include "session/poll_session.h"
@@ -32,7 +33,8 @@ Gate::Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOption
       options_(&options),
       shared_(shared),
       names_(shared.name_key),
-      addresses_(std::make_unique<AddressLimits>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
+      admission_(std::make_unique<Admission>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
+      addresses_(std::make_unique<ClientAddresses>(*this)),
       http_(std::make_unique<HttpSession>(*this)),
       websocket_(std::make_unique<WebSocketSession>(*this)),
       sse_(std::make_unique<SseSession>(*this)),
@@ -144,6 +146,14 @@ void Gate::on_accepted(ConnectionId id, uint16_t listener) {
   client.id = id;
   stats_.http_connections.add();
   if (listener == kAdminListener) ++admin_connections_;
+  if (is_proxy_listener(listener)) {
+    // Anybody could claim any address there.
+    if (!options_->trusted_proxies.contains(addresses_->peer(client))) {
+      stats_.proxy_errors.add();
+      return close_now(client, CloseCause::refused, io::CloseMode::reset);
+    }
+    addresses_->expect_header(client);
+  }
   const uint32_t max = options_->connections_max;
   client.admitted = true;
   if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= max && max != 0) {
@@ -151,25 +161,41 @@ void Gate::on_accepted(ConnectionId id, uint16_t listener) {
     client.admitted = false;
     client.over_limit = true;
     stats_.over_limit.add();
-  } else if (options_->connections_per_address_max != 0) {
-    const io::SocketAddress address = reactor_.backend().peer_address(connection(client).socket);
-    if (address.family() != AF_UNSPEC && !address.is_loopback()) {
-      client.kind = Kind::http;
-      client.by_address = true;
-      return addresses_->ask(id, address);
-    }
+  } else if (!client.proxy_header && ask_for_address(client)) {
+    client.kind = Kind::http;
+    return;
   }
   begin(client);
 }
 
-void Gate::admitted(ConnectionId id, bool allowed) {
+// True: it has to wait for the answer. Whom a proxy speaks for is known with each request only.
+bool Gate::ask_for_address(Client& client) {
+  if (options_->limits.connections(auth::Scope::address) == 0 || client.over_limit) return false;
+  const IpAddress address = addresses_->peer(client);
+  if (!address.is_set() || address.is_loopback() || options_->trusted_proxies.contains(address)) return false;
+  client.by_address = client.standing = true;
+  const auth::Question question{.subject = admission_->subject_of(address), .counted = true};
+  admission_->ask(client.id, {&question, 1}, true);
+  return true;
+}
+
+void Gate::header_read(Client& client, Connection&) {
+  if (ask_for_address(client)) await(client);
+}
+
+void Gate::judged(ConnectionId id, const Judgement& judgement) {
   Client* client = find(id);
   if (client == nullptr) return;
-  if (!allowed) {
-    client->over_limit = true;
+  Connection& at = connection(*client);
+  if (!judgement.allowed) stats_.limited(judgement.scope, judgement.why).add();
+  if (client->extra != nullptr) return http_->on_judged(*client, at, judgement);
+  if (!judgement.allowed) {
+    client->over_address = true;
+    client->by_address = false;
     stats_.over_limit.add();
   }
-  begin(*client);
+  if (!at.receiving) return begin(*client);
+  proceed(*client);
 }
 
 void Gate::begin(Client& client) {
@@ -201,6 +227,10 @@ size_t Gate::feed(Client& client, Connection& connection, std::span<uint8_t> byt
     const std::span<uint8_t> rest = bytes.subspan(used);
     const Kind kind = client.kind;
     size_t taken = 0;
+    if (client.proxy_header) {
+      used += addresses_->take_header(client, connection, rest);
+      continue;
+    }
     switch (kind) {
       case Kind::http: taken = http_->on_bytes(client, connection, rest); break;
       case Kind::websocket: taken = websocket_->on_bytes(client, connection, rest); break;
@@ -283,7 +313,7 @@ void Gate::on_timer(ConnectionId id) {
 }
 
 void Gate::on_mail(const runtime::Mail& mail) {
-  if (!addresses_->on_mail(mail)) hub_->on_mail(mail);
+  if (!admission_->on_mail(mail)) hub_->on_mail(mail);
 }
 
 void Gate::on_tick() {
@@ -305,6 +335,7 @@ void Gate::on_interval() {
   decisecond_ = static_cast<uint32_t>((reactor_.now() - started_) / std::chrono::milliseconds(100));
   hub_->sweep();
   if (shared_.cpu_ns != nullptr) stats_.cpu_ns.set(shared_.cpu_ns());
+  admission_->sweep();
   if (drain_phase_ == DrainPhase::telling) tell_some();
 }
 
@@ -358,8 +389,9 @@ void Gate::on_closed(ConnectionId id, CloseCause) {
     case Kind::none: break;
   }
   close_at_hub(client, !client.clean_leave);
-  if (client.by_address) addresses_->release(id);
   if (connection(client).listener == kAdminListener) --admin_connections_;
+  if (client.standing) admission_->release(id);
+  addresses_->forget(client);
   if (client.admitted) shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   if (client.stalled) {
     for (std::deque<ConnectionId>& line : stalled_) std::erase(line, id);

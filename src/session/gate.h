@@ -46,8 +46,10 @@
 
 namespace ringcast::session {
 
-class AddressLimits;
+class Admission;
+class ClientAddresses;
 class HttpSession;
+struct Judgement;
 class PollSession;
 class SseSession;
 class StaticFiles;
@@ -69,6 +71,11 @@ struct EngineView {
 // Listener number of the admin port, whose requests need no API key. Where there is one, server calls are answered
 // there only (SessionOptions::admin_apart).
 inline constexpr uint16_t kAdminListener = UINT16_MAX - 1;
+// From this number on: listeners whose connections begin with a PROXY header.
+inline constexpr uint16_t kProxyListeners = 0x8000;
+constexpr bool is_proxy_listener(uint16_t listener) {
+  return listener >= kProxyListeners && listener < kAdminListener;
+}
 
 // What all gates of a process share: made before the reactors start; only the atomics change afterwards.
 struct Shared {
@@ -129,6 +136,8 @@ class Gate final : public runtime::Handler, public hub::Sink {
   WebSocketSession& websocket() { return *websocket_; }
   SseSession& sse() { return *sse_; }
   PollSession& poll() { return *poll_; }
+  Admission& admission() { return *admission_; }
+  ClientAddresses& addresses() { return *addresses_; }
   uint16_t core() const { return reactor_.core(); }
 
   // Null when the connection is gone or about to.
@@ -188,8 +197,11 @@ class Gate final : public runtime::Handler, public hub::Sink {
   std::string& scratch() { return scratch_; }
   std::string& second_scratch() { return second_scratch_; }
 
-  // The verdict of AddressLimits: the connection may be read from now, if only to be told that there are too many.
-  void admitted(ConnectionId id, bool allowed);
+  // The PROXY header of a connection has been read: what follows is the client's.
+  void header_read(Client& client, runtime::Connection& connection);
+  // What Admission found: a new connection may be read from now, if only to be told that there are too many; a request
+  // that waited goes on.
+  void judged(ConnectionId id, const Judgement& judgement);
 
   // --- runtime::Handler ---
   void on_accepted(ConnectionId id, uint16_t listener) override;
@@ -225,6 +237,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
     return of_route != T{} ? of_route : of_all;
   }
   void begin(Client& client);
+  bool ask_for_address(Client& client);
   size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
   void read_stash(Client& client);
   void serve_stalled();
@@ -251,7 +264,8 @@ class Gate final : public runtime::Handler, public hub::Sink {
     static constexpr uint32_t kChunk = 1024;
   } clients_;
 
-  std::unique_ptr<AddressLimits> addresses_;
+  std::unique_ptr<Admission> admission_;
+  std::unique_ptr<ClientAddresses> addresses_;
   std::unique_ptr<HttpSession> http_;
   std::unique_ptr<WebSocketSession> websocket_;
   std::unique_ptr<SseSession> sse_;

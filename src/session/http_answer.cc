@@ -28,17 +28,19 @@ constexpr std::string_view kContentSecurityPolicy =
 
 CloseCause cause_of(uint16_t status) {
   if (status == 408) return CloseCause::request_timeout;
-  if (status == 503 || status == 401 || status == 403) return CloseCause::refused;
+  if (status == 503 || status == 429 || status == 401 || status == 403) return CloseCause::refused;
   return status >= 400 ? CloseCause::bad_request : CloseCause::done;
 }
 
 }  // namespace
 
-void HttpSession::append_cors(std::vector<HttpHeader>& headers, std::string_view allow_origin) {
+void HttpSession::append_cors(std::vector<HttpHeader>& headers, std::string_view allow_origin) const {
+  // Also where nothing is allowed: a cache must not give one page's answer to another.
+  if (!gate_.options().origins.empty()) headers.push_back({"Vary", "Origin"});
   if (allow_origin.empty()) return;
   headers.push_back({"Access-Control-Allow-Origin", allow_origin});
+  if (gate_.options().cors_credentials) headers.push_back({"Access-Control-Allow-Credentials", "true"});
   headers.push_back({"Access-Control-Expose-Headers", "Retry-After"});
-  headers.push_back({"Vary", "Origin"});
 }
 
 void HttpSession::respond(Client& client, Connection& connection, const HttpAnswer& answer) {
@@ -66,19 +68,19 @@ void HttpSession::respond_raw(Client& client, Connection& connection, uint16_t s
 }
 
 void HttpSession::refuse(Client& client, Connection& connection, uint16_t status, std::string_view code,
-                         std::string_view message, std::span<const HttpHeader> headers) {
+                         std::string_view message, std::span<const HttpHeader> headers, milliseconds after) {
   if (connection.dead || connection.closing) return;
   const ErrorCount count = code == "draining" ? ErrorCount::draining : error_count_of(status);
   gate_.stats().error(count).add();
   const bool passing = status == 503 || status == 429;
   if (passing && client.wants_stream && !client.head_only) {
     gate_.stats().requests[2].add();
-    return gate_.sse().refuse(client, connection, code, message);
+    return gate_.sse().refuse(client, connection, code, message, after);
   }
   headers_.assign(headers.begin(), headers.end());
   std::string seconds;
   if (passing) {
-    const milliseconds after = gate_.jittered(client, gate_.options().retry_after, 50);
+    after = std::max(after, gate_.jittered(client, gate_.options().retry_after, 50));
     seconds = std::to_string(std::max<int64_t>(1, (after.count() + 999) / 1000));
     headers_.push_back({"Retry-After", seconds});
   }
@@ -114,12 +116,12 @@ void HttpSession::answer_options(Client& client, Connection& connection, const w
   // A preflight (Fetch standard, section 3.2.2) comes from a listed page; any other OPTIONS learns what there is.
   const std::string methods = (allow.empty() ? std::string("GET, HEAD") : std::string(allow)) + ", OPTIONS";
   std::vector<HttpHeader> headers{{"Allow", methods}};
-  const std::string_view origin = http.headers.find_or("Origin", "");
-  if (check_origin(origin, http.host, gate_.options().origins) == OriginVerdict::listed) {
-    state(client).allow_origin = origin;
+  std::string max_age;
+  if (state(client).origin == OriginVerdict::listed) {
+    max_age = std::to_string(gate_.options().cors_max_age.count());
     headers.push_back({"Access-Control-Allow-Methods", methods});
     headers.push_back({"Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, X-API-Key"});
-    headers.push_back({"Access-Control-Max-Age", "600"});
+    headers.push_back({"Access-Control-Max-Age", max_age});
   }
   if (http.content_length != 0 || http.chunked) client.keep_alive = false;
   respond(client, connection, {204, {}, {}, headers, true});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "session/admission.h"
 #include "session/gate.h"
 #include "session/origin.h"
 #include "session/poll_session.h"
@@ -23,16 +24,6 @@ using wire::HttpParseStatus;
 namespace {
 
 constexpr size_t kIdleParsersMax = 64;
-
-bool is_stream_endpoint(Endpoint endpoint) {
-  return endpoint == Endpoint::websocket || endpoint == Endpoint::echo || endpoint == Endpoint::events ||
-         endpoint == Endpoint::poll;
-}
-
-bool is_status_endpoint(Endpoint endpoint) {
-  return endpoint == Endpoint::health || endpoint == Endpoint::ready || endpoint == Endpoint::stats ||
-         endpoint == Endpoint::metrics;
-}
 
 wire::HttpLimits http_limits_of(const SessionOptions& options) {
   return {options.request_line_max, options.headers_bytes_max, options.headers_max, options.body_max};
@@ -138,6 +129,11 @@ void HttpSession::read_flags(Client& client, const wire::HttpRequest& http) {
 bool HttpSession::check_head(Client& client, Connection& connection, const wire::HttpRequest& http) {
   HttpState& current = state(client);
   current.checked = true;
+  if (const std::string_view origin = http.headers.find_or("Origin", ""); !origin.empty()) {
+    current.origin = check_origin(origin, http.host, gate_.options().origins);
+    // Before anything is refused: a listed page may read why.
+    if (current.origin == OriginVerdict::listed) current.allow_origin = origin;
+  }
   const Routes& routes = *gate_.shared().routes;
   const bool offers_protocol = http.headers.has_token("Sec-WebSocket-Protocol", kNativeProtocol);
   Routes::Match match = routes.match(http.method, http.path, http.query, offers_protocol);
@@ -161,6 +157,7 @@ bool HttpSession::check_head(Client& client, Connection& connection, const wire:
     }
     match.route = &routes.file_route();
   }
+  if (!asks_for_this_host(client, connection, http, match.route->endpoint)) return false;
   current.match = std::move(match);
   client.route = current.match.route->index;
   const bool body_to_come = !client.head_only && (http.content_length != 0 || http.chunked);
@@ -171,22 +168,36 @@ bool HttpSession::check_head(Client& client, Connection& connection, const wire:
   return true;
 }
 
+// A page that has had another name resolve to this address asks for that name (DNS rebinding). Who looks after the
+// server may ask for the address itself.
+bool HttpSession::asks_for_this_host(Client& client, Connection& connection, const wire::HttpRequest& http,
+                                     Endpoint endpoint) {
+  const std::vector<std::string>& hosts = gate_.options().hosts;
+  if (hosts.empty() || http.host.empty() || connection.listener == kAdminListener) return true;
+  if (endpoint == Endpoint::health || endpoint == Endpoint::ready || is_listed_host(http.host, hosts)) return true;
+  client.keep_alive = client.keep_alive && http.content_length == 0 && !http.chunked;
+  refuse(client, connection, 421, "misdirected",
+         "this server is not " + wire::quoted(http.host, 100) + "; see the setting hosts");
+  return false;
+}
+
 bool HttpSession::admit(Client& client, Connection& connection, const wire::HttpRequest& http, const Route& route) {
   const SessionOptions& options = gate_.options();
   client.wants_stream = route.endpoint == Endpoint::events &&
                         http.headers.find_or("Accept", "").find("text/event-stream") != std::string_view::npos;
   const bool status_is_open = route.access == Access::status && options.status_open;
-  if (route.access != Access::open && !status_is_open) {
-    const std::string_view origin = http.headers.find_or("Origin", "");
-    switch (check_origin(origin, http.host, options.origins)) {
-      case OriginVerdict::absent:
-      case OriginVerdict::same_host: break;
-      case OriginVerdict::listed: state(client).allow_origin = origin; break;
-      case OriginVerdict::forbidden:
-        refuse(client, connection, 403, "forbidden_origin",
-               "pages of " + wire::quoted(origin, 100) + " may not use this server; see the setting origins");
-        return false;
-    }
+  const bool from_any_page = route.access == Access::open || status_is_open;
+  if (!from_any_page && state(client).origin == OriginVerdict::forbidden) {
+    refuse(client, connection, 403, "forbidden_origin",
+           "pages of " + wire::quoted(http.headers.find_or("Origin", ""), 100) +
+               " may not use this server; see the setting origins");
+    return false;
+  }
+  if (!find_address(client, connection, http)) return false;
+  if (client.over_address && !is_status_endpoint(route.endpoint)) {
+    client.keep_alive = false;
+    refuse_limit(client, connection, {.allowed = false});
+    return false;
   }
   if (client.over_limit && !is_status_endpoint(route.endpoint)) {
     client.keep_alive = false;
@@ -218,7 +229,19 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
   Request request{http, *match.route};
   request.identity = std::move(current.identity);
   if (!read_names(client, connection, request, match)) return;
-  if (is_stream_endpoint(request.route.endpoint)) return hand_over(client, connection, request);
+  const Endpoint endpoint = request.route.endpoint;
+  const bool opens = is_stream_endpoint(endpoint);
+  // What is published is known only when the body has been read: rest_messages.cc asks for it.
+  const bool asked_later = endpoint == Endpoint::messages;
+  if (!current.judged && !asked_later && !is_status_endpoint(endpoint) && endpoint != Endpoint::file) {
+    const auth::Question cost{.connects = opens ? 1u : 0u, .messages = opens ? 0u : 1u};
+    if (ask_limits(client, request.identity, cost)) {
+      current.match = match;
+      current.identity = std::move(request.identity);
+      return;
+    }
+  }
+  if (opens) return hand_over(client, connection, request);
   serve(client, connection, request, match.second);
 }
 
@@ -251,12 +274,14 @@ void HttpSession::hand_over(Client& client, Connection& connection, const Reques
     default: gate_.poll().open(client, connection, request); break;
   }
   handing_over_ = nullptr;
+  if (client.kind == Kind::http && client.standing) gate_.admission().release_request(client.id);
   keep_parser(current);
   if (client.kind == Kind::poll && client.extra != nullptr) client.extra->below = std::move(held);
 }
 
 void HttpSession::take_back(Client& client) {
   client.kind = Kind::http;
+  if (client.standing) gate_.admission().release_request(client.id);
   std::unique_ptr<Extra> below = client.extra == nullptr ? nullptr : std::move(client.extra->below);
   client.extra = std::move(below);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,10 +12,13 @@
 #include <vector>
 
 #include "auth/identity.h"
+#include "auth/subject_table.h"
 #include "base/error.h"
+#include "base/ip_address.h"
 #include "hub/types.h"
 #include "runtime/connection.h"
 #include "session/client.h"
+#include "session/origin.h"
 #include "session/rest_publish.h"
 #include "session/routes.h"
 #include "wire/http_message.h"
@@ -26,6 +30,7 @@ namespace ringcast::session {
 
 class Gate;
 struct Request;
+struct Judgement;
 struct StaticFile;
 
 struct HttpAnswer {
@@ -43,16 +48,22 @@ uint64_t affected(const hub::Answer& answer);
 // What is kept while a request is read or its answer is outstanding.
 struct HttpState final : Extra {
   std::unique_ptr<wire::HttpRequestParser> parser;  // from the session's pool; none while another session answers
-  std::string allow_origin;                         // of a listed page: goes into the answer (CORS)
-  Routes::Match match;                              // views into the parser's head
-  bool checked = false;                             // `match` and `identity` are set, and this client may call it
+  OriginVerdict origin = OriginVerdict::absent;
+  std::string allow_origin;  // of a listed page: goes into the answer (CORS)
+  Routes::Match match;       // views into the parser's head
+  bool checked = false;      // `match` and `identity` are set, and this client may call it
   auth::Identity identity;
+  IpAddress address;                   // whom the request comes from, where limits or proxies want to know
+  bool judged = false;                 // the limits allow it
   Endpoint endpoint = Endpoint::file;  // whose answer is outstanding
   bool stream = false;                 // the answer is one of many: /stats/stream
   std::string name;                    // what was asked about, for the answer
   std::string partial;                 // the first part of an answer that takes two questions
   std::unique_ptr<PublishProgress> publish;
 };
+
+// "the limit of user “alice” is 10 messages a second"
+std::string limit_text(const auth::RateLimits& limits, const Judgement& judgement, std::string_view whose);
 
 class HttpSession {
  public:
@@ -67,6 +78,7 @@ class HttpSession {
   void on_answer(Client& client, runtime::Connection& connection, const hub::Answer& answer);
   void on_published(Client& client, runtime::Connection& connection, const hub::Published& published);
   void on_credit(Client& client, runtime::Connection& connection);
+  void on_judged(Client& client, runtime::Connection& connection, const Judgement& judgement);
   void drain(Client& client, runtime::Connection& connection);
   void on_closed(Client& client);
   // Before the flush: what the hub's calls asked for but may not be done within them.
@@ -77,12 +89,13 @@ class HttpSession {
   void respond(Client& client, runtime::Connection& connection, const HttpAnswer& answer);
   // The same with a response that is already written, head and all.
   void respond_raw(Client& client, runtime::Connection& connection, uint16_t status, std::string_view response);
-  // {"error":{…}}. With 429 and 503 goes Retry-After, and a stream's client gets 200, `retry:`, `problem` and the end
-  // instead, because EventSource would give up for good.
+  // {"error":{…}}. With 429 and 503 goes Retry-After (at least `after`), and a stream's client gets 200, `retry:`,
+  // `problem` and the end instead, because EventSource would give up for good.
   void refuse(Client& client, runtime::Connection& connection, uint16_t status, std::string_view code,
-              std::string_view message, std::span<const wire::HttpHeader> headers = {});
+              std::string_view message, std::span<const wire::HttpHeader> headers = {},
+              std::chrono::milliseconds after = std::chrono::milliseconds(0));
   // Streams write their own head: the fields that let a listed page read it.
-  static void append_cors(std::vector<wire::HttpHeader>& headers, std::string_view allow_origin);
+  void append_cors(std::vector<wire::HttpHeader>& headers, std::string_view allow_origin) const;
   // A poll that is about to be answered: the client speaks HTTP again. Then respond().
   void take_back(Client& client);
   std::string_view allow_origin(const Client& client) const;
@@ -95,6 +108,8 @@ class HttpSession {
   bool check_head(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
   void dispatch(Client& client, runtime::Connection& connection);
   bool admit(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
+  bool asks_for_this_host(Client& client, runtime::Connection& connection, const wire::HttpRequest& http,
+                          Endpoint endpoint);
   bool read_names(Client& client, runtime::Connection& connection, Request& request, const Routes::Match& match);
   void serve(Client& client, runtime::Connection& connection, Request& request, std::string_view second);
   void serve_file(Client& client, runtime::Connection& connection, const Request& request);
@@ -106,6 +121,14 @@ class HttpSession {
   // that it gives are taken as far as that lets them be.
   bool authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
   Result<void> name(Request& request) const;
+
+  // http_limits.cc. True: it has been asked, on_judged goes on.
+  bool ask_limits(Client& client, const auth::Identity& identity, const auth::Question& cost);
+  bool find_address(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
+  // Those whose limits hold for what this caller does; the second: its connection is counted already.
+  using Subjects = std::function<void(const auth::LimitSubject&, bool)>;
+  void subjects_of(const Client& client, const auth::Identity& identity, const IpAddress& address, const Subjects& add);
+  void refuse_limit(Client& client, runtime::Connection& connection, const Judgement& judgement);
 
   // rest_rooms.cc: questions to the hub and their answers.
   void ask(Client& client, runtime::Connection& connection, const Request& request, std::string_view second);
@@ -139,6 +162,7 @@ class HttpSession {
   std::string key_;
   std::vector<wire::PublishResult> results_;
   std::vector<ConnectionId> continuing_;
+  std::vector<auth::Question> questions_;
 };
 
 }  // namespace ringcast::session

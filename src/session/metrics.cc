@@ -159,6 +159,19 @@ void append_connections(Writer& writer, const Shared& shared) {
   per_core(
       writer, shared, "connections_over_limit_total", "counter", "Connections refused for a limit.",
       [](const CoreView& core) -> auto& { return core.sessions->over_limit; });
+  per_core(
+      writer, shared, "proxy_errors_total", "counter", "Connections refused for want of a PROXY header or of trust.",
+      [](const CoreView& core) -> auto& { return core.sessions->proxy_errors; });
+  writer.family("rate_limited_total", "counter", "What was refused for a limit, by whose and of what.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t scope = 0; scope < auth::kScopes; ++scope) {
+      for (size_t charge = 0; charge < auth::kCharges; ++charge) {
+        const std::string labels = label(i, "scope", to_string(static_cast<auth::Scope>(scope))) + ",what=\"" +
+                                   std::string(to_string(static_cast<auth::Charge>(charge))) + '"';
+        writer.sample(labels, shared.cores[i].sessions->rate_limited[scope][charge].get());
+      }
+    }
+  }
 }
 
 void append_http(Writer& writer, const Shared& shared) {

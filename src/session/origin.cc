@@ -82,4 +82,15 @@ OriginVerdict check_origin(std::string_view origin, std::string_view host, std::
   return OriginVerdict::forbidden;
 }
 
+bool is_listed_host(std::string_view host, std::span<const std::string> hosts) {
+  Parts asked;
+  split_authority(host, asked);
+  for (const std::string& entry : hosts) {
+    Parts listed;
+    split_authority(entry, listed);
+    if (host_matches(listed.host, asked.host) && (listed.port.empty() || listed.port == asked.port)) return true;
+  }
+  return false;
+}
+
 }  // namespace ringcast::session

@@ -2,6 +2,7 @@
 // that send no Origin at all. Pure functions; any thread.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,5 +19,9 @@ enum class OriginVerdict : uint8_t {
 // `origin` and `host` are the fields' values, empty when absent. `allowed` are origins ("https://chat.example.org",
 // a leading "*." of the host standing for any subdomain), or "*" for all; "null" only where it is listed.
 OriginVerdict check_origin(std::string_view origin, std::string_view host, std::span<const std::string> allowed);
+
+// Whether a Host field ("example.org", "example.org:8080", "[::1]:3000") asks for one of `hosts`: with a port only that
+// one, without any; a leading "*." stands for any subdomain.
+bool is_listed_host(std::string_view host, std::span<const std::string> hosts);
 
 }  // namespace ringcast::session

@@ -93,6 +93,9 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
   current.publish->outcomes.resize(units);
   current.publish->single = !body.is_batch && !has_results(body.requests[0]);
   gate_.await(client);
+  current.identity = request.identity;
+  const auth::Question cost{.messages = static_cast<uint32_t>(units), .bytes = request.http.body.size()};
+  if (ask_limits(client, request.identity, cost)) return;
   go_on_publishing(client, connection, body);
 }
 

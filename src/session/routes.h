@@ -44,6 +44,16 @@ enum class Endpoint : uint8_t {
   file,
 };
 
+// Those that are handed over to the session of a transport.
+constexpr bool is_stream_endpoint(Endpoint endpoint) {
+  return endpoint <= Endpoint::poll;
+}
+// Those that look after the server.
+constexpr bool is_status_endpoint(Endpoint endpoint) {
+  return endpoint == Endpoint::health || endpoint == Endpoint::ready || endpoint == Endpoint::stats ||
+         endpoint == Endpoint::metrics;
+}
+
 enum class Access : uint8_t {
   open,    // everybody, from any page
   client,  // people's clients: pages of this host or listed ones

@@ -7,7 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "auth/address_set.h"
 #include "auth/api_keys.h"
+#include "auth/rate_limits.h"
+#include "wire/forwarded.h"
 
 namespace ringcast::session {
 
@@ -24,8 +27,8 @@ struct SessionOptions {
   milliseconds close_timeout{5'000};
 
   // Connections.
-  uint32_t connections_max = 0;              // of the whole process; 0: what the reactors can hold
-  uint32_t connections_per_address_max = 0;  // 0: unlimited; loopback always
+  uint32_t connections_max = 0;  // of the whole process; 0: what the reactors can hold
+  auth::RateLimits limits;       // per connection, user, address and key; loopback addresses have none
   uint32_t rooms_per_websocket_max = 100;
   uint32_t rooms_per_stream_max = 32;
   uint32_t outbox_bytes_max = 1 << 20;
@@ -54,8 +57,13 @@ struct SessionOptions {
   uint32_t retry_jitter_percent = 50;
 
   // Access.
-  std::vector<std::string> origins;   // allowed besides the request's own host; "*" allows all
-  auth::ApiKeys api_keys;             // empty: no authentication
+  std::vector<std::string> origins;        // allowed besides the request's own host; "*" allows all
+  auth::ApiKeys api_keys;                  // empty: no authentication
+  bool cors_credentials = false;           // listed pages may send cookies and credentials
+  std::chrono::seconds cors_max_age{600};  // a browser remembers a preflight so long
+  std::vector<std::string> hosts;          // that requests may ask for; empty: any
+  auth::AddressSet trusted_proxies;        // who may say for whom it speaks
+  wire::ForwardedField forwarded_field = wire::ForwardedField::x_forwarded_for;  // and where
   bool status_open = true;            // /stats, /health and /ready without a key
   bool admin_apart = false;           // the server calls are answered on kAdminListener only
   bool tenants = true;                // tenant= is taken from the query where there is no authentication

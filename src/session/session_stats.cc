@@ -23,6 +23,8 @@ std::string_view to_string(ErrorCount code) {
     case ErrorCount::timeout: return "timeout";
     case ErrorCount::full: return "full";
     case ErrorCount::draining: return "draining";
+    case ErrorCount::rate_limited: return "rate_limited";
+    case ErrorCount::misdirected: return "misdirected";
     case ErrorCount::unsupported: return "unsupported";
     case ErrorCount::bad_action: return "bad_action";
     case ErrorCount::protocol: return "protocol";
@@ -43,6 +45,8 @@ ErrorCount error_count_of(uint16_t status) {
     case 413:
     case 414:
     case 431: return ErrorCount::too_large;
+    case 421: return ErrorCount::misdirected;
+    case 429: return ErrorCount::rate_limited;
     case 415:
     case 426:
     case 501:

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "auth/rate_limits.h"
+
 namespace ringcast::session {
 
 enum class Transport : uint8_t { websocket, sse, poll, count_ };
@@ -35,6 +37,8 @@ enum class ErrorCount : uint8_t {
   timeout,
   full,
   draining,
+  rate_limited,
+  misdirected,
   unsupported,
   bad_action,  // WebSocket: an `error` event
   protocol,    // WebSocket: 1002, 1003, 1007, 1009
@@ -64,12 +68,17 @@ struct SessionStats {
   Counter slow_closed;
   Counter heartbeats;
   Counter heartbeat_timeouts;
-  Counter stalls;      // publishers that had to wait for credit
-  Counter over_limit;  // connections beyond the limits
+  Counter stalls;        // publishers that had to wait for credit
+  Counter over_limit;    // connections beyond the limits
+  Counter proxy_errors;  // connections without the PROXY header that they must have, or from where none is taken
+  Counter rate_limited[auth::kScopes][auth::kCharges];  // what was refused for a limit
   Counter kicked;
   Counter cpu_ns;  // of this core's thread, as it was at the last interval
 
   Counter& error(ErrorCount code) { return errors[static_cast<size_t>(code)]; }
+  Counter& limited(auth::Scope scope, auth::Charge charge) {
+    return rate_limited[static_cast<size_t>(scope)][static_cast<size_t>(charge)];
+  }
   Counter& open_now(Transport transport) { return open[static_cast<size_t>(transport)]; }
   Counter& opened_ever(Transport transport) { return opened[static_cast<size_t>(transport)]; }
   Counter& out(Transport transport) { return events_out[static_cast<size_t>(transport)]; }

@@ -21,7 +21,7 @@ using wire::HttpHeader;
 
 void SseSession::append_head(std::string& out, const Client& client, bool keep_alive) {
   std::vector<HttpHeader> headers{{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
-  HttpSession::append_cors(headers, gate_.http().allow_origin(client));
+  gate_.http().append_cors(headers, gate_.http().allow_origin(client));
   wire::append_response_head(out,
                              {.framing = client.http10 ? wire::BodyFraming::until_close : wire::BodyFraming::chunked,
                               .keep_alive = keep_alive,
@@ -170,11 +170,12 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   arm_beat(client, connection);
 }
 
-void SseSession::refuse(Client& client, Connection& connection, std::string_view code, std::string_view message) {
+void SseSession::refuse(Client& client, Connection& connection, std::string_view code, std::string_view message,
+                        milliseconds after) {
   const wire::SseFraming framing = framing_of(client);
   out_.clear();
   append_head(out_, client);
-  wire::append_sse_retry(out_, framing, retry_ms(client));
+  wire::append_sse_retry(out_, framing, std::max<uint64_t>(retry_ms(client), static_cast<uint64_t>(after.count())));
   text_.clear();
   wire::append_error_event(text_, wire::ErrorEvent::problem, code, message, {});
   append_event(out_, client, "problem", text_);

@@ -3,6 +3,7 @@
 // others and needs nothing beside its Client once it is open; one over several channels keeps their positions.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -49,7 +50,8 @@ class SseSession {
 
   // The answer to a stream that is refused for a passing reason (full, draining): EventSource would stop for good at
   // any status but 200, so it gets 200, a jittered `retry:`, the problem, and the end.
-  void refuse(Client& client, Connection& connection, std::string_view code, std::string_view message);
+  void refuse(Client& client, Connection& connection, std::string_view code, std::string_view message,
+              std::chrono::milliseconds after);
 
  private:
   static wire::SseFraming framing_of(const Client& client);

@@ -7,8 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Subject subject(uint8_t number, Scope scope = Scope::user) {
-  Subject subject{.scope = scope};
+LimitSubject subject(uint8_t number, Scope scope = Scope::user) {
+  LimitSubject subject{.scope = scope};
   subject.bytes[3] = number;
   return subject;
 }
@@ -31,7 +31,7 @@ TEST(SubjectTable, ConnectionsAreExact) {
   EXPECT_TRUE(table.ask(limits, {.subject = subject(2), .counted = true}, 1s).allowed);
   EXPECT_TRUE(table.ask(limits, {.subject = subject(1, Scope::address), .counted = true}, 1s).allowed)
       << "the same bytes in another scope are somebody else";
-  table.release(subject(1), 1s);
+  table.release(subject(1));
   EXPECT_TRUE(table.ask(limits, one, 1s).allowed);
 }
 
@@ -40,7 +40,7 @@ TEST(SubjectTable, AllOrNothing) {
   limits.rate(Scope::key, Charge::messages) = per_second(5);
   limits.rate(Scope::key, Charge::bytes) = per_second(100);
   SubjectTable table(HashKey{});
-  const Subject key = subject(1, Scope::key);
+  const LimitSubject key = subject(1, Scope::key);
   EXPECT_TRUE(table.ask(limits, {.subject = key, .messages = 2, .bytes = 90}, 9s).allowed);
   const Verdict bytes = table.ask(limits, {.subject = key, .counted = true, .messages = 1, .bytes = 20}, 9s);
   EXPECT_FALSE(bytes.allowed);
@@ -78,7 +78,7 @@ TEST(SubjectTable, WhoeverIsIdleIsForgottenWhenItMakesNoDifference) {
   EXPECT_EQ(table.size(), 2u) << "not full yet, connected";
   table.sweep(2s);
   EXPECT_EQ(table.size(), 1u);
-  table.release(subject(2), 3s);
+  table.release(subject(2));
   table.sweep(3s);
   EXPECT_EQ(table.size(), 0u);
 }

@@ -314,6 +314,20 @@ TEST_F(Load, AddressesAreChecked) {
   EXPECT_THAT(refused({"--admin-listen=127.0.0.1"}), HasSubstr("admin_listen"));
 }
 
+TEST_F(Load, ProxiesAndOriginsAreChecked) {
+  EXPECT_THAT(refused({"--trusted-proxies=10.0.0.1/8"}), HasSubstr("the network is 10.0.0.0"));
+  EXPECT_THAT(refused({"--trusted-proxies=lb.example.org"}), HasSubstr("trusted_proxies"));
+  EXPECT_THAT(refused({"--proxy-listen=127.0.0.1:3001"}), HasSubstr("without trusted_proxies"));
+  EXPECT_THAT(refused({"--proxy-listen=127.0.0.1", "--trusted-proxies=127.0.0.1"}), HasSubstr("must differ"));
+  EXPECT_THAT(refused({"--proxy-listen=nowhere", "--trusted-proxies=unix"}), HasSubstr("(--proxy-listen)"));
+  EXPECT_THAT(refused({"--proxy-listen=0.0.0.0:3001", "--trusted-proxies=10.0.0.0/8"}), HasSubstr("--insecure"));
+  const Options both = options({"--proxy-listen=127.0.0.1:3001", "--trusted-proxies=127.0.0.1,unix,2001:db8::/32"});
+  EXPECT_THAT(both.trusted_proxies, ElementsAre("127.0.0.1", "unix", "2001:db8::/32"));
+  EXPECT_EQ(proxy_listen_addresses(both)->front().to_string(), "127.0.0.1:3001");
+  EXPECT_THAT(refused({"--origins=*", "--cors-credentials"}), HasSubstr("cors_credentials"));
+  EXPECT_TRUE(options({"--origins=https://a.example", "--cors-credentials"}).cors_credentials);
+}
+
 TEST_F(Load, PrintedConfigurationLoadsBackToTheSame) {
   file("[[rooms]]\nmatch = 'a \"quoted\" \\ name'\nfirst_id = 1\n[[rooms]]\nmatch = \"ö/**\"\nhistory_ttl = \"90s\"\n");
   const std::vector<std::string> flags = {"--listen=127.0.0.1",   "--spin=50us", "--origins=https://a,https://b",

@@ -280,7 +280,7 @@ TEST(HttpLimits, AStreamThatIsRefusedForNowIsToldByAnEvent) {
 
 TEST(HttpLimits, ConnectionsPerAddressOverAllCores) {
   World world({.cores = 2});
-  world.options().connections_per_address_max = 2;
+  world.options().limits.connections_max[static_cast<size_t>(auth::Scope::address)] = 2;
   const auto status = [&](World::Wire wire) { return status_of(world.ask(wire, get("/rooms"))); };
   const World::Wire first = world.connect(0, "192.0.2.1:1");
   const World::Wire second = world.connect(1, "192.0.2.1:2");
@@ -288,12 +288,12 @@ TEST(HttpLimits, ConnectionsPerAddressOverAllCores) {
   const World::Wire other = world.connect(1, "192.0.2.2:1");
   EXPECT_EQ(status(first), 200);
   EXPECT_EQ(status(second), 200);
-  EXPECT_EQ(status(third), 503);
+  EXPECT_EQ(status(third), 429);
   EXPECT_EQ(status(other), 200);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(status(world.connect(0, "127.0.0.1:1")), 200) << "loopback has no limit";
   world.end(first, io::CloseReason::peer_reset);
   EXPECT_EQ(status(world.connect(0, "192.0.2.1:4")), 200);
-  EXPECT_EQ(status(world.connect(0, "192.0.2.1:5")), 503);
+  EXPECT_EQ(status(world.connect(0, "192.0.2.1:5")), 429);
   // One that goes before it has been read from does not keep its place.
   world.end(second, io::CloseReason::peer_reset);
   const World::Wire brief{0, world.backend(0).arrive("192.0.2.1:6", 0)};

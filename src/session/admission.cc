@@ -1,0 +1,171 @@
+#include "session/admission.h"
+
+#include <cstring>
+
+#include "base/assert.h"
+#include "session/gate.h"
+
+namespace ringcast::session {
+
+using auth::Charge;
+using auth::LimitSubject;
+using auth::Scope;
+using runtime::ConnectionId;
+using runtime::Mail;
+
+namespace {
+
+// Beside the hub's kinds, which count from 0. In all of them `value` and `extra` hold the subject's bytes and the low
+// half of `flags` its scope.
+constexpr uint8_t kQuestion = 0xF0;  // core → home; channel, membership, id: connects, messages, bytes
+constexpr uint8_t kVerdict = 0xF1;   // home → core; membership: the Charge that was refused; id: nanoseconds to wait
+constexpr uint8_t kRelease = 0xF2;   // core → home: a connection that counted is gone
+
+constexpr uint8_t kScopeMask = 0x0F, kCounted = 0x10, kAllowed = 0x20;
+
+Mail mail_about(const LimitSubject& subject, uint8_t kind) {
+  Mail mail;
+  mail.kind = kind;
+  mail.flags = static_cast<uint8_t>(subject.scope);
+  std::memcpy(&mail.value, subject.bytes.data(), 8);
+  std::memcpy(&mail.extra, subject.bytes.data() + 8, 8);
+  return mail;
+}
+
+LimitSubject subject_in(const Mail& mail) {
+  LimitSubject subject;
+  subject.scope = static_cast<Scope>(mail.flags & kScopeMask);
+  RINGCAST_ASSERT(subject.scope < Scope::count_);
+  std::memcpy(subject.bytes.data(), &mail.value, 8);
+  std::memcpy(subject.bytes.data() + 8, &mail.extra, 8);
+  return subject;
+}
+
+std::string_view bytes_of(const LimitSubject& subject) {
+  return {reinterpret_cast<const char*>(subject.bytes.data()), subject.bytes.size()};
+}
+
+}  // namespace
+
+Admission::Admission(Gate& gate, const HashKey& key, uint16_t cores)
+    : gate_(gate), key_(key), hash_(key), cores_(cores), table_(key) {}
+
+LimitSubject Admission::subject_of(const IpAddress& address) const {
+  const unsigned bits = address.is_v4() ? 128 : gate_.options().limits.ipv6_prefix;
+  return {Scope::address, address.prefix(bits).bytes()};
+}
+
+LimitSubject Admission::subject_of(Scope scope, std::string_view name) const {
+  // Two keyed hashes: nobody can look for names that share a bucket.
+  LimitSubject subject{scope, {}};
+  const uint64_t halves[2] = {hash_("subject", name), hash_("subject2", name)};
+  std::memcpy(subject.bytes.data(), halves, sizeof halves);
+  return subject;
+}
+
+uint16_t Admission::home_of(const LimitSubject& subject) const {
+  return static_cast<uint16_t>(hash_.home_core(to_string(subject.scope), bytes_of(subject), cores_));
+}
+
+void Admission::ask(ConnectionId id, std::span<const auth::Question> questions, bool lasting) {
+  RINGCAST_ASSERT(!questions.empty());
+  Standing& standing = standings_[id.slot];
+  RINGCAST_ASSERT(standing.outstanding == 0 && (standing.held.empty() || standing.generation == id.generation));
+  standing.generation = id.generation;
+  standing.serial = ++last_serial_;
+  standing.outstanding = static_cast<uint32_t>(questions.size());
+  standing.lasting = lasting;
+  standing.judgement = {};
+  for (const auth::Question& question : questions) {
+    Mail mail = mail_about(question.subject, kQuestion);
+    if (question.counted) mail.flags |= kCounted;
+    mail.connection = id.slot;
+    mail.generation = id.generation;
+    mail.number = standing.serial;
+    mail.channel = question.connects;
+    mail.membership = question.messages;
+    mail.id = question.bytes;
+    gate_.reactor().post(home_of(question.subject), mail);
+  }
+}
+
+void Admission::give_back(const LimitSubject& subject) {
+  gate_.reactor().post(home_of(subject), mail_about(subject, kRelease));
+}
+
+void Admission::release(ConnectionId id, bool lasting) {
+  const auto it = standings_.find(id.slot);
+  if (it == standings_.end() || it->second.generation != id.generation) return;
+  Standing& standing = it->second;
+  std::erase_if(standing.held, [&](const Held& held) {
+    if (held.lasting && !lasting) return false;
+    give_back(held.subject);
+    return true;
+  });
+  // A verdict that is still on its way to a connection that is gone finds nobody and is taken back then.
+  if (standing.held.empty() && (lasting || standing.outstanding == 0)) standings_.erase(it);
+}
+
+bool Admission::on_mail(const Mail& mail) {
+  switch (mail.kind) {
+    case kQuestion: on_question(mail); return true;
+    case kVerdict: on_verdict(mail); return true;
+    case kRelease: table_.release(subject_in(mail)); return true;
+    default: return false;
+  }
+}
+
+void Admission::on_question(const Mail& mail) {
+  const auth::Question question{.subject = subject_in(mail),
+                                .counted = (mail.flags & kCounted) != 0,
+                                .connects = mail.channel,
+                                .messages = mail.membership,
+                                .bytes = mail.id};
+  const auth::Verdict verdict = table_.ask(gate_.options().limits, question, gate_.reactor().now());
+  Mail answer = mail_about(question.subject, kVerdict);
+  answer.flags |= mail.flags & kCounted;
+  if (verdict.allowed) answer.flags |= kAllowed;
+  answer.connection = mail.connection;
+  answer.generation = mail.generation;
+  answer.number = mail.number;
+  answer.membership = static_cast<uint32_t>(verdict.why);
+  answer.id = static_cast<uint64_t>(verdict.wait.count());
+  gate_.reactor().post(mail.from, answer);
+}
+
+void Admission::on_verdict(const Mail& mail) {
+  const ConnectionId id{mail.connection, mail.generation};
+  const LimitSubject subject = subject_in(mail);
+  const bool allowed = (mail.flags & kAllowed) != 0;
+  const bool counted = allowed && (mail.flags & kCounted) != 0;
+  const auto it = standings_.find(id.slot);
+  if (it == standings_.end() || it->second.generation != id.generation || it->second.serial != mail.number) {
+    if (counted) give_back(subject);
+    return;
+  }
+  Standing& standing = it->second;
+  RINGCAST_ASSERT(standing.outstanding > 0);
+  --standing.outstanding;
+  if (counted) standing.held.push_back({subject, standing.lasting, standing.serial});
+  if (!allowed) {
+    standing.judgement = {false, subject.scope, static_cast<Charge>(mail.membership),
+                          auth::nanoseconds(static_cast<int64_t>(mail.id))};
+  }
+  if (standing.outstanding != 0) return;
+  const Judgement judgement = standing.judgement;
+  if (!judgement.allowed) {
+    std::erase_if(standing.held, [&](const Held& held) {
+      if (held.serial != standing.serial) return false;
+      give_back(held.subject);
+      return true;
+    });
+  }
+  if (standing.held.empty()) standings_.erase(it);
+  gate_.judged(id, judgement);
+}
+
+void Admission::sweep() {
+  table_.sweep(gate_.reactor().now());
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,78 @@
+// What connections ask before they may open or send something: how many connections each address and user has over all
+// cores, exactly, and the rates of those and of API keys. The count and the buckets of a subject live at the core that
+// it hashes to; a connection waits for the answer. Nothing is asked where there is no limit. One per gate, its thread
+// only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "auth/subject_table.h"
+#include "base/ip_address.h"
+#include "base/keyed_hash.h"
+#include "runtime/connection.h"
+#include "runtime/mail.h"
+
+namespace ringcast::session {
+
+class Gate;
+
+struct Judgement {
+  bool allowed = true;
+  auth::Scope scope = auth::Scope::address;  // whose limit it was
+  auth::Charge why = auth::Charge::connections;
+  auth::nanoseconds wait{0};  // until it may be tried again; zero where nobody can know
+};
+
+class Admission {
+ public:
+  Admission(Gate& gate, const HashKey& key, uint16_t cores);
+
+  auth::LimitSubject subject_of(const IpAddress& address) const;
+  auth::LimitSubject subject_of(auth::Scope scope, std::string_view name) const;
+  uint16_t home_of(const auth::LimitSubject& subject) const;
+
+  // All of them or none. The answer comes as Gate::judged, in a later step; one asking at a time. What is counted stays
+  // so until release(), with `lasting` also over release_request().
+  void ask(runtime::ConnectionId id, std::span<const auth::Question> questions, bool lasting);
+  // A stream or poll has ended while its connection goes on.
+  void release_request(runtime::ConnectionId id) { release(id, false); }
+  // The connection is gone: it no longer counts.
+  void release(runtime::ConnectionId id) { release(id, true); }
+  // False when the mail is somebody else's.
+  bool on_mail(const runtime::Mail& mail);
+  void sweep();
+
+ private:
+  struct Held {
+    auth::LimitSubject subject;
+    bool lasting;
+    uint32_t serial;  // of the asking that it came with
+  };
+  struct Standing {  // of a connection
+    uint32_t generation = 0;
+    uint32_t serial = 0;  // of the asking that is open, or the last one
+    uint32_t outstanding = 0;
+    bool lasting = false;
+    Judgement judgement;
+    std::vector<Held> held;
+  };
+
+  void release(runtime::ConnectionId id, bool lasting);
+  void give_back(const auth::LimitSubject& subject);
+  void on_question(const runtime::Mail& mail);
+  void on_verdict(const runtime::Mail& mail);
+
+  Gate& gate_;
+  HashKey key_;
+  KeyedHash hash_;
+  uint16_t cores_;
+  uint32_t last_serial_ = 0;
+  auth::SubjectTable table_;                          // of the subjects whose home this core is
+  std::unordered_map<uint32_t, Standing> standings_;  // of this core's connections, by slot
+};
+
+}  // namespace ringcast::session

@@ -1,0 +1,78 @@
+#include "session/client_address.h"
+
+#include "session/gate.h"
+#include "wire/forwarded.h"
+
+namespace ringcast::session {
+
+using runtime::CloseCause;
+using runtime::Connection;
+using wire::ForwardedNode;
+using wire::ProxyHeaderStatus;
+
+void ClientAddresses::expect_header(Client& client) {
+  client.proxy_header = true;
+  reading_[client.id.slot] = std::make_unique<wire::ProxyHeaderParser>();
+}
+
+size_t ClientAddresses::take_header(Client& client, Connection& connection, std::span<const uint8_t> bytes) {
+  const auto at = reading_.find(client.id.slot);
+  RINGCAST_ASSERT(at != reading_.end());
+  wire::ProxyHeaderParser& parser = *at->second;
+  const auto outcome = parser.feed(bytes);
+  switch (outcome.status) {
+    case ProxyHeaderStatus::need_more: break;
+    case ProxyHeaderStatus::error:
+      // Whoever this is speaks another protocol: an answer would only be taken for something else.
+      gate_.stats().proxy_errors.add();
+      gate_.close_now(client, CloseCause::bad_request, io::CloseMode::reset);
+      return bytes.size();
+    case ProxyHeaderStatus::complete:
+      if (parser.has_source()) {
+        said_[client.id.slot] = parser.source();
+        client.proxied = true;
+      }
+      reading_.erase(at);
+      client.proxy_header = false;
+      gate_.header_read(client, connection);
+      break;
+  }
+  return outcome.consumed;
+}
+
+void ClientAddresses::forget(Client& client) {
+  if (client.proxy_header) reading_.erase(client.id.slot);
+  if (client.proxied) said_.erase(client.id.slot);
+}
+
+IpAddress ClientAddresses::peer(const Client& client) const {
+  if (client.proxied) return said_.at(client.id.slot);
+  const io::SocketAddress address = gate_.reactor().backend().peer_address(gate_.reactor().at(client.id.slot).socket);
+  IpAddress::Bytes bytes;
+  uint8_t host[16];
+  address.host_bytes(host);
+  std::copy(std::begin(host), std::end(host), bytes.begin());
+  return IpAddress(bytes);
+}
+
+Result<IpAddress> ClientAddresses::of_request(const Client& client, const wire::HttpHeaders& headers) const {
+  const SessionOptions& options = gate_.options();
+  IpAddress at = peer(client);
+  if (options.trusted_proxies.empty() || !options.trusted_proxies.contains(at)) return at;
+  wire::ForwardedChain chain(headers, options.forwarded_field);
+  ForwardedNode node;
+  while (chain.next(node)) {
+    // Who hides behind a trusted proxy counts as that proxy.
+    if (node.kind == ForwardedNode::Kind::hidden) return at;
+    if (node.kind == ForwardedNode::Kind::malformed) {
+      return fail("bad_forwarded", "the proxy " + at.to_string() + " has sent a " +
+                                       std::string(to_string(options.forwarded_field)) +
+                                       " field that does not say whom it speaks for");
+    }
+    at = node.address;
+    if (!options.trusted_proxies.contains(at)) break;
+  }
+  return at;
+}
+
+}  // namespace ringcast::session

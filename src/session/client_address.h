@@ -1,0 +1,44 @@
+// Where clients come from: the other end of the socket, or what a trusted proxy says about it, in a PROXY header at the
+// start of the connection or in a field of the request. One per gate, its thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/ip_address.h"
+#include "runtime/connection.h"
+#include "session/client.h"
+#include "wire/http_message.h"
+#include "wire/proxy_header.h"
+
+namespace ringcast::session {
+
+class Gate;
+
+class ClientAddresses {
+ public:
+  explicit ClientAddresses(Gate& gate) : gate_(gate) {}
+
+  // What the connection begins with is a PROXY header.
+  void expect_header(Client& client);
+  // Its bytes; how many were used. When it is complete, the gate goes on with the connection (Gate::header_read); what
+  // is no header ends it.
+  size_t take_header(Client& client, runtime::Connection& connection, std::span<const uint8_t> bytes);
+  void forget(Client& client);
+
+  // Who is at the other end, a proxy that only passes bytes on left out. Unset: a unix socket, or already gone.
+  IpAddress peer(const Client& client) const;
+  // Whom a request comes from: walks from the peer outwards for as long as each hop is a trusted proxy. The error:
+  // a trusted proxy has written what is not an address.
+  Result<IpAddress> of_request(const Client& client, const wire::HttpHeaders& headers) const;
+
+ private:
+  Gate& gate_;
+  std::unordered_map<uint32_t, std::unique_ptr<wire::ProxyHeaderParser>> reading_;  // by slot
+  std::unordered_map<uint32_t, IpAddress> said_;                                    // by proxies; by slot
+};
+
+}  // namespace ringcast::session

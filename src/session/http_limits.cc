@@ -1,0 +1,121 @@
+// HttpSession: what a request has to be allowed by the limits of its address, its user or its API key, before anything
+// is done for it.
+
+#include "session/admission.h"
+#include "session/client_address.h"
+#include "session/gate.h"
+#include "session/http_session.h"
+#include "session/request.h"
+#include "wire/names.h"
+
+namespace ringcast::session {
+
+using auth::Charge;
+using auth::Scope;
+using runtime::Connection;
+
+namespace {
+
+std::string_view noun_of(Charge charge) {
+  switch (charge) {
+    case Charge::connects: return "connects a minute";
+    case Charge::messages: return "messages a second";
+    case Charge::bytes: return "bytes a second";
+    default: return "connections at once";
+  }
+}
+
+uint64_t limit_of(const auth::RateLimits& limits, Scope scope, Charge charge) {
+  return charge == Charge::connections ? limits.connections(scope) : limits.rate(scope, charge).amount;
+}
+
+}  // namespace
+
+std::string limit_text(const auth::RateLimits& limits, const Judgement& judgement, std::string_view whose) {
+  std::string text = "the limit of " + std::string(to_string(judgement.scope));
+  if (!whose.empty()) text += " " + wire::quoted(whose);
+  text += " is " + std::to_string(limit_of(limits, judgement.scope, judgement.why)) + " ";
+  text += noun_of(judgement.why);
+  return text;
+}
+
+// False: refused.
+bool HttpSession::find_address(Client& client, Connection& connection, const wire::HttpRequest& http) {
+  const SessionOptions& options = gate_.options();
+  if (options.trusted_proxies.empty() && !options.limits.any()) return true;
+  auto address = gate_.addresses().of_request(client, http.headers);
+  if (!address) {
+    refuse(client, connection, 400, address.error().code, address.error().message);
+    return false;
+  }
+  state(client).address = *address;
+  return true;
+}
+
+void HttpSession::subjects_of(const Client& client, const auth::Identity& identity, const IpAddress& address,
+                              const Subjects& add) {
+  const Admission& admission = gate_.admission();
+  if (identity.method == auth::Method::admin) return;
+  if (identity.method == auth::Method::api_key) {
+    return add(admission.subject_of(Scope::key, identity.key_name), false);
+  }
+  if (address.is_set() && !address.is_loopback()) add(admission.subject_of(address), client.by_address);
+  if (identity.anonymous()) return;
+  key_.assign(identity.tenant);
+  key_ += hub::kTenantEnd;
+  key_ += identity.user;
+  add(admission.subject_of(Scope::user, key_), false);
+}
+
+bool HttpSession::ask_limits(Client& client, const auth::Identity& identity, const auth::Question& cost) {
+  const auth::RateLimits& limits = gate_.options().limits;
+  if (!limits.any()) return false;
+  questions_.clear();
+  const bool opens = cost.connects != 0;
+  subjects_of(client, identity, state(client).address, [&](const auth::LimitSubject& subject, bool counted_already) {
+    auth::Question question = cost;
+    question.subject = subject;
+    question.counted = opens && limits.connections(subject.scope) != 0 && !counted_already;
+    const bool rated =
+        opens ? limits.rate(subject.scope, Charge::connects).limited() : limits.limits_sending(subject.scope);
+    if (question.counted || rated) questions_.push_back(question);
+  });
+  if (questions_.empty()) return false;
+  client.standing = true;
+  if (!client.waiting) gate_.await(client);
+  gate_.admission().ask(client.id, questions_, false);
+  return true;
+}
+
+void HttpSession::on_judged(Client& client, Connection& connection, const Judgement& judgement) {
+  if (client.kind != Kind::http || !client.waiting) return;
+  HttpState& current = state(client);
+  if (!judgement.allowed) {
+    current.publish.reset();
+    gate_.proceed(client);
+    return refuse_limit(client, connection, judgement);
+  }
+  if (current.publish != nullptr) return on_credit(client, connection);
+  gate_.proceed(client);
+  current.judged = true;
+  const bool opens = is_stream_endpoint(current.match.route->endpoint);
+  if (opens && client.peer_done) return gate_.close_gently(client, runtime::CloseCause::peer_closed);
+  if (opens && gate_.draining()) {
+    client.keep_alive = false;
+    return refuse(client, connection, 503, "draining", "this server is about to stop");
+  }
+  dispatch(client, connection);
+}
+
+void HttpSession::refuse_limit(Client& client, Connection& connection, const Judgement& judgement) {
+  const HttpState& current = state(client);
+  std::string whose;
+  if (judgement.scope == Scope::address) whose = current.address.to_string();
+  if (judgement.scope == Scope::user) whose = current.identity.user;
+  if (judgement.scope == Scope::key) whose = current.identity.key_name;
+  const auto after = std::chrono::ceil<milliseconds>(judgement.wait);
+  refuse(client, connection, 429, judgement.why == Charge::connections ? "too_many_connections" : "rate_limited",
+         limit_text(gate_.options().limits, judgement, whose), {}, after);
+}
+
+}  // namespace ringcast::session

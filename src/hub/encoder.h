@@ -61,8 +61,8 @@ class Encoder {
   virtual bool short_lived(FormId) const { return false; }
   // Whether a message is its room's last one by what it says.
   virtual bool is_final(const MessageView&, std::span<const FinalWhen>) const { return false; }
-  // The JSON text inside canonical bytes.
-  virtual std::string_view json(std::string_view canonical) const = 0;
+  // The JSON text of canonical bytes, as lists of messages show it: a view of them or of `scratch`.
+  virtual std::string_view json(std::string_view canonical, std::string& scratch) const = 0;
 };
 
 }  // namespace ringcast::hub

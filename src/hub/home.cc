@@ -303,8 +303,10 @@ void Home::on_join(const Mail& mail) {
   const Payload payload(mail);
   RecordReader record(payload.view());
   const std::string_view key = record.text();
-  const Joiner joiner{mail.from,  mail.channel, mail.number, mail.membership, static_cast<uint32_t>(mail.extra),
-                      mail.flags, record.text()};
+  const std::string_view user = record.text();
+  const Joiner joiner{
+      mail.from, mail.channel,           mail.number, mail.membership, static_cast<uint32_t>(mail.extra), mail.flags,
+      user,      record.number<Status>()};
   Mail answer = Context::mail(Kind::joined);
   answer.membership = joiner.membership;
   answer.number = joiner.number;
@@ -337,6 +339,7 @@ void Home::on_join(const Mail& mail) {
     facts |= kJoinedEnded;
   }
   if (policy(channel).history_messages == 0) facts |= kJoinedNoHistory;
+  if (channel.inbox) facts |= static_cast<uint64_t>(channel.status) << kJoinedStatusShift;
   const bool live = position == channel.position;
   answer.channel = index;
   answer.generation = channels_.generation(index);
@@ -348,7 +351,7 @@ void Home::on_join(const Mail& mail) {
   answer.flags = live ? flag::kLive : flag::kFirst;
   answer.extra = static_cast<uint64_t>(channel.live + 1) << 32 | facts;
   if (live) {
-    if (shows_presence(joiner)) enter_presence(channel, joiner.user);
+    if (shows_presence(joiner)) enter_presence(channel, joiner);
     context_.post.send(joiner.core, answer);
     return add_member(index, joiner);
   }
@@ -360,13 +363,15 @@ void Home::on_replay_next(const Mail& mail) {
   const Payload payload(mail);
   RecordReader record(payload.view());
   const std::string_view key = record.text();
+  const std::string_view user = record.text();
   const Joiner joiner{mail.from,
                       static_cast<uint32_t>(mail.value),
                       static_cast<uint32_t>(mail.extra),
                       mail.membership,
                       mail.number,
                       mail.flags,
-                      record.text()};
+                      user,
+                      record.number<Status>()};
   const uint32_t index = find_or_make(key);
   if (index == kNoIndex) {
     // The channel went and its place was taken: nothing can follow, so the member is refused by an empty last piece
@@ -448,7 +453,7 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
     return context_.post.send(joiner.core, mail);
   }
   // Nothing more to send: added in this very step, so that the next message follows without a seam.
-  if (shows_presence(joiner)) enter_presence(channel, joiner.user);
+  if (shows_presence(joiner)) enter_presence(channel, joiner);
   mail.flags |= flag::kLast | flag::kLive;
   mail.connection = index;
   mail.generation = channels_.generation(index);
@@ -508,13 +513,15 @@ void Home::on_leave(const Mail& mail) {
 
 // --- presence
 
-void Home::enter_presence(Channel& channel, std::string_view user) {
+void Home::enter_presence(Channel& channel, const Joiner& joiner) {
   const RoomPolicy& rules = policy(channel);
   if (channel.inbox || !rules.presence || is_broadcast(name_of(channel.key.view()))) return;
   if (channel.presence == nullptr) channel.presence = std::make_unique<Presence>();
-  if (channel.presence->enter(user)) {
-    presence_event(channel, PresenceView::Kind::member_joined, user, Status::online);
+  if (!channel.presence->enter(joiner.user)) return;
+  if (Presence::Entry* entry = joiner.user.empty() ? nullptr : channel.presence->find(joiner.user); entry != nullptr) {
+    entry->status = joiner.status;
   }
+  presence_event(channel, PresenceView::Kind::member_joined, joiner.user, joiner.status, channel.live + 1);
 }
 
 void Home::leave_presence(uint32_t index, std::string_view user, bool grace, bool poll) {
@@ -525,20 +532,21 @@ void Home::leave_presence(uint32_t index, std::string_view user, bool grace, boo
   const uint64_t leaves_at =
       (grace || poll) && held.count() > 0 ? context_.wall_us() + static_cast<uint64_t>(held.count()) * 1000 : 0;
   if (channel.presence->leave(user, leaves_at)) {
-    presence_event(channel, PresenceView::Kind::member_left, user, Status::online);
+    presence_event(channel, PresenceView::Kind::member_left, user, Status::online, channel.live);
   } else if (channel.presence->waiting()) {
     watch_grace(index);
   }
 }
 
-void Home::presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status) {
+void Home::presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status,
+                          uint32_t members) {
   const RoomPolicy& rules = policy(channel);
   Presence& presence = *channel.presence;
-  if (channel.live > rules.presence_events_max) presence.events_off = true;
-  if (channel.live < static_cast<uint64_t>(rules.presence_events_max) * 8 / 10) presence.events_off = false;
+  if (members > rules.presence_events_max) presence.events_off = true;
+  if (members < static_cast<uint64_t>(rules.presence_events_max) * 8 / 10) presence.events_off = false;
   if (presence.events_off || channel.live == 0) return;
   encoded_.clear();
-  context_.encoder.presence({kind, channel.key.view(), user, status, channel.live}, encoded_);
+  context_.encoder.presence({kind, channel.key.view(), user, status, members}, encoded_);
   publish_ephemeral(channel, encoded_, {});
 }
 
@@ -548,15 +556,26 @@ void Home::on_status(const Mail& mail) {
   if (channel == nullptr) return;
   const std::string_view user = RecordReader(payload.view()).text();
   const auto status = static_cast<Status>(mail.value);
-  if (channel->inbox) {
-    channel->status = status;
-    return;
-  }
+  if (channel->inbox) return on_user_status(*channel, status);
   if (channel->presence == nullptr) return;
   Presence::Entry* entry = channel->presence->find(user);
   if (entry == nullptr || entry->status == status) return;
   entry->status = status;
-  presence_event(*channel, PresenceView::Kind::status, user, status);
+  presence_event(*channel, PresenceView::Kind::status, user, status, channel->live);
+}
+
+// The inbox orders what a user's connections say: the last one holds for all of them, and for the rooms of each.
+void Home::on_user_status(Channel& channel, Status status) {
+  if (channel.status == status) return;
+  channel.status = status;
+  channel.shares.for_each([&](const Share& share) {
+    if (share.live == 0 && share.silent == 0) return;
+    Mail mail = Context::mail(Kind::user_status);
+    mail.channel = share.channel;
+    mail.number = share.generation;
+    mail.value = static_cast<uint64_t>(status);
+    context_.post.send(share.core, mail);
+  });
 }
 
 void Home::note_online(uint32_t index, bool grace) {
@@ -637,7 +656,7 @@ void Home::sweep() {
     if (channel != nullptr) {
       if (channel->presence != nullptr) {
         channel->presence->expire(context_.wall_us(), [&](std::string_view user) {
-          presence_event(*channel, PresenceView::Kind::member_left, user, Status::online);
+          presence_event(*channel, PresenceView::Kind::member_left, user, Status::online, channel->live);
         });
         waiting = channel->presence->waiting();
       }

@@ -102,6 +102,7 @@ class Home {
     uint32_t membership, number;
     uint8_t flags;
     std::string_view user;
+    Status status;  // the user's, as far as the joining core knows
   };
 
   // Nameless polls would come and go with every answer: they are counted while they wait, and not announced.
@@ -127,9 +128,12 @@ class Home {
   void tell_published(const Mail& asked, const Published& published);
   void send_piece(uint32_t index, const Joiner& joiner, uint64_t position, uint64_t gap_oldest);
   void add_member(uint32_t index, const Joiner& joiner);
-  void enter_presence(Channel& channel, std::string_view user);
+  // Before the joiner is counted, so that it does not hear of itself.
+  void enter_presence(Channel& channel, const Joiner& joiner);
   void leave_presence(uint32_t index, std::string_view user, bool grace, bool poll);
-  void presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status);
+  void presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status,
+                      uint32_t members);
+  void on_user_status(Channel& channel, Status status);
   void note_online(uint32_t index, bool grace);
   void watch_grace(uint32_t index);
   bool forget_if_unused(uint32_t index);

@@ -98,7 +98,7 @@ void Home::rows_of_history(Channel& channel, const Query& query, Answer& answer)
                                    : std::max(oldest, query.after + 1);
   for (; from <= channel.position && answer.rows.size() < query.limit; ++from) {
     const Slice& slice = history.at(static_cast<uint32_t>(from - oldest)).slice;
-    answer.rows.push_back(Row{{}, std::string(context_.encoder.json(slice.view())), from, 0, 0});
+    answer.rows.push_back(Row{{}, std::string(context_.encoder.json(slice.view(), encoded_)), from, 0, 0});
   }
   answer.more = from <= channel.position;
 }

@@ -68,8 +68,8 @@ bool Hub::is_member(ConnectionId connection, std::string_view key) const {
 uint32_t Hub::joined_count(ConnectionId connection) const {
   return state_->local.joined_count(connection);
 }
-void Hub::set_status(ConnectionId connection, std::string_view user, Status status) {
-  state_->local.set_status(connection, user, status);
+void Hub::set_status(ConnectionId connection, Status status) {
+  state_->local.set_status(connection, status);
 }
 void Hub::query(const Query& query) {
   state_->questions.ask(query);
@@ -154,6 +154,7 @@ void Hub::on_mail(const Mail& mail) {
     case Kind::deliver: return state.local.on_deliver(mail);
     case Kind::measure: state.measured.push_back(mail.value); return;
     case Kind::evict: return state.local.on_evict(mail);
+    case Kind::user_status: return state.local.on_user_status(mail);
     case Kind::answer: return state.questions.on_answer(mail);
     case Kind::credit:
       state.credit.give_back(mail.from, mail.value, mail.extra);

@@ -78,8 +78,9 @@ class Hub {
   bool leave(ConnectionId connection, std::string_view key, bool grace);
   bool is_member(ConnectionId connection, std::string_view key) const;
   uint32_t joined_count(ConnectionId connection) const;  // rooms, inbox and broadcast alike, joining ones included
-  // Sets the shown status of the user of this connection in its inbox and rooms.
-  void set_status(ConnectionId connection, std::string_view user, Status status);
+  // Sets the shown status of the user of this connection, who is in the inbox: in the rooms of all connections of the
+  // user, those joined later included, until the last one has gone.
+  void set_status(ConnectionId connection, Status status);
   void query(const Query& query);
 
   // Frames may wait in an outbox longer than their channel has members on this core.

@@ -108,6 +108,7 @@ bool Local::join(const Join& join) {
   pending.silent = join.silent;
   pending.asked = true;
   pending.user = peer->user;
+  pending.status = peer->status;
   memberships_[index] = Membership{join.connection.slot, channel_index,  peer->first, pending_index,
                                    next_number_++,       Stage::joining, peer->form};
   peer->first = index;
@@ -125,7 +126,7 @@ bool Local::join(const Join& join) {
   mail.connection = join.connection.slot;
   mail.generation = join.connection.generation;
   mail.id = join.cursor;
-  RecordWriter(context_.scratch).text(join.key).text(peer->user.view());
+  RecordWriter(context_.scratch).text(join.key).text(peer->user.view()).number(peer->status);
   context_.attach_scratch(mail);
   context_.post.send(channel.home, mail);
   add(context_.stats.joins);
@@ -209,8 +210,12 @@ void Local::forget_if_unused(uint32_t index) {
 void Local::add_live(uint32_t index, bool silent) {
   Membership& membership = memberships_[index];
   Channel& channel = channels_[membership.channel];
+  const Peer& peer = connections_[membership.connection];
+  const bool told = silent || peer.user.empty() || pending_[membership.place].status == peer.status;
   pending_.release(membership.place);
   membership.stage = silent ? Stage::silent : Stage::live;
+  // It changed while the join was under way.
+  if (!told && !is_inbox(name_of(channel.key.view()))) send_status(channel, peer.user.view(), peer.status);
   --channel.waiting;
   ++channel.members;
   if (channel.fan == nullptr && channel.only == kNoIndex) {
@@ -328,6 +333,11 @@ void Local::on_joined(const Mail& mail) {
     const ConnectionId connection{membership->connection, pending.generation};
     if (!failed && mail.value != 0) add(context_.stats.resumed);
     if (!joined.recovered) add(context_.stats.gaps);
+    if (!failed && is_inbox(name_of(channel.key.view()))) {
+      const auto status = static_cast<Status>(mail.extra >> kJoinedStatusShift & kJoinedStatusMask);
+      Peer& peer = connections_[membership->connection];
+      if (status != peer.status) take_status(peer, status);
+    }
     if (failed) {
       unlink(connections_[membership->connection], index);
       subtract(context_.stats.memberships);
@@ -447,7 +457,8 @@ void Local::replay_next(ConnectionId connection) {
   // The home core may have dropped and made the channel anew since: then everything it needs to add the member is here.
   mail.value = membership.channel;
   mail.extra = channels_.generation(membership.channel);
-  RecordWriter(context_.scratch).text(channel.key.view()).text(pending.user.view());
+  pending.status = peer->status;
+  RecordWriter(context_.scratch).text(channel.key.view()).text(pending.user.view()).number(pending.status);
   context_.attach_scratch(mail);
   context_.post.send(channel.home, mail);
 }
@@ -471,21 +482,49 @@ uint32_t Local::joined_count(ConnectionId connection) const {
   return peer == nullptr ? 0 : peer->count;
 }
 
-void Local::set_status(ConnectionId connection, std::string_view user, Status status) {
-  const Peer* peer = find(connection);
+// To the inbox only, whose home core puts the words of all connections of the user in one order and tells their cores.
+// What this connection joins from now on is told at once.
+void Local::set_status(ConnectionId connection, Status status) {
+  Peer* peer = find(connection);
   if (peer == nullptr) return;
   for (uint32_t at = peer->first; at != kNoIndex; at = memberships_[at].next) {
     const Membership& membership = memberships_[at];
-    if (membership.stage != Stage::live && membership.stage != Stage::silent) continue;
     const Channel& channel = channels_[membership.channel];
-    if (is_broadcast(name_of(channel.key.view()))) continue;
-    Mail mail = Context::mail(Kind::status);
-    mail.channel = channel.home_index;
-    mail.number = channel.home_generation;
-    mail.value = static_cast<uint64_t>(status);
-    RecordWriter(context_.scratch).text(user);
-    context_.attach_scratch(mail);
-    context_.post.send(channel.home, mail);
+    if (!is_inbox(name_of(channel.key.view()))) continue;
+    if (membership.stage != Stage::live && membership.stage != Stage::silent) continue;
+    peer->status = status;
+    return send_status(channel, peer->user.view(), status);
+  }
+}
+
+void Local::send_status(const Channel& channel, std::string_view user, Status status) {
+  Mail mail = Context::mail(Kind::status);
+  mail.channel = channel.home_index;
+  mail.number = channel.home_generation;
+  mail.value = static_cast<uint64_t>(status);
+  RecordWriter(context_.scratch).text(user);
+  context_.attach_scratch(mail);
+  context_.post.send(channel.home, mail);
+}
+
+void Local::on_user_status(const Mail& mail) {
+  const Channel* channel = channels_.get(mail.channel, mail.number);
+  if (channel == nullptr) return;
+  collected_.clear();
+  collect(*channel, collected_);
+  for (const uint32_t membership : collected_) {
+    take_status(connections_[memberships_[membership].connection], static_cast<Status>(mail.value));
+  }
+}
+
+void Local::take_status(Peer& peer, Status status) {
+  peer.status = status;
+  for (uint32_t at = peer.first; at != kNoIndex; at = memberships_[at].next) {
+    const Membership& membership = memberships_[at];
+    if (membership.stage != Stage::live) continue;  // one that is joining tells it when it has joined
+    const Channel& channel = channels_[membership.channel];
+    const std::string_view name = name_of(channel.key.view());
+    if (!is_inbox(name) && !is_broadcast(name)) send_status(channel, peer.user.view(), status);
   }
 }
 

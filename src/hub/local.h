@@ -28,7 +28,7 @@ class Local {
   bool replaying(ConnectionId connection) const;
   bool is_member(ConnectionId connection, std::string_view key) const;
   uint32_t joined_count(ConnectionId connection) const;
-  void set_status(ConnectionId connection, std::string_view user, Status status);
+  void set_status(ConnectionId connection, Status status);
 
   bool knows(uint32_t channel) const { return channels_.live(channel); }
   std::string_view key_of(uint32_t channel) const;
@@ -41,6 +41,7 @@ class Local {
   void on_replay(const Mail& mail);
   void on_deliver(const Mail& mail);
   void on_evict(const Mail& mail);
+  void on_user_status(const Mail& mail);
   void tick();
 
   // Connections for QueryKind::connections: f(ConnectionId, user).
@@ -87,8 +88,9 @@ class Local {
     uint64_t position = 0;    // replay goes on after it
     uint32_t generation = 0;  // of the connection
     bool silent = false;
-    bool asked = false;  // an answer is outstanding
-    bool more = false;   // there is more to ask for
+    bool asked = false;              // an answer is outstanding
+    bool more = false;               // there is more to ask for
+    Status status = Status::online;  // as told to the home core
     Name user;
     std::vector<Slice> pieces;  // of the piece that is arriving
     uint64_t first_id = 0;
@@ -101,6 +103,7 @@ class Local {
     uint16_t count = 0;
     FormId form = 0;
     bool open = false;
+    Status status = Status::online;  // the user's, as last said by its inbox or by this connection
     Name user;
   };
 
@@ -113,6 +116,9 @@ class Local {
   void remove(uint32_t membership, bool deliver, bool grace, bool tell_home);
   void send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace, uint32_t epoch);
   void add_live(uint32_t membership, bool silent);
+  void send_status(const Channel& channel, std::string_view user, Status status);
+  // Takes on what the user's inbox says and passes it on to the rooms of this connection.
+  void take_status(Peer& peer, Status status);
   void forget_if_unused(uint32_t channel);
   Fan& fan_of(uint32_t channel);
   void drop_fan_if_idle(uint32_t channel);

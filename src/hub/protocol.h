@@ -18,14 +18,15 @@ using runtime::Mail;
 
 enum class Kind : uint8_t {
   // core → home core
-  publish,      // payload: PublishRecord; connection/generation: who is told, value: correlation; extra: when (ns)
-  join,         // payload: key, user; channel/number: local channel and generation; membership, extra: join number;
-                // connection/generation; id: cursor
+  publish,  // payload: PublishRecord; connection/generation: who is told, value: correlation; extra: when (ns)
+  join,     // payload: key, user, Status; channel/number: local channel and generation; membership, extra: join number;
+            // connection/generation; id: cursor
   replay_next,  // channel/generation: home channel; id: position; membership, number: join number; value/extra: local
                 // channel
-                // and generation; payload: key, user
+                // and generation; payload: key, user, Status
   leave,        // channel/number: home channel and generation; value: epoch; payload: user
-  status,       // channel/number: home channel and generation; payload: user; value: Status
+  status,       // channel/number: home channel and generation; payload: user; value: Status. To the home of an inbox:
+                // the user's; to that of a room: as it is shown there
   ask,          // payload: AskRecord; value: gather slot; to every core or to the home
   // home core → core
   joined,  // membership, number: join number; channel/generation: home channel; connection: its epoch; id: position;
@@ -36,9 +37,10 @@ enum class Kind : uint8_t {
   deliver,    // channel/number: local channel and generation; block: canonical; id; connection/generation + membership:
               // excluded connection and its core; value/extra: compressed block and offset << 32 | length; flags
   measure,    // value: when the publish was taken whose `deliver` came just before
-  evict,   // channel/number: local channel and generation; payload: user (empty: everybody); value: LeftReason or kick
-  credit,  // value: publishes; extra: bytes
-  answer,  // payload: rows; value: gather slot and its generation; id, extra: numbers; flags
+  evict,  // channel/number: local channel and generation; payload: user (empty: everybody); value: LeftReason or kick
+  user_status,  // channel/number: local channel (an inbox) and generation; value: Status
+  credit,       // value: publishes; extra: bytes
+  answer,       // payload: rows; value: gather slot and its generation; id, extra: numbers; flags
 };
 
 namespace flag {
@@ -68,6 +70,7 @@ inline constexpr uint64_t kKick = 0xff;  // an evict's value: close the connecti
 
 // In Mail::extra of `joined`, low half.
 inline constexpr uint64_t kJoinedGap = 1, kJoinedReset = 2, kJoinedEnded = 4, kJoinedNoHistory = 8;
+inline constexpr uint32_t kJoinedStatusShift = 4, kJoinedStatusMask = 3;  // inboxes: the user's Status
 
 // Variable-length payloads: fixed header, then strings, each after its length.
 class RecordWriter {

@@ -158,8 +158,8 @@ bool Encoder::is_final(const hub::MessageView& message, std::span<const hub::Fin
   return false;
 }
 
-std::string_view Encoder::json(std::string_view canonical) const {
-  return read_canonical(canonical).json;
+std::string_view Encoder::json(std::string_view canonical, std::string& scratch) const {
+  return textual_json(read_canonical(canonical), scratch);
 }
 
 }  // namespace ringcast::session

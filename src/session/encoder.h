@@ -34,7 +34,7 @@ class Encoder final : public hub::Encoder {
   bool wants_entries(hub::FormId form) const override;
   bool short_lived(hub::FormId form) const override { return form_of(form).wire == WireForm::poll; }
   bool is_final(const hub::MessageView& message, std::span<const hub::FinalWhen> rules) const override;
-  std::string_view json(std::string_view canonical) const override;
+  std::string_view json(std::string_view canonical, std::string& scratch) const override;
 
  private:
   hub::Derived derive_native(WireForm wire, std::string_view canonical, uint64_t id, std::string& out);

@@ -232,7 +232,7 @@ void WebSocketSession::on_answer(Client& client, Connection& connection, const h
 
 void WebSocketSession::act_status(Client& client, Connection& connection, const Action& action) {
   if (client.anonymous) return send_error(connection, "forbidden", "who is anonymous has no status", action.ref);
-  gate_.hub().set_status(client.id, client.user(), status_of(action.status));
+  gate_.hub().set_status(client.id, status_of(action.status));
   if (action.ref.empty()) return;
   text_.clear();
   wire::append_ack_event(text_, {.ref = action.ref});

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 
 suite('messages', {}, (test) => {
@@ -192,6 +193,20 @@ suite('typing and status', {}, (test) => {
     assert.equal(members.find((member) => member.user === user).status, 'away');
     assert.equal((await t.read(`/users/${user}`)).status, 'away');
   });
+
+  test('a status set before a join is shown in the room from the beginning, also by another tab', async (t) => {
+    const [room, second] = [t.name('room'), t.name('room')];
+    const user = t.name('a');
+    const watcher = await t.member(room, { user: t.name('b') });
+    await watcher.join(second);
+    const client = await t.ws({ user });
+    await client.ask({ action: 'status', status: 'busy' });
+    await client.join(room);
+    assert.equal((await watcher.next({ event_type: 'member_joined', user })).status, 'busy');
+    await t.member(second, { user });
+    const shown = async () => (await watcher.ask({ action: 'members', room: second })).members.find((member) => member.user === user)?.status;
+    await until(async () => await shown() === 'busy', 'the status in the second room');
+  });
 });
 
 suite('binary', {}, (test) => {
@@ -223,6 +238,17 @@ suite('binary', {}, (test) => {
     client.send_binary(Buffer.alloc(0));
     assert.equal((await client.next('binary')).bytes, 0);
     assert.equal((await client.next('(frame)')).bytes.length, 0);
+  });
+
+  test('history shows its bytes as base64, over both ways to ask', async (t) => {
+    const room = t.name('room');
+    const client = await t.member(room, { user: 'a' });
+    const bytes = Buffer.from([0, 1, 254, 255, 10]);
+    client.send_binary(bytes);
+    const { id } = await client.next('binary');
+    const expected = { event_type: 'binary', id, room, user: 'a', bytes: bytes.length, data: bytes.toString('base64') };
+    assert.deepEqual((await client.ask({ action: 'history', room })).messages, [expected]);
+    assert.deepEqual((await t.read('/history', { room })).messages, [expected]);
   });
 
   test('?binary=raw gets the frame alone', async (t) => {

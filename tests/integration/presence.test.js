@@ -12,6 +12,8 @@ suite('presence', { settings: { presence_leave_grace: '300ms', presence_poll_gra
     const client = await t.member(room, { user: bob });
     const joined = await watcher.next({ event_type: 'member_joined', user: bob });
     assert.equal(joined.room, room);
+    assert.equal(joined.members, 2);
+    assert.equal(joined.status, 'online');
     assert.ok(!('id' in joined));
     await client.close();
     assert.equal((await watcher.next({ event_type: 'member_left', user: bob })).room, room);

@@ -13,7 +13,10 @@ void TestEncoder::canonical(const MessageView& message, std::string& out) {
 
 void TestEncoder::presence(const PresenceView& event, std::string& out) {
   static constexpr const char* kNames[] = {"joined", "left", "status"};
-  out += '(' + std::string(kNames[static_cast<size_t>(event.kind)]) + ' ' + std::string(event.user) + ')';
+  static constexpr const char* kStatus[] = {"", " away", " busy"};
+  out += '(' + std::string(kNames[static_cast<size_t>(event.kind)]) + ' ' + std::string(event.user) +
+         kStatus[static_cast<size_t>(event.status)] + ')';
+  members.push_back(event.members);
 }
 
 bool TestEncoder::compressed(std::string_view canonical, std::string& out) {

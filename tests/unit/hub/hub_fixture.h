@@ -22,9 +22,10 @@ class TestEncoder final : public Encoder {
   bool compressed(std::string_view canonical, std::string& out) override;
   Derived derive(FormId form, std::string_view canonical, uint64_t id, std::string& out) override;
   bool takes_compressed(FormId form) const override { return form == kDeflated; }
+  std::vector<uint32_t> members;  // of each presence event
   bool wants_entries(FormId form) const override { return form == kEntries; }
   bool short_lived(FormId form) const override { return form == kShortLived; }
-  std::string_view json(std::string_view canonical) const override { return canonical; }
+  std::string_view json(std::string_view canonical, std::string&) const override { return canonical; }
 };
 
 class TestSink final : public Sink {
@@ -74,6 +75,7 @@ class Cluster {
   Hub& hub(uint16_t core);
   TestSink& sink(uint16_t core);
   RoomPolicies& policies() { return policies_; }
+  TestEncoder& encoder() { return encoder_; }
 
   void open(uint16_t core, uint32_t slot, FormId form = kPlain) { hub(core).open({slot, 1}, form); }
   void join(uint16_t core, uint32_t slot, std::string_view key, std::string_view user = {});

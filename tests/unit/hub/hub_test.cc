@@ -275,6 +275,77 @@ TEST_P(HubTest, PresenceTellsFirstInAndLastOutAfterTheGrace) {
   EXPECT_EQ(cluster.take(0, 0), "(joined bob)(left bob)");
 }
 
+TEST_P(HubTest, PresenceEventsCountWhoTheyAreAbout) {
+  Cluster::Options with = options();
+  with.rooms.presence = true;
+  with.rooms.leave_grace = 0ms;
+  Cluster cluster(with);
+  for (uint32_t slot = 0; slot < 3; ++slot) {
+    cluster.open(last(), slot);
+    cluster.join(last(), slot, "\nroom", "user" + std::to_string(slot));
+    cluster.run();
+  }
+  cluster.publish(0, "\nroom", "x");
+  cluster.open(0, 3);
+  cluster.hub(0).join({.connection = {3, 1}, .key = "\nroom", .has_cursor = true, .cursor = 0, .user = "behind"});
+  cluster.run();
+  cluster.hub(last()).leave({2, 1}, "\nroom", false);
+  cluster.run();
+  // The first one joined an empty room, where nobody hears of it.
+  EXPECT_EQ(cluster.encoder().members, (std::vector<uint32_t>{2, 3, 4, 3}));
+}
+
+TEST_P(HubTest, AStatusIsTheUsersInEveryRoomAndOnEveryConnection) {
+  Cluster::Options with = options();
+  with.rooms.presence = true;
+  with.inbox.leave_grace = with.rooms.leave_grace = 0ms;
+  Cluster cluster(with);
+  cluster.open(0, 0);
+  for (const char* room : {"\none", "\ntwo", "\nthree"}) cluster.join(0, 0, room, "watcher");
+  cluster.open(0, 1);
+  cluster.open(last(), 2);
+  for (const auto& [core, slot] : {std::pair<uint16_t, uint32_t>{0, 1}, {last(), 2}}) {
+    cluster.join(core, slot, "\n@alice", "alice");
+  }
+  cluster.join(last(), 2, "\none", "alice");
+  cluster.run();
+  cluster.take(0, 0);
+  // Said by one connection, it holds in the room of the other; and in one joined right behind it, from the beginning.
+  cluster.hub(0).set_status({1, 1}, Status::away);
+  cluster.join(0, 1, "\ntwo", "alice");
+  cluster.run();
+  const std::string heard = cluster.take(0, 0);
+  EXPECT_THAT(heard, HasSubstr("(status alice away)"));
+  EXPECT_THAT(heard, HasSubstr("(joined alice away)"));
+  // A connection that comes later knows it from its inbox, whichever answer is first.
+  cluster.open(last(), 3);
+  cluster.join(last(), 3, "\nthree", "alice");
+  cluster.join(last(), 3, "\n@alice", "alice");
+  cluster.run();
+  for (const char* room : {"\none", "\ntwo", "\nthree"}) {
+    const Answer& members = cluster.ask(0, {.kind = QueryKind::members, .key = room});
+    ASSERT_EQ(members.rows.size(), 2u);
+    EXPECT_EQ(members.rows[0].a, static_cast<uint64_t>(Status::away)) << room;
+  }
+  // The last one said wins, for all; and it ends with the last connection.
+  cluster.hub(last()).set_status({3, 1}, Status::busy);
+  cluster.run();
+  for (const char* room : {"\none", "\ntwo", "\nthree"}) {
+    EXPECT_EQ(cluster.ask(0, {.kind = QueryKind::members, .key = room}).rows[0].a, static_cast<uint64_t>(Status::busy))
+        << room;
+  }
+  cluster.hub(0).close({1, 1}, false);
+  cluster.hub(last()).close({2, 1}, false);
+  cluster.hub(last()).close({3, 1}, false);
+  cluster.run();
+  cluster.take(0, 0);
+  cluster.open(0, 4);
+  cluster.join(0, 4, "\n@alice", "alice");
+  cluster.join(0, 4, "\none", "alice");
+  cluster.run();
+  EXPECT_EQ(cluster.take(0, 0), "(joined alice)");
+}
+
 TEST_P(HubTest, UsersAreOnlineWhileTheirInboxHasConnections) {
   Cluster cluster(options());
   cluster.open(last(), 0);

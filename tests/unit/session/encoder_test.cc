@@ -63,6 +63,11 @@ std::string derived(Encoder& encoder, WireForm wire, std::string_view canonical,
   return out.substr(6);
 }
 
+std::string json_of(const Encoder& encoder, std::string_view canonical) {
+  std::string scratch;
+  return std::string(encoder.json(canonical, scratch));
+}
+
 TEST(Forms, IdsAreTheTableRows) {
   for (size_t i = 0; i < kFormCount; ++i) {
     EXPECT_EQ(form_id(kFormTable[i].wire, kFormTable[i].dialect), i);
@@ -76,7 +81,7 @@ TEST(Encoder, CanonicalIsATextFrameWithTheJson) {
   constexpr std::string_view kJson =
       R"({"id":17,"event_type":"message","room":"general","user":"Alice","content":"Hello","timestamp":"2026-11-21T02:36:00.123Z"})";
   EXPECT_EQ(decode(out), (std::vector<Frame>{{WebSocketEventKind::text, std::string(kJson), false}}));
-  EXPECT_EQ(encoder.json(out), kJson);
+  EXPECT_EQ(json_of(encoder, out), kJson);
   EXPECT_EQ(read_canonical(out).event, "message");
 }
 
@@ -87,8 +92,8 @@ TEST(Encoder, InboxMessagesAreDirectUnlessNamed) {
   std::string out;
   encoder.canonical(message, out);
   EXPECT_EQ(read_canonical(out).event, "direct");
-  EXPECT_NE(encoder.json(out).find("\"room\":\"@bob\""), std::string_view::npos);
-  EXPECT_NE(encoder.json(out).find("\"data\":1"), std::string_view::npos);
+  EXPECT_NE(json_of(encoder, out).find("\"room\":\"@bob\""), std::string_view::npos);
+  EXPECT_NE(json_of(encoder, out).find("\"data\":1"), std::string_view::npos);
   message.event = "order.changed";
   out.clear();
   encoder.canonical(message, out);
@@ -120,6 +125,7 @@ TEST(Encoder, BinaryAsTextIsWhatWireWrites) {
   std::string expected;
   wire::append_binary_data_event(expected, 17, "general", "Alice", payload.size(), base64);
   EXPECT_EQ(derived(encoder, WireForm::poll, out, 17), expected);
+  EXPECT_EQ(json_of(encoder, out), expected) << "lists of messages";
   EXPECT_EQ(derived(encoder, WireForm::sse_plain, out, 17), "id: 17\nevent: binary\ndata: " + expected + "\n\n");
 }
 
@@ -127,7 +133,7 @@ TEST(Encoder, SseCarriesIdTypeAndJson) {
   Encoder encoder;
   std::string out;
   encoder.canonical(message_with("\"Hi\""), out);
-  const std::string json(encoder.json(out));
+  const std::string json = json_of(encoder, out);
   const std::string event = "id: 17\nevent: message\ndata: " + json + "\n\n";
   EXPECT_EQ(derived(encoder, WireForm::sse_plain, out, 17), event);
   char header[16];
@@ -144,7 +150,7 @@ TEST(Encoder, EphemeralEventsHaveNoId) {
   typing.event = "typing";
   std::string out;
   encoder.canonical(typing, out);
-  EXPECT_EQ(encoder.json(out), R"({"event_type":"typing","room":"general","user":"Alice"})");
+  EXPECT_EQ(json_of(encoder, out), R"({"event_type":"typing","room":"general","user":"Alice"})");
   EXPECT_EQ(derived(encoder, WireForm::sse_plain, out, 0),
             "event: typing\ndata: {\"event_type\":\"typing\",\"room\":\"general\",\"user\":\"Alice\"}\n\n");
 
@@ -173,7 +179,7 @@ TEST(Encoder, CompressesFromTheLimitOn) {
   encoder.canonical(message_with("\"" + std::string(4000, 'a') + "\""), large);
   ASSERT_TRUE(encoder.compressed(large, out));
   EXPECT_LT(out.size(), large.size() / 4);
-  EXPECT_EQ(decode(out), (std::vector<Frame>{{WebSocketEventKind::text, std::string(encoder.json(large)), true}}));
+  EXPECT_EQ(decode(out), (std::vector<Frame>{{WebSocketEventKind::text, json_of(encoder, large), true}}));
 
   Encoder off({.deflate = false});
   out.clear();

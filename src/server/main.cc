@@ -44,10 +44,14 @@ void reload(Server& server, LogService& log, int argc, char** argv) {
     return;
   }
   const LogLevel level = invocation->options.log_level;
-  const std::vector<std::string> waiting = server.reload(invocation->options);
+  const auto waiting = server.reload(invocation->options);
+  if (!waiting) {
+    log_error("reload_refused", {{"why", waiting.error().message}});
+    return;
+  }
   log.set_level(level);
   std::string names;
-  for (const std::string& name : waiting) names += (names.empty() ? "" : ", ") + name;
+  for (const std::string& name : *waiting) names += (names.empty() ? "" : ", ") + name;
   if (names.empty()) {
     log_info("reloaded");
   } else {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/rules.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "hub/policy.h"
@@ -53,6 +54,16 @@ struct RoomRule {
 inline constexpr size_t kRoomRulesMax = 250;  // what hub::RoomPolicies has room for
 inline constexpr size_t kRoomPatternSizeMax = 128;
 
+// A `[[permissions]]` section: what may be done in the rooms that a pattern fits (auth::Rules).
+struct PermissionRule {
+  std::string match;
+  auth::Operations allow = 0;
+  std::vector<std::string> users;  // empty: all
+
+  friend bool operator==(const PermissionRule&, const PermissionRule&) = default;
+};
+inline constexpr size_t kPermissionRulesMax = 250;
+
 struct Options {
   Options();  // the defaults of the table
 
@@ -89,6 +100,24 @@ struct Options {
   bool tenants;
   Permission clients_may_broadcast;
   Permission clients_may_direct;
+  std::vector<PermissionRule> permissions;
+
+  // Tokens
+  std::vector<std::string> jwt_keys;  // "ALG:FILE" or "ALG/KID:FILE"
+  std::string jwks;                   // a file or an http(s) URL
+  Duration jwks_refresh;
+  std::vector<std::string> jwt_issuers;
+  std::vector<std::string> jwt_audiences;
+  Duration jwt_leeway;
+  bool jwt_expiry_required;
+  std::string jwt_user_claim;
+  std::string jwt_tenant_claim;
+  bool token_required;
+  std::string token_cookie;
+  uint64_t token_size_max;
+  Duration token_notice;  // 0: none
+  std::string revocations_file;
+  uint64_t revocations_max;
 
   // Pages
   bool page;
@@ -171,7 +200,8 @@ struct Options {
   std::string log_file;  // empty: standard error
 
   // Does anything stand between a stranger and the rooms?
-  bool has_authentication() const { return !api_keys.empty(); }
+  bool has_authentication() const { return !api_keys.empty() || has_tokens(); }
+  bool has_tokens() const { return !jwt_keys.empty() || !jwks.empty(); }
 
   friend bool operator==(const Options&, const Options&) = default;
 };

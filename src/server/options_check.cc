@@ -6,6 +6,7 @@
 #include "auth/address_set.h"
 #include "io/socket_address.h"
 #include "server/options_draft.h"
+#include "server/token_policy.h"
 
 namespace ringcast::server {
 namespace {
@@ -96,7 +97,7 @@ Result<void> check_listeners(const Draft& draft) {
   const auto refuse_public = [&](const io::SocketAddress& address, std::string_view key) -> Result<void> {
     if (address.is_loopback() || options.has_authentication() || options.insecure) return {};
     return fail("insecure", draft.describe(key) + ": without authentication only loopback addresses are allowed, not " +
-                                address.to_string() + "; set api_keys, or --insecure to let anybody in");
+                                address.to_string() + "; set api_keys or jwt_keys, or --insecure to let anybody in");
   };
   for (size_t i = 0; i < addresses->size(); ++i) {
     if (auto allowed = refuse_public((*addresses)[i], "listen"); !allowed) return allowed;
@@ -174,6 +175,12 @@ Result<void> finish(Draft& draft) {
   if (auto resolved = resolve_rooms(draft); !resolved) return resolved;
   if (auto checked = check_sizes(draft); !checked) return checked;
   const Options& options = draft.options;
+  for (const std::string& item : options.jwt_keys) {
+    if (auto parsed = parse_key_setting(item); !parsed)
+      return impossible(draft.describe("jwt_keys") + ": " + parsed.error().message);
+  }
+  if (options.jwt_user_claim == options.jwt_tenant_claim)
+    return impossible(draft.describe("jwt_user_claim") + " must differ from " + draft.describe("jwt_tenant_claim"));
   if (!options.page && !options.web_root.empty())
     return impossible(draft.describe("web_root") + " has no use with " + draft.describe("page"));
   if (auto exists = directory_exists(draft, "web_root", options.web_root); !exists) return exists;

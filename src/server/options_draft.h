@@ -33,6 +33,7 @@ class Draft {
 
   Options options;
   std::vector<RoomDraft> rooms;
+  std::string permissions_place;  // of the first `[[permissions]]`
 
  private:
   std::vector<std::string> places_;  // as settings()

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <optional>
 
 #include "server/options_draft.h"
+#include "wire/names.h"
 
 namespace ringcast::server {
 namespace {
@@ -131,6 +133,74 @@ Result<void> read_rooms(const Entry& entry, const std::string& path, Draft& draf
   return {};
 }
 
+// A string or a list of strings.
+std::optional<std::vector<std::string>> strings_of(const toml::node& node) {
+  std::vector<std::string> out;
+  if (const auto one = node.value_exact<std::string>()) return std::vector<std::string>{*one};
+  const toml::array* const items = node.as_array();
+  if (items == nullptr) return std::nullopt;
+  for (const toml::node& item : *items) {
+    const auto text = item.value_exact<std::string>();
+    if (!text) return std::nullopt;
+    out.push_back(*text);
+  }
+  return out;
+}
+
+Result<void> read_permission(const toml::table& table, const std::string& path, Draft& draft) {
+  PermissionRule rule;
+  const std::string section = path + ":" + std::to_string(table.source().begin.line);
+  for (const Entry& entry : by_line(table)) {
+    const std::string place = path + ":" + std::to_string(entry.line);
+    const auto wrong = [&](std::string_view why) { return bad_setting(place, entry.key, spelled(*entry.node), why); };
+    if (entry.key == "match") {
+      const auto pattern = entry.node->value_exact<std::string>();
+      auth::Rules probe;
+      if (!pattern) return wrong("must be a pattern of room names");
+      if (auto added = probe.add(*pattern, 1); !added) return wrong(added.error().message);
+      rule.match = *pattern;
+    } else if (entry.key == "allow") {
+      const auto names = strings_of(*entry.node);
+      if (!names || names->empty()) return wrong("must be a list of " + std::string(auth::kOperationNames));
+      for (const std::string& name : *names) {
+        const auto operation = auth::operation_from(name);
+        if (!operation) return wrong("there is no \"" + name + "\", only " + std::string(auth::kOperationNames));
+        rule.allow |= static_cast<auth::Operations>(*operation);
+      }
+    } else if (entry.key == "users") {
+      auto names = strings_of(*entry.node);
+      if (!names || names->empty() || names->size() > kListItemsMax) {
+        return wrong("must be a list of 1 to " + std::to_string(kListItemsMax) + " users");
+      }
+      for (const std::string& name : *names) {
+        if (auto checked = wire::check_user(name); !checked) return wrong(checked.error().message);
+      }
+      rule.users = *std::move(names);
+    } else {
+      return unknown_setting(place, "setting of [[permissions]]", entry.key, "");
+    }
+  }
+  if (rule.match.empty()) return fail("missing_setting", section + ": [[permissions]] needs match = \"…\"");
+  if (rule.allow == 0) return fail("missing_setting", section + ": [[permissions]] needs allow = [\"…\"]");
+  draft.options.permissions.push_back(std::move(rule));
+  return {};
+}
+
+Result<void> read_permissions(const Entry& entry, const std::string& path, Draft& draft) {
+  const std::string place = path + ":" + std::to_string(entry.line);
+  const toml::array* sections = entry.node->as_array();
+  if (sections == nullptr || !sections->is_array_of_tables())
+    return fail("bad_type", place + ": permissions must be written as [[permissions]] sections");
+  if (sections->size() > kPermissionRulesMax)
+    return fail("bad_value", place + ": at most " + std::to_string(kPermissionRulesMax) +
+                                 " [[permissions]] sections, not " + std::to_string(sections->size()));
+  draft.permissions_place = place;
+  for (const toml::node& section : *sections) {
+    if (auto read = read_permission(*section.as_table(), path, draft); !read) return read;
+  }
+  return {};
+}
+
 Result<std::string> read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail_errno("cannot read the configuration " + path, errno);
@@ -158,6 +228,10 @@ Result<void> read_file(const std::string& path, Draft& draft) {
   for (const Entry& entry : by_line(table)) {
     if (entry.key == "rooms") {
       if (auto read = read_rooms(entry, path, draft); !read) return read;
+      continue;
+    }
+    if (entry.key == "permissions") {
+      if (auto read = read_permissions(entry, path, draft); !read) return read;
       continue;
     }
     const std::string place = path + ":" + std::to_string(entry.line);

@@ -67,6 +67,7 @@ std::string help_with_default(const Setting& setting) {
 
 bool can_reload(const Setting& setting, const Options& running, const Options& loaded) {
   if (setting.key == "api_keys" && running.has_authentication() != loaded.has_authentication()) return false;
+  if (setting.key == "jwt_keys" && running.has_tokens() != loaded.has_tokens()) return false;
   return setting.reloadable;
 }
 
@@ -97,6 +98,20 @@ std::string print_config(const Options& options) {
     for (const Setting& setting : settings()) {
       if (setting.per_room) line(setting, rule.options);
     }
+  }
+  for (const PermissionRule& rule : options.permissions) {
+    const auto list = [&](std::string_view key, const std::vector<std::string>& items) {
+      out.append(key).append(" = [");
+      for (size_t i = 0; i < items.size(); ++i) out += (i == 0 ? "" : ", ") + quoted_toml(items[i]);
+      out += "]\n";
+    };
+    std::vector<std::string> allow;
+    for (unsigned bit = 1; bit <= rule.allow; bit <<= 1) {
+      if ((rule.allow & bit) != 0) allow.emplace_back(to_string(static_cast<auth::Operation>(bit)));
+    }
+    out += "\n[[permissions]]\nmatch = " + quoted_toml(rule.match) + "\n";
+    list("allow", allow);
+    if (!rule.users.empty()) list("users", rule.users);
   }
   return out;
 }
@@ -153,6 +168,7 @@ OptionsChange diff_reloadable(const Options& running, const Options& loaded) {
     (can_reload(setting, running, loaded) ? change.reloadable : change.needs_restart).emplace_back(setting.key);
   });
   if (running.rooms != loaded.rooms) change.needs_restart.emplace_back("rooms");
+  if (running.permissions != loaded.permissions) change.reloadable.emplace_back("permissions");
   return change;
 }
 
@@ -162,6 +178,7 @@ Options apply_reloadable(const Options& running, const Options& loaded) {
     if (can_reload(setting, running, loaded))
       setting.set(merged, merged.room_defaults, setting.get(loaded, loaded.room_defaults));
   });
+  merged.permissions = loaded.permissions;
   return merged;
 }
 

@@ -104,9 +104,10 @@ constexpr auto kDuration = Kind::duration;
 using O = Options;
 using R = RoomOptions;
 
-constexpr std::string_view kListening = "Listening", kReactors = "Reactors", kAccess = "Access", kPages = "Pages",
-                           kConnections = "Connections", kRequests = "Requests and messages", kRates = "Rates",
-                           kRooms = "Rooms", kHeartbeats = "Heartbeats", kDrain = "Drain", kLogs = "Logs";
+constexpr std::string_view kListening = "Listening", kReactors = "Reactors", kAccess = "Access", kTokens = "Tokens",
+                           kPages = "Pages", kConnections = "Connections", kRequests = "Requests and messages",
+                           kRates = "Rates", kRooms = "Rooms", kHeartbeats = "Heartbeats", kDrain = "Drain",
+                           kLogs = "Logs";
 
 constexpr Row kSettings[] = {
     row<&O::listen>(kListening, Kind::list, "listen", "", 1, 128,
@@ -168,8 +169,9 @@ constexpr Row kSettings[] = {
                           "browsers remember the answer to a preflight so long")
         .zero_is("not at all")
         .reloads(),
-    row<&O::api_keys>(kAccess, Kind::list, "api_keys", "", 16, 256, "keys that open the server calls")
-        .zero_is("no authentication")
+    row<&O::api_keys>(kAccess, Kind::list, "api_keys", "", 16, 256,
+                      "keys that open the server calls, each with or without a name: SECRET, billing:SECRET")
+        .zero_is("none")
         .reloads(),
     boolean<&O::status_open>(kAccess, "status_open", true, "/stats, /health and /ready answer without a key").reloads(),
     boolean<&O::tenants>(kAccess, "tenants", true, "without authentication, take the tenant from tenant="),
@@ -179,6 +181,50 @@ constexpr Row kSettings[] = {
     choice<&O::clients_may_direct>(kAccess, "clients_may_direct", "auto", "auto|yes|no",
                                    "clients may write to another user's inbox; auto: only without authentication")
         .reloads(),
+
+    row<&O::jwt_keys>(kTokens, Kind::list, "jwt_keys", "", 7, 512,
+                      "keys that tokens of users are signed with: HS256:/run/secret, RS256/KEY_ID:/etc/key.pem; "
+                      "HS, RS and ES 256, 384, 512, EdDSA")
+        .zero_is("none; without jwks there are no tokens")
+        .reloads(),
+    row<&O::jwks>(kTokens, Kind::text, "jwks", "", 1, 2048,
+                  "file or http(s) URL of a JSON Web Key Set with further keys")
+        .zero_is("none"),
+    row<&O::jwks_refresh>(kTokens, kDuration, "jwks_refresh", "5min", kSecond, kDay,
+                          "a JWKS of a URL is fetched again after; sooner for a token with an unknown key"),
+    row<&O::jwt_issuers>(kTokens, Kind::list, "jwt_issuers", "", 1, 256, "a token's iss is one of these")
+        .zero_is("it is not looked at")
+        .reloads(),
+    row<&O::jwt_audiences>(kTokens, Kind::list, "jwt_audiences", "", 1, 256, "a token's aud names one of these")
+        .zero_is("it is not looked at")
+        .reloads(),
+    row<&O::jwt_leeway>(kTokens, kDuration, "jwt_leeway", "30s", kSecond, kHour,
+                        "how far the clocks of issuer and server may differ (exp, nbf)")
+        .zero_is("not at all")
+        .reloads(),
+    boolean<&O::jwt_expiry_required>(kTokens, "jwt_expiry_required", true, "refuse tokens without exp").reloads(),
+    row<&O::jwt_user_claim>(kTokens, Kind::text, "jwt_user_claim", "sub", 1, 64, "the claim that names the user")
+        .reloads(),
+    row<&O::jwt_tenant_claim>(kTokens, Kind::text, "jwt_tenant_claim", "tenant", 1, 64,
+                              "the claim that names the tenant")
+        .reloads(),
+    boolean<&O::token_required>(kTokens, "token_required", true,
+                                "refuse clients without a token once there are keys; else they are anonymous")
+        .reloads(),
+    row<&O::token_cookie>(kTokens, Kind::text, "token_cookie", "", 1, 64, "name of a cookie that may hold the token")
+        .zero_is("none")
+        .reloads(),
+    row<&O::token_size_max>(kTokens, kSize, "token_size_max", "4KiB", 64, 64 * kKiB, "a token").reloads(),
+    row<&O::token_notice>(kTokens, kDuration, "token_notice", "60s", kSecond, kDay,
+                          "token_expiring is sent so long before a connection's token ends")
+        .zero_is("it is not sent")
+        .reloads(),
+    row<&O::revocations_file>(kTokens, Kind::text, "revocations_file", "", 1, 4096,
+                              "file of tokens and users that are no longer good; read again on SIGHUP")
+        .zero_is("none")
+        .reloads(),
+    row<&O::revocations_max>(kTokens, kCount, "revocations_max", "100000", 1, 10'000'000,
+                             "revocations of the file, and as many again of DELETE /tokens and /users/.../tokens"),
 
     boolean<&O::page>(kPages, "page", true, "serve the chat and live-stats page at /"),
     row<&O::web_root>(kPages, Kind::text, "web_root", "", 1, 4096, "directory that the page is read from")

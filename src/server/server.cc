@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/descriptor_table.h"
 #include "server/page.h"
+#include "server/token_policy.h"
 #include "server/usage.h"
 
 namespace ringcast::server {
@@ -48,7 +49,19 @@ Result<void> Server::start() {
   session::Routes::Options routes;
   routes.echo = options_.echo;
   routes_ = std::make_unique<session::Routes>(routes);
-  sessions_.push_back(std::make_unique<session::SessionOptions>(session_options(options_, machine_)));
+  authority_ = std::make_unique<auth::Authority>(options_.revocations_max);
+  auto policy = token_policy(options_, *authority_);
+  if (!policy) return tl::unexpected<Error>(std::move(policy.error()));
+  authority_->set_policy(*std::move(policy));
+  if (is_url(options_.jwks)) {
+    auth::JwksOptions source{.url = options_.jwks};
+    source.refresh = std::chrono::duration_cast<std::chrono::milliseconds>(options_.jwks_refresh);
+    source.least_between = std::min(source.least_between, source.refresh);
+    jwks_ = std::make_unique<auth::JwksSource>(std::move(source), *authority_);
+    authority_->set_on_unknown_key([this] { jwks_->request(); });
+    jwks_->start();
+  }
+  add_session_options();
 
   const uint16_t count = reactor_count(options_, machine_);
   shared_.name_key = HashKey::random();
@@ -130,11 +143,21 @@ std::string Server::fallback() const {
   return {};
 }
 
-std::vector<std::string> Server::reload(const Options& options) {
-  const OptionsChange change = diff_reloadable(options_, options);
-  options_ = apply_reloadable(options_, options);
+const session::SessionOptions& Server::add_session_options() {
   sessions_.push_back(std::make_unique<session::SessionOptions>(session_options(options_, machine_)));
-  for (const auto& core : cores_) core->reload(*sessions_.back());
+  sessions_.back()->authority = authority_.get();
+  return *sessions_.back();
+}
+
+Result<std::vector<std::string>> Server::reload(const Options& options) {
+  const OptionsChange change = diff_reloadable(options_, options);
+  Options merged = apply_reloadable(options_, options);
+  auto policy = token_policy(merged, *authority_);
+  if (!policy) return tl::unexpected<Error>(std::move(policy.error()));
+  options_ = std::move(merged);
+  authority_->set_policy(*std::move(policy));
+  const session::SessionOptions& sessions = add_session_options();
+  for (const auto& core : cores_) core->reload(sessions);
   return change.needs_restart;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "auth/authority.h"
+#include "auth/jwks_source.h"
 #include "base/error.h"
 #include "server/core.h"
 #include "session/routes.h"
@@ -25,8 +27,9 @@ class Server {
   std::string fallback() const;  // why io_uring is not used although it was not refused; empty: nothing of the kind
   uint16_t cores() const { return static_cast<uint16_t>(cores_.size()); }
 
-  // Takes what can change while running; the names of settings that wait for a restart come back.
-  std::vector<std::string> reload(const Options& options);
+  // Takes what can change while running; the names of settings that wait for a restart come back. On an error (a key's
+  // file cannot be read, say) nothing has changed.
+  Result<std::vector<std::string>> reload(const Options& options);
   const Options& options() const { return options_; }
 
   // The way of SIGTERM. `hurry()` is asked now and then: true skips what is left of the waiting.
@@ -47,6 +50,8 @@ class Server {
   void stop();
 
  private:
+  // For a reactor's gates: settings with what they share.
+  const session::SessionOptions& add_session_options();
   void enter(session::DrainPhase phase);
   // Every core is in `phase`, and nobody is connected any more of whom it takes leave.
   bool is_empty(session::DrainPhase phase) const;
@@ -63,6 +68,8 @@ class Server {
   Machine machine_;
   hub::RoomPolicies policies_;
   session::Shared shared_;
+  std::unique_ptr<auth::Authority> authority_;
+  std::unique_ptr<auth::JwksSource> jwks_;  // none: no URL is set
   std::unique_ptr<session::Routes> routes_;
   session::StaticFiles files_;
   // Every generation stays: a core may still be reading the one before.

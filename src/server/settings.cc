@@ -150,6 +150,10 @@ session::SessionOptions session_options(const Options& options, const Machine& m
   out.forwarded_field = options.forwarded_header == ForwardedHeader::forwarded ? wire::ForwardedField::forwarded
                                                                                : wire::ForwardedField::x_forwarded_for;
   out.api_keys = auth::ApiKeys(options.api_keys);
+  out.token_cookie = options.token_cookie;
+  out.token_required = options.token_required;
+  out.token_notice_s =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(options.token_notice).count());
   out.status_open = options.status_open;
   out.tenants = options.tenants;
   out.clients_may_broadcast = allowed(options.clients_may_broadcast, options);

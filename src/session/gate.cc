@@ -7,6 +7,7 @@
 #include "session/admission.h"
 #include "session/client_address.h"
 #include "session/form.h"
+#include "session/guard.h"
 #include "session/http_session.h"
 #include "session/poll_session.h"
 #include "session/sse_session.h"
@@ -35,6 +36,7 @@ Gate::Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOption
       names_(shared.name_key),
       admission_(std::make_unique<Admission>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
       addresses_(std::make_unique<ClientAddresses>(*this)),
+      guard_(std::make_unique<Guard>(*this)),
       http_(std::make_unique<HttpSession>(*this)),
       websocket_(std::make_unique<WebSocketSession>(*this)),
       sse_(std::make_unique<SseSession>(*this)),
@@ -336,6 +338,7 @@ void Gate::on_interval() {
   hub_->sweep();
   if (shared_.cpu_ns != nullptr) stats_.cpu_ns.set(shared_.cpu_ns());
   admission_->sweep();
+  guard_->on_interval();
   if (drain_phase_ == DrainPhase::telling) tell_some();
 }
 

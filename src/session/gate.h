@@ -48,6 +48,7 @@ namespace ringcast::session {
 
 class Admission;
 class ClientAddresses;
+class Guard;
 class HttpSession;
 struct Judgement;
 class PollSession;
@@ -138,7 +139,10 @@ class Gate final : public runtime::Handler, public hub::Sink {
   PollSession& poll() { return *poll_; }
   Admission& admission() { return *admission_; }
   ClientAddresses& addresses() { return *addresses_; }
+  Guard& guard() { return *guard_; }
   uint16_t core() const { return reactor_.core(); }
+  // No connection has had a slot at or above.
+  uint32_t slots_end() const { return slots_end_; }
 
   // Null when the connection is gone or about to.
   Client* find(ConnectionId id);
@@ -266,6 +270,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
 
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<ClientAddresses> addresses_;
+  std::unique_ptr<Guard> guard_;
   std::unique_ptr<HttpSession> http_;
   std::unique_ptr<WebSocketSession> websocket_;
   std::unique_ptr<SseSession> sse_;

@@ -1,6 +1,7 @@
 // HttpSession: who a request comes from. The one place where an Identity is made, for every kind of session.
 
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/http_session.h"
 #include "session/request.h"
 #include "wire/http_syntax.h"
@@ -12,51 +13,155 @@ using auth::Method;
 
 namespace {
 
-// X-API-Key, or the credentials of `Authorization: Bearer` (RFC 6750 section 2.1).
-std::string_view given_key(const wire::HttpHeaders& headers) {
+// The credentials of `Authorization: Bearer` (RFC 6750 section 2.1).
+std::string_view bearer_of(const wire::HttpHeaders& headers) {
   constexpr std::string_view kBearer = "Bearer ";
-  if (const std::string_view key = headers.find_or("X-API-Key", ""); !key.empty()) return key;
   const std::string_view field = headers.find_or("Authorization", "");
   if (field.size() <= kBearer.size() || !wire::equal_ignoring_case(field.substr(0, kBearer.size()), kBearer)) return {};
   return wire::trim_blanks(field.substr(kBearer.size()));
 }
 
+// A browser cannot give a WebSocket other fields than this: Sec-WebSocket-Protocol: ringcast.v1, bearer.<token>
+std::string_view token_of_protocols(const wire::HttpHeaders& headers) {
+  constexpr std::string_view kPrefix = "bearer.";
+  for (const wire::HttpHeader& field : headers.all()) {
+    if (!wire::equal_ignoring_case(field.name, "Sec-WebSocket-Protocol")) continue;
+    std::string_view list = field.value, protocol;
+    while (wire::next_list_element(list, protocol)) {
+      if (protocol.starts_with(kPrefix)) return protocol.substr(kPrefix.size());
+    }
+  }
+  return {};
+}
+
+// RFC 6265 section 4.2: pairs, each with one '='.
+std::string_view cookie_of(const wire::HttpHeaders& headers, std::string_view name) {
+  for (const wire::HttpHeader& field : headers.all()) {
+    if (!wire::equal_ignoring_case(field.name, "Cookie")) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      std::string_view pair = rest.substr(0, rest.find(';'));
+      rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+      pair = wire::trim_blanks(pair);
+      if (!pair.starts_with(name) || pair.size() <= name.size() || pair[name.size()] != '=') continue;
+      std::string_view value = pair.substr(name.size() + 1);
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      return value;
+    }
+  }
+  return {};
+}
+
+bool is_websocket(Endpoint endpoint) {
+  return endpoint == Endpoint::websocket || endpoint == Endpoint::echo;
+}
+
 bool takes_user(Endpoint endpoint) {
-  return endpoint == Endpoint::websocket || endpoint == Endpoint::echo || endpoint == Endpoint::events ||
-         endpoint == Endpoint::poll;
+  return is_websocket(endpoint) || endpoint == Endpoint::events || endpoint == Endpoint::poll;
 }
 
 }  // namespace
 
+std::string_view HttpSession::given_token(const wire::HttpRequest& http, const Route& route, HttpState& current) const {
+  if (const std::string_view bearer = bearer_of(http.headers); !bearer.empty()) return bearer;
+  if (is_websocket(route.endpoint)) {
+    if (const std::string_view token = token_of_protocols(http.headers); !token.empty()) return token;
+  }
+  if (const std::string_view token = current.query.get("token").value_or(""); !token.empty()) return token;
+  const std::string& cookie = gate_.options().token_cookie;
+  return cookie.empty() ? std::string_view() : cookie_of(http.headers, cookie);
+}
+
+// RFC 6750 section 3: without credentials only the scheme is named.
+void HttpSession::challenge(Client& client, runtime::Connection& connection, const Error* error,
+                            std::string_view wanted) {
+  static constexpr wire::HttpHeader kAsk{"WWW-Authenticate", "Bearer"};
+  static constexpr wire::HttpHeader kWrong{"WWW-Authenticate", "Bearer error=\"invalid_token\""};
+  refuse(client, connection, 401, "unauthorized", error == nullptr ? wanted : error->message,
+         {error == nullptr ? &kAsk : &kWrong, 1});
+}
+
 bool HttpSession::authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http,
                                const Route& route) {
   const SessionOptions& options = gate_.options();
-  auth::Identity& identity = state(client).identity;
+  Guard& guard = gate_.guard();
+  guard.refresh();
+  HttpState& current = state(client);
+  auth::Identity& identity = current.identity;
   identity = {};
+  current.denial.reset();
+  current.query = {};
+  if (route.endpoint != Endpoint::file) {
+    auto query = wire::Query::parse(http.query);
+    if (!query) return refuse(client, connection, 400, query.error().code, query.error().message), false;
+    current.query = *std::move(query);
+  }
+  const bool for_people = route.access == Access::client || route.access == Access::user;
+  const bool for_servers = route.access == Access::user || route.access == Access::key ||
+                           (route.access == Access::status && !options.status_open);
+  if (!for_people && !for_servers) return true;
+
+  std::string_view key = http.headers.find_or("X-API-Key", "");
+  if (key.empty()) key = bearer_of(http.headers);
+  bool asked = false;
   if (connection.listener == kAdminListener) {
     identity.method = Method::admin;
-  } else if (const auth::ApiKey* key = options.api_keys.find(given_key(http.headers)); key != nullptr) {
+  } else if (const auth::ApiKey* found = options.api_keys.find(key); found != nullptr) {
     identity.method = Method::api_key;
-    identity.key_name = key->name;
+    identity.key_name = found->name;
+  } else if (guard.tokens()) {
+    if (const std::string_view token = given_token(http, route, current); !token.empty()) {
+      asked = true;
+      auto proved = guard.verify(token);
+      if (proved) {
+        identity = *std::move(proved);
+      } else {
+        current.denial = std::move(proved.error());
+      }
+    }
   }
-  const bool key_needed = route.access == Access::key || (route.access == Access::status && !options.status_open);
-  if (key_needed && !options.api_keys.empty() && !identity.is_server()) {
-    static constexpr wire::HttpHeader kChallenge{"WWW-Authenticate", "Bearer"};
-    refuse(client, connection, 401, "unauthorized",
-           "this call needs an API key (Authorization: Bearer …, or X-API-Key)", {&kChallenge, 1});
+  if (identity.is_server()) return true;
+
+  if (route.access == Access::client) {
+    if (guard.tokens() && !asked && options.token_required) {
+      current.denial = Error{"unauthorized",
+                             "this needs a token: Authorization: Bearer …, token=, or bearer.… beside "
+                             "the subprotocol of a WebSocket"};
+    }
+    // A browser learns nothing from a failed upgrade: it gets its WebSocket, and that says why.
+    if (!current.denial || is_websocket(route.endpoint)) return true;
+    return challenge(client, connection, asked ? &*current.denial : nullptr, current.denial->message), false;
+  }
+  if (route.access == Access::user && identity.method == Method::token) return true;
+  // Where the server calls have an address of their own, nothing here says that they exist.
+  if (options.admin_apart && route.access == Access::user) {
+    refuse(client, connection, 404, "not_found", "there is nothing at this path");
     return false;
   }
-  return true;
+  if (options.api_keys.empty() && !guard.tokens()) return true;
+  if (identity.method == Method::token) {
+    refuse(client, connection, 403, "forbidden", "this call is for servers: it needs an API key, not a user's token");
+    return false;
+  }
+  challenge(client, connection, current.denial ? &*current.denial : nullptr,
+            route.access == Access::user && guard.tokens()
+                ? "this call needs a user's token or an API key (Authorization: Bearer …, or X-API-Key)"
+                : "this call needs an API key (Authorization: Bearer …, or X-API-Key)");
+  return false;
 }
 
 Result<void> HttpSession::name(Request& request) const {
   const SessionOptions& options = gate_.options();
   auth::Identity& identity = request.identity;
-  if (options.tenants && (options.api_keys.empty() || identity.is_server())) {
+  if (identity.method == Method::token) return {};  // the token has said it all
+  const bool tokens = gate_.guard().tokens();
+  if (options.tenants && (identity.is_server() || (options.api_keys.empty() && !tokens))) {
     const std::string_view tenant = request.query.get_any({"tenant", "tenant_id"}).value_or("");
     if (auto checked = tenant.empty() ? Result<void>() : wire::check_tenant(tenant); !checked) return checked;
     identity.tenant = tenant;
   }
+  // Who may come without a token is nobody in particular.
+  if (tokens && !identity.is_server()) return {};
   const std::string_view user = request.query.get(table_of(request.route.dialect).user_parameter).value_or("");
   if (!takes_user(request.route.endpoint) || user.empty()) return {};
   if (auto checked = wire::check_user(user); !checked) return checked;

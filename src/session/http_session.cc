@@ -228,6 +228,8 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
   const Routes::Match match = std::move(current.match);
   Request request{http, *match.route};
   request.identity = std::move(current.identity);
+  request.denial = std::move(current.denial);
+  request.query = std::move(current.query);
   if (!read_names(client, connection, request, match)) return;
   const Endpoint endpoint = request.route.endpoint;
   const bool opens = is_stream_endpoint(endpoint);
@@ -238,6 +240,8 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
     if (ask_limits(client, request.identity, cost)) {
       current.match = match;
       current.identity = std::move(request.identity);
+      current.denial = std::move(request.denial);
+      current.query = std::move(request.query);
       return;
     }
   }
@@ -253,9 +257,6 @@ bool HttpSession::read_names(Client& client, Connection& connection, Request& re
     return false;
   }
   if (request.route.endpoint == Endpoint::file) return true;
-  auto query = wire::Query::parse(request.http.query);
-  if (!query) return refuse(client, connection, 400, query.error().code, query.error().message), false;
-  request.query = std::move(*query);
   if (const auto named = name(request); !named) {
     return refuse(client, connection, 400, named.error().code, named.error().message), false;
   }
@@ -301,6 +302,8 @@ void HttpSession::serve(Client& client, Connection& connection, Request& request
     case Endpoint::health:
     case Endpoint::ready: return answer_status(client, connection, request);
     case Endpoint::file: return serve_file(client, connection, request);
+    case Endpoint::revoke_user:
+    case Endpoint::revoke_token: return revoke(client, connection, request);
     default: return ask(client, connection, request, second);
   }
 }

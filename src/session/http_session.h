@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@
 #include "wire/http_request_parser.h"
 #include "wire/publish_request.h"
 #include "wire/rest_json.h"
+#include "wire/url.h"
 
 namespace ringcast::session {
 
@@ -53,8 +55,10 @@ struct HttpState final : Extra {
   Routes::Match match;       // views into the parser's head
   bool checked = false;      // `match` and `identity` are set, and this client may call it
   auth::Identity identity;
-  IpAddress address;                   // whom the request comes from, where limits or proxies want to know
-  bool judged = false;                 // the limits allow it
+  IpAddress address;            // whom the request comes from, where limits or proxies want to know
+  bool judged = false;          // the limits allow it
+  std::optional<Error> denial;  // of a WebSocket's request: what is wrong with its token
+  wire::Query query;
   Endpoint endpoint = Endpoint::file;  // whose answer is outstanding
   bool stream = false;                 // the answer is one of many: /stats/stream
   std::string name;                    // what was asked about, for the answer
@@ -121,6 +125,9 @@ class HttpSession {
   // that it gives are taken as far as that lets them be.
   bool authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
   Result<void> name(Request& request) const;
+  std::string_view given_token(const wire::HttpRequest& http, const Route& route, HttpState& current) const;
+  // 401: `error` is what is wrong with the credentials that were given; without any, `wanted` says which are.
+  void challenge(Client& client, runtime::Connection& connection, const Error* error, std::string_view wanted);
 
   // http_limits.cc. True: it has been asked, on_judged goes on.
   bool ask_limits(Client& client, const auth::Identity& identity, const auth::Question& cost);
@@ -133,6 +140,7 @@ class HttpSession {
   // rest_rooms.cc: questions to the hub and their answers.
   void ask(Client& client, runtime::Connection& connection, const Request& request, std::string_view second);
   void answer_rooms(Client& client, runtime::Connection& connection, const hub::Answer& answer);
+  void revoke(Client& client, runtime::Connection& connection, const Request& request);
   // rest_stats.cc
   void ask_stats(Client& client, std::string tenant);
   void ask_position(Client& client);
@@ -146,6 +154,9 @@ class HttpSession {
   void end_stats_stream(Client& client, runtime::Connection& connection);
   // rest_messages.cc
   void begin_publish(Client& client, runtime::Connection& connection, const Request& request);
+  // Whether who has only a token may publish all of it; refuses it else.
+  bool may_publish(Client& client, runtime::Connection& connection, const auth::Identity& identity,
+                   const wire::PublishBody& body);
   void go_on_publishing(Client& client, runtime::Connection& connection, const wire::PublishBody& body);
   void send_to_connection(Client& client, const wire::PublishRequest& item, std::string_view name,
                           std::string_view tenant, uint64_t correlation);

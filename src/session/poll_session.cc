@@ -4,6 +4,7 @@
 
 #include "session/frame_length.h"
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/http_session.h"
 #include "session/request.h"
 #include "session/subscription.h"
@@ -59,6 +60,7 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
   if (!timeout) return refuse(timeout.error());
   const std::string_view since = request.query.get_any({"since", "last_event_id", "last_id"}).value_or("");
   if (const auto applied = apply_cursor(since, client.user(), *channels); !applied) return refuse(applied.error());
+  if (const auto permitted = permit(gate_.guard(), client, *channels); !permitted) return refuse(permitted.error());
 
   auto made = std::make_unique<Poll>(options.poll_answer_max);
   Poll& poll = *made;
@@ -76,7 +78,7 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
   client.extra = std::move(made);
   gate_.stats().opened_ever(Transport::poll).add();
   gate_.stats().open_now(Transport::poll).add();
-  gate_.reactor().arm_timer(connection, std::chrono::seconds(*timeout));
+  gate_.reactor().arm_timer(connection, std::chrono::seconds(std::min(*timeout, gate_.guard().seconds_left(client))));
   gate_.open_at_hub(client, form_id(WireForm::poll, request.route.dialect));
   for (const Subscribed& channel : poll.channels) {
     if (gate_.hub().join(join_of(client, channel))) ++poll.outstanding;

@@ -2,10 +2,12 @@
 // Lives on the stack of HttpSession while a handler is called; its views are valid during that call.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "auth/identity.h"
+#include "base/error.h"
 #include "wire/http_request_parser.h"
 #include "wire/url.h"
 
@@ -20,6 +22,7 @@ struct Request {
   std::string path;      // decoded
   std::string argument;  // decoded: what the route's `{}` matched
   auth::Identity identity;
+  std::optional<Error> denial;  // of a WebSocket's request: why it is to be closed at once
   bool accepts_stream = false;  // Accept names text/event-stream
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/http_session.h"
 #include "session/request.h"
 #include "wire/http_syntax.h"
@@ -80,6 +81,7 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
   if (const auto error = parse_publish_body(request.http.body, json_limits_of(gate_.options()), body)) {
     return refuse(client, connection, static_cast<uint16_t>(wire::http_status_of(*error)), error->code, error->message);
   }
+  if (!may_publish(client, connection, request.identity, body)) return;
   size_t units = 0;
   for (const wire::PublishRequest& item : body.requests) {
     units += units_of(item);
@@ -91,12 +93,47 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
   current.name = request.identity.tenant;
   current.publish = std::make_unique<PublishProgress>();
   current.publish->outcomes.resize(units);
+  if (request.identity.method == auth::Method::token) current.publish->author = request.identity.user;
   current.publish->single = !body.is_batch && !has_results(body.requests[0]);
   gate_.await(client);
   current.identity = request.identity;
   const auth::Question cost{.messages = static_cast<uint32_t>(units), .bytes = request.http.body.size()};
   if (ask_limits(client, request.identity, cost)) return;
   go_on_publishing(client, connection, body);
+}
+
+bool HttpSession::may_publish(Client& client, Connection& connection, const auth::Identity& identity,
+                              const wire::PublishBody& body) {
+  if (identity.method != auth::Method::token) return true;
+  size_t index = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    std::string why;
+    if (item.target == TargetKind::connection) {
+      why = "only servers may send to one connection";
+    } else if (item.final_message) {
+      why = "only servers may end a room with a final message";
+    } else if (item.target == TargetKind::broadcast) {
+      if (!gate_.guard().may(identity, auth::Operation::publish, wire::kBroadcastChannel)) {
+        why = "clients may not publish to everyone here";
+      }
+    } else {
+      const bool inbox = item.target == TargetKind::user || item.target == TargetKind::users;
+      for (const std::string_view name : item.names) {
+        key_.assign(inbox ? "@" : "");
+        key_ += name;
+        if (gate_.guard().may(identity, auth::Operation::publish, key_)) continue;
+        why = "no rule allows publish in " + wire::quoted(key_);
+        break;
+      }
+    }
+    if (!why.empty()) {
+      if (body.is_batch) why.insert(0, "item " + std::to_string(index) + ": ");
+      refuse(client, connection, 403, "forbidden", why);
+      return false;
+    }
+    ++index;
+  }
+  return true;
 }
 
 void HttpSession::go_on_publishing(Client& client, Connection& connection, const wire::PublishBody& body) {
@@ -131,7 +168,7 @@ void HttpSession::go_on_publishing(Client& client, Connection& connection, const
       }
       hub::Publish publish;
       publish.key = key_;
-      publish.user = item.user;
+      publish.user = progress.author.empty() ? item.user : std::string_view(progress.author);
       publish.event = inbox && item.event == wire::kDefaultEventType ? "direct" : item.event;
       publish.kind = kind_of(item.payload_kind);
       publish.payload = item.payload;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/http_session.h"
 #include "session/request.h"
 #include "wire/json_writer.h"
@@ -68,6 +69,12 @@ void HttpSession::ask(Client& client, Connection& connection, const Request& req
     if (!room) return refuse(client, connection, 400, "missing_field", "the query must say room=");
     name = *room;
   }
+  // Who is asked about by a token may say "@me" here as elsewhere.
+  std::string own;
+  if (request.identity.method == auth::Method::token && name == wire::kOwnInbox) {
+    own = '@' + request.identity.user;
+    name = own;
+  }
   std::string member;
   switch (asked.about) {
     case Asked::About::room:
@@ -83,6 +90,12 @@ void HttpSession::ask(Client& client, Connection& connection, const Request& req
       return refuse(client, connection, 400, "bad_path", "the path has a bad percent-escape or is not UTF-8");
     }
     if (const auto checked = wire::check_user(member); !checked) return refuse_with(checked.error());
+  }
+  const auth::Operation operation =
+      endpoint == Endpoint::members ? auth::Operation::presence : auth::Operation::history;
+  if (asked.about == Asked::About::room && !gate_.guard().may(request.identity, operation, name)) {
+    return refuse(client, connection, 403, "forbidden",
+                  "no rule allows " + std::string(to_string(operation)) + " in " + wire::quoted(name));
   }
   const SessionOptions& options = gate_.options();
   const auto limit = request.query.get_uint("limit", options.list_limit_default, 1, options.list_limit_max);

@@ -88,20 +88,22 @@ Routes::Routes(const Options& options) {
   if (options.echo) add(get, "/echo", echo, Access::client);
   add(get, "/events", events, Access::client);
   add(get, "/poll", poll, Access::client);
-  add(post, "/messages", messages, Access::key);
+  add(post, "/messages", messages, Access::user);
 
   // Exact paths before patterns, longer patterns before shorter ones.
   add(get, "/rooms", rooms, Access::key);
-  add(get, "/members", members, Access::key);
-  add(get, "/history", history, Access::key);
-  add(get, "/rooms/{}/members", members, Access::key);
-  add(get, "/rooms/{}/history", history, Access::key);
+  add(get, "/members", members, Access::user);
+  add(get, "/history", history, Access::user);
+  add(get, "/rooms/{}/members", members, Access::user);
+  add(get, "/rooms/{}/history", history, Access::user);
   add(post, "/rooms/{}/close", close_room, Access::key);
   add(del, "/rooms/{}/members/{}", remove_member, Access::key);
   add(del, "/rooms/{}", purge, Access::key);
 
   add(get, "/users", users, Access::key);
   add(del, "/users/{}/connections", disconnect_user, Access::key);
+  add(del, "/users/{}/tokens", revoke_user, Access::key);
+  add(del, "/tokens/{}", revoke_token, Access::key);
   add(get, "/users/{}", user, Access::key);
   add(get, "/connections", connections, Access::key);
   add(del, "/connections/{}", disconnect, Access::key);

@@ -36,6 +36,8 @@ enum class Endpoint : uint8_t {
   send,    // a message in the spelling of its dialect
   online,  // {"online_users":n}
   broker_stats,
+  revoke_user,
+  revoke_token,
   stats,
   stats_stream,
   metrics,
@@ -58,6 +60,7 @@ enum class Access : uint8_t {
   open,    // everybody, from any page
   client,  // people's clients: pages of this host or listed ones
   status,  // like `open` unless configured otherwise, then like `key`
+  user,    // with the API key, or with a user's token and its permissions; open like `key` while there is neither
   key,     // with the API key, once one is configured; else like `client`
 };
 

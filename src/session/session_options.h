@@ -12,6 +12,10 @@
 #include "auth/rate_limits.h"
 #include "wire/forwarded.h"
 
+namespace ringcast::auth {
+class Authority;
+}
+
 namespace ringcast::session {
 
 using std::chrono::milliseconds;
@@ -59,6 +63,10 @@ struct SessionOptions {
   // Access.
   std::vector<std::string> origins;        // allowed besides the request's own host; "*" allows all
   auth::ApiKeys api_keys;                  // empty: no authentication
+  auth::Authority* authority = nullptr;    // none: no tokens, no rules
+  std::string token_cookie;                // the cookie that may hold a token; empty: none
+  bool token_required = true;              // once there are tokens, who has none is refused; else is anonymous
+  uint64_t token_notice_s = 60;            // `token_expiring` comes so long before the end; 0: never
   bool cors_credentials = false;           // listed pages may send cookies and credentials
   std::chrono::seconds cors_max_age{600};  // a browser remembers a preflight so long
   std::vector<std::string> hosts;          // that requests may ask for; empty: any

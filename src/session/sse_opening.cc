@@ -5,6 +5,7 @@
 
 #include "session/frame_length.h"
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/http_session.h"
 #include "session/request.h"
 #include "session/sse_session.h"
@@ -48,6 +49,9 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   if (cursor.empty()) cursor = request.query.get_any({"last_event_id", "since", "last_id"}).value_or("");
   if (const auto applied = apply_cursor(cursor, client.user(), channels); !applied) {
     return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
+  }
+  if (const auto permitted = permit(gate_.guard(), client, channels); !permitted) {
+    return http.refuse(client, connection, 403, permitted.error().code, permitted.error().message);
   }
   if (client.head_only) {
     out_.clear();
@@ -167,6 +171,7 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   if (stream.drained) drained_.push_back(client.id);
   if (stream.channels.size() == 1 && stream.rooms_left != 0) client.extra.reset();
   gate_.reactor().cork(connection, false);
+  gate_.guard().watch(client);
   arm_beat(client, connection);
 }
 

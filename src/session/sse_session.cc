@@ -215,6 +215,21 @@ void SseSession::append_beat(std::string& out, const Client& client, Beat::Kind 
 
 // --- ends ---
 
+void SseSession::tell_expiring(const Client& client, Connection& connection, uint64_t left_ms) {
+  text_.clear();
+  wire::append_token_expiring_event(text_, left_ms);
+  send_event(client, connection, "token_expiring", text_);
+}
+
+void SseSession::end_token(Client& client, Connection& connection, TokenEnd how) {
+  if (how == TokenEnd::expired) {
+    end(client, connection, 4010, "token_expired", "the token has expired", CloseCause::token_expired);
+  } else {
+    gate_.stats().error(ErrorCount::unauthorized).add();
+    end(client, connection, 4001, "unauthorized", "the token has been revoked", CloseCause::refused);
+  }
+}
+
 void SseSession::on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) {
   if (client.phase == Phase::closing) return;
   static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};

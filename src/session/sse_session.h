@@ -45,6 +45,9 @@ class SseSession {
   void on_closed(Client& client);
   // A run for streams over several channels: what they share is encoded once.
   void deliver(std::string_view key, const hub::Delivery& delivery);
+  // Its token: about to end, or at its end.
+  void tell_expiring(const Client& client, Connection& connection, uint64_t left_ms);
+  void end_token(Client& client, Connection& connection, TokenEnd how);
   // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
   void on_tick();
 

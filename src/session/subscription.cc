@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "session/guard.h"
 #include "session/request.h"
 #include "session/routes.h"
 #include "wire/cursor.h"
@@ -89,6 +90,19 @@ Result<void> apply_cursor(std::string_view text, std::string_view user, std::vec
     } else if (cursor->positions[i] != wire::kNoPosition) {
       channel.has_cursor = true;
       channel.cursor = cursor->positions[i];
+    }
+  }
+  return {};
+}
+
+Result<void> permit(const Guard& guard, const Client& client, std::vector<Subscribed>& channels) {
+  for (Subscribed& channel : channels) {
+    if (!guard.may(client, auth::Operation::subscribe, channel.key)) {
+      return fail("forbidden", "this client may not subscribe to " + wire::quoted(channel.name()));
+    }
+    if (channel.has_cursor && !guard.may(client, auth::Operation::history, channel.key)) {
+      channel.has_cursor = false;
+      channel.mismatch = true;
     }
   }
   return {};

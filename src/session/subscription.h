@@ -14,13 +14,14 @@
 
 namespace ringcast::session {
 
+class Guard;
 struct Request;
 
 struct Subscribed {
   std::string key;
   wire::ChannelKind kind = wire::ChannelKind::room;
   bool has_cursor = false;
-  bool mismatch = false;  // the cursor was made for other channels: `gap` is told whatever the hub finds
+  bool mismatch = false;  // the cursor was made for other channels, or may not be used: `gap` is told in any case
   uint64_t cursor = 0;
 
   std::string_view name() const { return hub::name_of(key); }
@@ -39,6 +40,10 @@ Result<std::vector<Subscribed>> initial_channels(const Request& request, const C
 // Puts a cursor's positions (any of its three forms) onto channels. A cursor of the first two forms speaks of all of
 // them. Code bad_cursor.
 Result<void> apply_cursor(std::string_view text, std::string_view user, std::vector<Subscribed>& channels);
+
+// Whether the client may subscribe to all of them; code forbidden. A position in a channel whose history is not for it
+// is dropped, which the client is told as a gap.
+Result<void> permit(const Guard& guard, const Client& client, std::vector<Subscribed>& channels);
 
 // Joins as `apply_cursor` left it.
 hub::Join join_of(const Client& client, const Subscribed& channel);

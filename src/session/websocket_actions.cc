@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/websocket_session.h"
 #include "session/websocket_states.h"
 #include "wire/event_json.h"
@@ -12,6 +13,7 @@
 
 namespace ringcast::session {
 
+using auth::Operation;
 using wire::Action;
 using wire::ActionKind;
 
@@ -62,6 +64,7 @@ bool WebSocketSession::take_action(Client& client, Connection& connection, std::
     case ActionKind::status: act_status(client, connection, action); return true;
     case ActionKind::ping: act_ping(connection, action); return true;
     case ActionKind::binary: act_binary(client, connection, action); return true;
+    case ActionKind::refresh: act_refresh(client, connection, action); return true;
     case ActionKind::unknown: break;
   }
   send_error(connection, "unknown_action", "there is no such action", action.ref);
@@ -91,9 +94,14 @@ bool WebSocketSession::resolve(Client& client, Connection& connection, const Act
   return true;
 }
 
-bool WebSocketSession::may_read(Client& client, Connection& connection, std::string_view key, std::string_view ref) {
-  if (!hub::is_inbox(hub::name_of(key)) || key == client.inbox_key()) return true;
-  send_error(connection, "forbidden", "this is somebody else's inbox", ref);
+bool WebSocketSession::may_read(Client& client, Connection& connection, auth::Operation operation, std::string_view key,
+                                std::string_view ref) {
+  if (gate_.guard().may(client, operation, key)) return true;
+  const std::string_view name = hub::name_of(key);
+  send_error(connection, "forbidden",
+             hub::is_inbox(name) ? "this is somebody else's inbox"
+                                 : "no rule allows " + std::string(to_string(operation)) + " in " + wire::quoted(name),
+             ref);
   return false;
 }
 
@@ -101,7 +109,7 @@ bool WebSocketSession::may_read(Client& client, Connection& connection, std::str
 
 bool WebSocketSession::act_join(Client& client, Connection& connection, const Action& action) {
   if (!resolve(client, connection, action, key_)) return true;
-  if (!may_read(client, connection, key_, action.ref)) return true;
+  if (!may_read(client, connection, Operation::subscribe, key_, action.ref)) return true;
   const hub::Hub& hub = gate_.hub();
   if (hub.is_member(client.id, key_)) {
     client.room.assign(key_);
@@ -122,10 +130,11 @@ bool WebSocketSession::act_join(Client& client, Connection& connection, const Ac
   asking->kind = ActionKind::join;
   asking->key = key_;
   asking->ref = action.ref;
+  asking->without_history = action.last_id.has_value() && !gate_.guard().may(client, Operation::history, key_);
   const uint32_t correlation = gate_.await(client);
   if (!gate_.hub().join({.connection = client.id,
                          .key = key_,
-                         .has_cursor = action.last_id.has_value(),
+                         .has_cursor = action.last_id.has_value() && !asking->without_history,
                          .cursor = action.last_id.value_or(0),
                          .user = client.user(),
                          .correlation = correlation})) {
@@ -154,7 +163,7 @@ void WebSocketSession::on_joined(Client& client, Connection& connection, const h
   const auto& asking = static_cast<const WebSocketAsking&>(*held);
   if (joined.error == hub::JoinError::none) {
     client.room.assign(asking.key);
-    tell_joined(connection, joined, asking.ref, false);
+    tell_joined(connection, joined, asking.ref, asking.without_history);
   } else {
     tell_join_error(connection, joined, asking.ref);
   }
@@ -187,7 +196,8 @@ void WebSocketSession::leave_room(Client& client, Connection& connection) {
 
 bool WebSocketSession::act_query(Client& client, Connection& connection, const Action& action) {
   if (!resolve(client, connection, action, key_)) return true;
-  if (!may_read(client, connection, key_, action.ref)) return true;
+  const Operation operation = action.kind == ActionKind::members ? Operation::presence : Operation::history;
+  if (!may_read(client, connection, operation, key_, action.ref)) return true;
   const SessionOptions& options = gate_.options();
   auto asking = std::make_unique<WebSocketAsking>();
   asking->kind = action.kind;
@@ -233,6 +243,22 @@ void WebSocketSession::on_answer(Client& client, Connection& connection, const h
 void WebSocketSession::act_status(Client& client, Connection& connection, const Action& action) {
   if (client.anonymous) return send_error(connection, "forbidden", "who is anonymous has no status", action.ref);
   gate_.hub().set_status(client.id, status_of(action.status));
+  if (action.ref.empty()) return;
+  text_.clear();
+  wire::append_ack_event(text_, {.ref = action.ref});
+  send_text(connection, text_);
+}
+
+// A token that is no good ends the connection, as it would have when it opened: who tries tokens has to connect anew.
+void WebSocketSession::act_refresh(Client& client, Connection& connection, const Action& action) {
+  if (const auto renewed = gate_.guard().renew(client, action.token); !renewed) {
+    if (renewed.error().code == "forbidden") {
+      return send_error(connection, "forbidden", renewed.error().message, action.ref);
+    }
+    send_error(connection, "unauthorized", renewed.error().message, action.ref);
+    gate_.stats().error(ErrorCount::unauthorized).add();
+    return close(client, connection, 4001, "Unauthorized", runtime::CloseCause::refused);
+  }
   if (action.ref.empty()) return;
   text_.clear();
   wire::append_ack_event(text_, {.ref = action.ref});

@@ -6,6 +6,7 @@
 
 #include "session/frame_length.h"
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/http_session.h"
 #include "session/request.h"
 #include "session/subscription.h"
@@ -18,6 +19,9 @@
 
 namespace ringcast::session {
 namespace {
+
+// What a refused client may still send before its close frame; it is not looked at.
+constexpr uint32_t kRefusedMessageMax = 64 << 10;
 
 bool is_decimal(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -55,6 +59,8 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
     return;
   }
 
+  if (request.denial) return open_and_close(client, connection, upgrade, 4001, "Unauthorized", *request.denial);
+
   const bool echo = request.route.endpoint == Endpoint::echo;
   const bool native = request.route.dialect == Dialect::native;
   std::vector<Subscribed> channels;
@@ -62,8 +68,10 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
     identify(client, request);
     auto requested = initial_channels(request, client, options.rooms_per_websocket_max);
     if (!requested) {
-      const uint16_t status = requested.error().code == "forbidden" ? 403 : 400;
-      return http.refuse(client, connection, status, requested.error().code, requested.error().message);
+      if (requested.error().code == "forbidden") {
+        return open_and_close(client, connection, upgrade, 4003, "Forbidden", requested.error());
+      }
+      return http.refuse(client, connection, 400, requested.error().code, requested.error().message);
     }
     channels = std::move(*requested);
     const size_t rooms = channels.size();
@@ -77,6 +85,9 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
     }
     if (const auto applied = apply_since(request, client, channels, rooms); !applied) {
       return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
+    }
+    if (const auto permitted = permit(gate_.guard(), client, channels); !permitted) {
+      return open_and_close(client, connection, upgrade, 4003, "Forbidden", permitted.error());
     }
   }
 
@@ -125,6 +136,30 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   const bool none = opening->outstanding == 0;
   client.extra = std::move(opening);
   if (none) finish_opening(client, connection);
+}
+
+void WebSocketSession::open_and_close(Client& client, Connection& connection, const wire::WebSocketUpgrade& upgrade,
+                                      uint16_t code, std::string_view reason, const Error& error) {
+  frame_.clear();
+  wire::append_websocket_response(frame_, upgrade.key,
+                                  upgrade.offers_protocol(kNativeProtocol) ? kNativeProtocol : std::string_view(), {},
+                                  gate_.http_date());
+  gate_.reactor().send_copy(connection, frame_);
+  client.kind = Kind::websocket;
+  client.phase = Phase::open;
+  client.echo_endpoint = client.raw_binary = client.deflate = false;
+  client.awaiting_pong = client.close_sent = client.close_received = client.has_aside = false;
+  client.decoder = wire::WebSocketDecoder({.role = wire::WebSocketRole::server, .message_max = kRefusedMessageMax});
+  connection.unlimited_output = false;
+  gate_.stats().upgrades.add();
+  gate_.stats().opened_ever(Transport::websocket).add();
+  gate_.stats().open_now(Transport::websocket).add();
+  gate_.stats().error(code == 4001 ? ErrorCount::unauthorized : ErrorCount::forbidden).add();
+  text_.clear();
+  wire::append_error_event(text_, wire::ErrorEvent::error, code == 4001 ? "unauthorized" : "forbidden", error.message,
+                           {});
+  send_text(connection, text_);
+  close(client, connection, code, reason, runtime::CloseCause::refused);
 }
 
 void WebSocketSession::tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref,
@@ -181,6 +216,7 @@ void WebSocketSession::finish_opening(Client& client, Connection& connection) {
   client.extra.reset();
   client.phase = Phase::open;
   gate_.reactor().cork(connection, false);
+  gate_.guard().watch(client);
   if ((connection.pauses & static_cast<uint8_t>(runtime::PauseReason::answer)) != 0) {
     gate_.reactor().resume_reading(connection, runtime::PauseReason::answer);
     gate_.read_on(client);

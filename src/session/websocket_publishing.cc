@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "session/gate.h"
+#include "session/guard.h"
 #include "session/websocket_session.h"
 #include "session/websocket_states.h"
 #include "wire/event_json.h"
@@ -33,16 +34,16 @@ std::string_view author_of(const Client& client) {
 }  // namespace
 
 bool WebSocketSession::may_publish(Client& client, Connection& connection, std::string_view key, std::string_view ref) {
+  if (gate_.guard().may(client, auth::Operation::publish, key)) return true;
   const std::string_view name = hub::name_of(key);
-  if (hub::is_broadcast(name) && !gate_.options().clients_may_broadcast) {
+  if (hub::is_broadcast(name)) {
     send_error(connection, "forbidden", "clients may not publish to everyone here", ref);
-    return false;
-  }
-  if (hub::is_inbox(name) && key != client.inbox_key() && !gate_.options().clients_may_direct) {
+  } else if (hub::is_inbox(name)) {
     send_error(connection, "forbidden", "clients may not write to other users here", ref);
-    return false;
+  } else {
+    send_error(connection, "forbidden", "no rule allows publish in " + wire::quoted(name), ref);
   }
-  return true;
+  return false;
 }
 
 bool WebSocketSession::publish(Client& client, Connection& connection, hub::Publish& publish, AckNote* note, bool text,

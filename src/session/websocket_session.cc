@@ -265,6 +265,23 @@ void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCaus
   close(client, connection, 4008, "too slow", cause);
 }
 
+// --- tokens ---
+
+void WebSocketSession::tell_expiring(Connection& connection, uint64_t left_ms) {
+  text_.clear();
+  wire::append_token_expiring_event(text_, left_ms);
+  send_text(connection, text_);
+}
+
+void WebSocketSession::end_token(Client& client, Connection& connection, TokenEnd how) {
+  if (how == TokenEnd::expired) {
+    close(client, connection, 4010, "the token has expired", CloseCause::token_expired);
+  } else {
+    gate_.stats().error(ErrorCount::unauthorized).add();
+    close(client, connection, 4001, "Unauthorized", CloseCause::refused);
+  }
+}
+
 // --- closing ---
 
 void WebSocketSession::close(Client& client, Connection& connection, uint16_t code, std::string_view reason,

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/rules.h"
+#include "base/error.h"
 #include "hub/sink.h"
 #include "runtime/reactor.h"
 #include "session/client.h"
@@ -17,6 +19,7 @@
 #include "session/heartbeat.h"
 #include "session/websocket_asides.h"
 #include "wire/action.h"
+#include "wire/websocket_handshake.h"
 
 namespace ringcast::session {
 
@@ -46,11 +49,17 @@ class WebSocketSession {
   void drain(Client& client, Connection& connection);
   bool send_canonical(Client& client, Connection& connection, std::string_view canonical);
   void on_closed(Client& client);
+  // Its token: about to end, or at its end.
+  void tell_expiring(Connection& connection, uint64_t left_ms);
+  void end_token(Client& client, Connection& connection, TokenEnd how);
   // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
   void on_tick();
 
  private:
   // --- websocket_opening.cc ---
+  // Switches protocols only to say why it closes: what a browser's page gets to see of it.
+  void open_and_close(Client& client, Connection& connection, const wire::WebSocketUpgrade& upgrade, uint16_t code,
+                      std::string_view reason, const Error& error);
   void note_opening(Client& client, Connection& connection, const hub::Joined& joined);
   void finish_opening(Client& client, Connection& connection);
   void tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref, bool mismatched);
@@ -64,10 +73,12 @@ class WebSocketSession {
   void leave_room(Client& client, Connection& connection);  // where a connection is in one at a time
   void act_status(Client& client, Connection& connection, const wire::Action& action);
   void act_ping(Connection& connection, const wire::Action& action);
+  void act_refresh(Client& client, Connection& connection, const wire::Action& action);
   void tell_join_error(Connection& connection, const hub::Joined& joined, std::string_view ref);
   // The channel that an action is about, as a key. These tell the client when they say no.
   bool resolve(Client& client, Connection& connection, const wire::Action& action, std::string& key);
-  bool may_read(Client& client, Connection& connection, std::string_view key, std::string_view ref);
+  bool may_read(Client& client, Connection& connection, auth::Operation operation, std::string_view key,
+                std::string_view ref);
 
   // --- websocket_publishing.cc; false as above ---
   bool take_binary(Client& client, Connection& connection, std::span<const uint8_t> payload);

@@ -32,6 +32,7 @@ struct WebSocketAsking final : Extra {
   wire::ActionKind kind = wire::ActionKind::unknown;
   std::string key;
   std::string ref;
+  bool without_history = false;  // a join's position was dropped: its room's history is not for this client
 };
 
 struct WebSocketClosing final : Extra {

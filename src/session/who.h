@@ -12,6 +12,9 @@
 
 namespace ringcast::session {
 
+// How a token comes to its end while a connection is open.
+enum class TokenEnd : uint8_t { expired, revoked };
+
 class Who {
  public:
   Who() = default;

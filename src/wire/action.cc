@@ -8,7 +8,8 @@ namespace ringcast::wire {
 namespace {
 
 constexpr std::string_view kActionNames[] = {
-    "unknown", "join", "leave", "message", "direct", "typing", "status", "members", "history", "ping", "binary",
+    "unknown", "join",    "leave",   "message", "direct", "typing",
+    "status",  "members", "history", "ping",    "binary", "refresh",
 };
 constexpr std::string_view kStatusNames[] = {"online", "away", "busy"};
 
@@ -52,6 +53,8 @@ void read_field(FieldReader& reader, std::string_view key, simdjson::ondemand::v
     reader.id(key, value, action.after);
   } else if (key == "limit") {
     reader.count(key, value, action.limit);
+  } else if (key == "token") {
+    reader.text(key, value, action.token);
   } else if (key == "status") {
     reader.text(key, value, seen.status);
   } else {
@@ -75,6 +78,7 @@ void check_presence(FieldReader& reader, const Action& action, const Seen& seen)
       return require(reader, action, action.payload_kind != PayloadKind::none, "\"content\" or \"data\"");
     case ActionKind::message:
       return require(reader, action, action.payload_kind != PayloadKind::none, "\"content\" or \"data\"");
+    case ActionKind::refresh: return require(reader, action, !action.token.empty(), "\"token\"");
     case ActionKind::status:
       return require(reader, action, seen.status.data() != nullptr, "\"status\": online, away or busy");
     default: return;
@@ -117,7 +121,7 @@ void check(FieldReader& reader, Action& action, const Seen& seen) {
     return reader.complain(
         "unknown_action",
         "unknown action " + quoted(seen.action) +
-            "; known are join, leave, message, direct, typing, status, members, history, ping, binary");
+            "; known are join, leave, message, direct, typing, status, members, history, ping, binary, refresh");
   }
   // A complaint about a field that was given says more than one about a field that is therefore missing.
   if (reader.error()) return;

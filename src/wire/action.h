@@ -36,6 +36,7 @@ enum class ActionKind : uint8_t {
   history,
   ping,
   binary,
+  refresh,
 };
 std::string_view to_string(ActionKind kind);
 
@@ -60,6 +61,7 @@ struct Action {
   std::optional<uint64_t> after;
   std::optional<uint32_t> limit;
   UserStatus status = UserStatus::online;
+  std::string_view token;  // of `refresh`
   // Never out of native text, but of what other spellings mean.
   std::string_view user;              // as whom; empty: the connection's own
   bool ephemeral = false;             // no id, no history

@@ -7,11 +7,11 @@ import { EventQueue } from './event_queue.js';
 export const kSubprotocol = 'ringcast.v1';
 
 export class WsClient {
-  // `options` go to `ws`; `protocol: false` offers no subprotocol.
+  // `options` go to `ws`; `protocol` is one subprotocol, a list of them, or false for none.
   constructor(url, { protocol = kSubprotocol, ...options } = {}) {
     this.events = new EventQueue(`WebSocket ${url}`);
     this.next_ref = 1;
-    this.socket = new WebSocket(url, protocol ? [protocol] : [], { perMessageDeflate: false, ...options });
+    this.socket = new WebSocket(url, [].concat(protocol || []), { perMessageDeflate: false, ...options });
     this.opened = new Promise((resolve, reject) => {
       this.socket.once('open', resolve);
       this.socket.once('error', reject);

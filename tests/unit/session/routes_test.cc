@@ -117,14 +117,18 @@ TEST(Routes, ServerCallsNeedTheKey) {
   for (const char* path : {"/ws", "/echo", "/events", "/poll"})
     EXPECT_EQ(access(HttpMethod::get, path), Access::client);
   for (const char* path : {"/stats", "/health", "/ready"}) EXPECT_EQ(access(HttpMethod::get, path), Access::status);
-  for (const char* path : {"/rooms", "/members", "/history", "/rooms/a/members", "/rooms/a/history", "/users",
-                           "/users/bob", "/connections", "/metrics", "/stats/stream"}) {
+  for (const char* path : {"/rooms", "/users", "/users/bob", "/connections", "/metrics", "/stats/stream"}) {
     EXPECT_EQ(access(HttpMethod::get, path), Access::key) << path;
   }
-  for (const char* path : {"/rooms/a", "/rooms/a/members/bob", "/users/bob/connections", "/connections/00"}) {
+  // A user's token opens these as far as its permissions go.
+  for (const char* path : {"/members", "/history", "/rooms/a/members", "/rooms/a/history"}) {
+    EXPECT_EQ(access(HttpMethod::get, path), Access::user) << path;
+  }
+  for (const char* path : {"/rooms/a", "/rooms/a/members/bob", "/users/bob/connections", "/users/bob/tokens",
+                           "/tokens/x", "/connections/00"}) {
     EXPECT_EQ(access(HttpMethod::delete_, path), Access::key) << path;
   }
-  EXPECT_EQ(access(HttpMethod::post, "/messages"), Access::key);
+  EXPECT_EQ(access(HttpMethod::post, "/messages"), Access::user);
   EXPECT_EQ(access(HttpMethod::post, "/rooms/a/close"), Access::key);
 }
 

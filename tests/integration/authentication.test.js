@@ -1,0 +1,341 @@
+// Who comes in: tokens of every algorithm by every way there is, their end, their revocation, and API keys beside them.
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { until } from './lib/deadline.js';
+import { suite } from './lib/runner.js';
+import { Files, Key, bearer, kAlgorithms, now_s } from './lib/tokens.js';
+
+const kApiKey = 'billing:a-secret-of-some-length';
+const kSecret = 'a-secret-of-some-length';
+const files = new Files();
+const keys = Object.fromEntries(kAlgorithms.map((algorithm) => [algorithm, new Key(algorithm, { id: `key-${algorithm}` })]));
+const key = keys.HS256;
+const unnamed = new Key('ES256');
+const settings = {
+  jwt_keys: [...Object.values(keys).map((each) => files.key(each)), files.key(unnamed, 'unnamed')], api_keys: kApiKey,
+  jwt_leeway: '0s', token_cookie: 'session', clients_may_direct: 'yes',
+};
+const anywhere = [{ match: '**', allow: ['subscribe', 'publish', 'presence', 'history'] }];
+const stream = { headers: { Accept: 'text/event-stream' } };
+
+// Upgraded, told why, closed.
+async function refused_socket(t, query, code, options = {}, at) {
+  const client = t.ws_raw(`/ws${query}`, options, at);
+  const closed = await client.close_code();
+  assert.equal(closed.code, code);
+  assert.equal(client.events.all('connection_id').length, 0);
+  return { ...closed, error: client.events.all('error')[0] };
+}
+
+suite('tokens', { settings }, (test) => {
+  for (const algorithm of kAlgorithms) {
+    test(`${algorithm} lets its user in`, async (t) => {
+      const client = await t.ws({ token: keys[algorithm].token({ sub: `user of ${algorithm}` }), user: 'mallory', tenant: 'x' });
+      assert.equal(client.hello.user, `user of ${algorithm}`);
+      assert.ok(`@user of ${algorithm}` in client.hello.positions);
+    });
+  }
+
+  test('a key without a name takes tokens with any or no key id', async (t) => {
+    await t.ws({ token: unnamed.token() });
+    await t.ws({ token: unnamed.token({}, { kid: 'whatever' }) });
+  });
+
+  test('a token comes by header, query, cookie and subprotocol', async (t) => {
+    const token = key.token({ sub: 'bob' });
+    const offered = await t.ws({}, { protocol: ['ringcast.v1', `bearer.${token}`] });
+    assert.equal(offered.hello.user, 'bob');
+    assert.equal(offered.socket.protocol, 'ringcast.v1');
+    for (const options of [bearer(token), { headers: { Cookie: `a=b; session=${token}; c=d` } }]) {
+      assert.equal((await t.ws({}, options)).hello.user, 'bob');
+      assert.equal((await t.sse({ rooms: ['@me'] }, options)).hello.user, 'bob');
+      assert.equal((await t.get('/poll', { rooms: ['@me'] }, options)).status, 200);
+      assert.equal((await t.get('/history', { room: '@me' }, options)).status, 200);
+    }
+    assert.equal((await t.sse({ rooms: ['@me'], token })).hello.user, 'bob');
+    assert.equal((await t.get('/poll', { rooms: ['@me'], token })).status, 200);
+  });
+
+  const good = key.token();
+  const [head, payload, signature] = good.split('.');
+  const none = Buffer.from('{"alg":"none"}').toString('base64url');
+  const bad = {
+    'no token': '',
+    'no token at all': 'nonsense',
+    'a changed signature': `${head}.${payload}.${signature[0] === 'A' ? 'B' : 'A'}${signature.slice(1)}`,
+    'no signature': `${head}.${payload}.`,
+    'the algorithm none': `${none}.${payload}.`,
+    'another key': new Key('HS256', { id: 'key-HS256' }).token(),
+    'an unknown key': new Key('ES256', { id: 'elsewhere' }).token(),
+    'another algorithm than the key has': key.token({}, { alg: 'HS512' }),
+    'the public key as a secret': Object.assign(new Key('HS256', { id: 'key-RS256' }), { secret: keys.RS256.text }).token(),
+    'expired': key.token({ exp: now_s() - 5 }),
+    'not good yet': key.token({ nbf: now_s() + 100 }),
+    'without an end': key.token({ exp: undefined }),
+    'without a user': key.token({ sub: undefined }),
+    'an anonymous user': key.token({ sub: 'anonymous' }),
+    'a user that is no name': key.token({ sub: 'a,b' }),
+    'a tenant that is none': key.token({ tenant: 'a b' }),
+    'too large': key.token({ more: 'x'.repeat(5000) }),
+    'permissions that are none': key.token({ permissions: [{ match: 'a', allow: ['everything'] }] }),
+  };
+  for (const [what, token] of Object.entries(bad)) {
+    test(`refused: ${what}`, async (t) => {
+      const given = token ? { token } : {};
+      const query = token ? `?token=${token}` : '';
+      const { reason, error } = await refused_socket(t, query, 4001);
+      assert.equal(reason, 'Unauthorized');
+      assert.equal(error.code, 'unauthorized');
+      for (const [path, options] of [['/events', stream], ['/poll', {}], ['/history', {}], ['/members', {}]]) {
+        const answer = await t.get(path, { rooms: ['@me'], room: '@me', ...given }, options);
+        t.refused(answer, 401, 'unauthorized');
+        assert.match(answer.headers['www-authenticate'], token ? /^Bearer error="invalid_token"$/ : /^Bearer$/);
+      }
+      t.refused(await t.http('POST', '/messages', { body: { room: 'a', content: 'x' }, ...(token && bearer(token)) }), 401);
+    });
+  }
+
+  test('a refused socket may go on to send and is not read', async (t) => {
+    const socket = t.raw();
+    assert.equal((await socket.upgrade('/ws?token=x.y.z')).status, 101);
+    socket.write(Buffer.alloc(300000, 0x81));
+    assert.equal(await socket.close_code(), 4001);
+  });
+
+  test('a refused upgrade that is none is answered as such', async (t) => {
+    t.refused(await t.get('/ws', { token: 'x.y.z' }), 426);
+  });
+
+  test('the tenant is the token\'s', async (t) => {
+    const red = await t.ws({ token: key.token({ tenant: 'red' }), tenant: 'blue' });
+    const same = await t.ws({ token: key.token({ sub: 'bob', tenant: 'red' }) });
+    const blue = await t.ws({ token: key.token({ sub: 'bob', tenant: 'blue' }) });
+    red.send({ action: 'direct', to: 'bob', content: 'within red' });
+    assert.equal((await same.next('direct')).user, 'alice');
+    await blue.fence();
+    assert.equal(blue.events.all('direct').length, 0);
+  });
+
+  test('API keys open the server calls beside tokens', async (t) => {
+    const server = { 'X-API-Key': kSecret };
+    assert.equal((await t.get('/rooms', {}, { headers: server })).status, 200);
+    assert.equal((await t.get('/rooms', {}, bearer(kSecret))).status, 200);
+    t.refused(await t.get('/rooms'), 401);
+    t.refused(await t.get('/rooms', {}, { headers: { 'X-API-Key': kApiKey } }), 401);
+    for (const [method, path] of [['GET', '/rooms'], ['GET', '/users'], ['GET', '/connections'], ['DELETE', '/rooms/a'], ['DELETE', '/users/bob/tokens'], ['DELETE', '/tokens/x']]) {
+      t.refused(await t.http(method, path, bearer(good)), 403, 'forbidden');
+      t.refused(await t.http(method, path), 401);
+    }
+    const published = await t.http('POST', '/messages', { body: { room: t.name('r'), user: 'anybody', content: 'x' }, headers: server });
+    assert.equal(published.status, 200);
+    const as_server = await t.ws({ user: 'a-server' }, { headers: server });
+    assert.equal(as_server.hello.user, 'a-server');
+    await as_server.join(t.name('r'));
+  });
+});
+
+suite('the end of tokens', { settings: { ...settings, token_notice: '60s' } }, (test) => {
+  test('a WebSocket is told before, and closed with 4010', async (t) => {
+    const client = await t.ws({ token: key.token({ exp: now_s() + 3 }) });
+    const { expires_in_ms } = await client.next('token_expiring');
+    assert.ok(expires_in_ms > 0 && expires_in_ms <= 3000);
+    assert.equal((await client.close_code()).code, 4010);
+    assert.equal(client.events.all('token_expiring').length, 1);
+  });
+
+  test('a stream is told, gets a problem and ends', async (t) => {
+    const client = await t.sse({ rooms: ['@me'], token: key.token({ exp: now_s() + 3 }) });
+    await client.next('token_expiring');
+    assert.equal((await client.next('problem')).code, 'token_expired');
+    assert.equal((await client.next('close')).code, 4010);
+    await client.end();
+  });
+
+  test('a poll does not outlast its token', async (t) => {
+    const token = key.token({ exp: now_s() + 2 });
+    const { cursor } = await t.poll({ rooms: ['@me'], token });
+    const { events } = await t.poll({ rooms: ['@me'], token, since: cursor, timeout: 120 });
+    assert.deepEqual(events, []);
+    await until(async () => (await t.get('/poll', { rooms: ['@me'], token })).status === 401, '401');
+  });
+
+  test('a refreshed connection goes on', async (t) => {
+    const first = now_s() + 3;
+    const client = await t.ws({ token: key.token({ exp: first }) });
+    await client.next('token_expiring');
+    assert.equal((await client.ask({ action: 'refresh', token: key.token({ exp: first + 3600 }) })).event_type, 'ack');
+    await until(() => now_s() > first, 'the first token\'s end');
+    const shorter = await t.ws({ token: key.token({ exp: now_s() + 2 }) });
+    assert.equal((await shorter.close_code()).code, 4010);
+    await client.fence();
+    assert.equal(client.events.all('token_expiring').length, 1);
+  });
+
+  test('a refresh brings new permissions', async (t) => {
+    const client = await t.ws({ token: key.token() });
+    const room = t.name('r');
+    assert.equal((await client.ask({ action: 'join', room })).code, 'forbidden');
+    await client.ask({ action: 'refresh', token: key.token({ permissions: anywhere, exp: now_s() + 4000 }) });
+    await client.join(room);
+  });
+
+  test('a refresh with a bad token closes, somebody else\'s too', async (t) => {
+    for (const token of ['x.y.z', key.token({ exp: now_s() - 10 }), key.token({ sub: 'bob' }), key.token({ tenant: 'red' }), key.token({ exp: now_s() + 60 })]) {
+      const client = await t.ws({ token: key.token() });
+      assert.equal((await client.ask({ action: 'refresh', token })).code, 'unauthorized');
+      assert.equal((await client.close_code()).code, 4001);
+    }
+    const client = await t.ws({ token: key.token() });
+    assert.equal((await client.ask({ action: 'refresh' })).code, 'missing_field');
+    const server = await t.ws({ user: 's' }, bearer(kSecret));
+    assert.equal((await server.ask({ action: 'refresh', token: good_token() })).code, 'forbidden');
+  });
+});
+const good_token = () => key.token();
+
+suite('revocation', { settings: () => ({ ...settings, revocations_file: files.write('revoked', 'jti listed\nuser banned\nuser@red bob\n') }) }, (test) => {
+  const headers = { 'X-API-Key': kSecret };
+
+  test('a file lists tokens and users', async (t) => {
+    for (const claims of [{ jti: 'listed' }, { sub: 'banned' }, { sub: 'bob', tenant: 'red' }]) {
+      await refused_socket(t, `?token=${key.token(claims)}`, 4001);
+    }
+    await t.ws({ token: key.token({ sub: 'bob', jti: 'other' }) });
+  });
+
+  test('a token is taken back: its connections end, on whatever core they are', async (t) => {
+    const token = key.token({ sub: 'carol', jti: t.name('jti') });
+    const jti = JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).jti;
+    const sockets = await Promise.all(Array.from({ length: 6 }, () => t.ws({ token })));
+    const streams = await Promise.all(Array.from({ length: 4 }, () => t.sse({ rooms: ['@me'], token })));
+    const other = await t.ws({ token: key.token({ sub: 'carol' }) });
+    const answer = await t.http('DELETE', `/tokens/${jti}`, { headers });
+    assert.deepEqual(answer.json, { token_id: jti, status: 'revoked' });
+    for (const socket of sockets) assert.equal((await socket.close_code()).code, 4001);
+    for (const stream_client of streams) {
+      assert.equal((await stream_client.next('close')).code, 4001);
+      await stream_client.end();
+    }
+    await other.fence();
+    await refused_socket(t, `?token=${token}`, 4001);
+  });
+
+  test('all of a user\'s tokens until now are taken back', async (t) => {
+    const old = key.token({ sub: 'dave', iat: now_s() - 10 });
+    const client = await t.ws({ token: old });
+    const namesake = await t.ws({ token: key.token({ sub: 'dave', tenant: 'red', iat: now_s() - 10 }) });
+    assert.equal((await t.http('DELETE', '/users/dave/tokens', { headers })).json.status, 'revoked');
+    assert.equal((await client.close_code()).code, 4001);
+    t.refused(await t.get('/history', { room: '@me', token: old }), 401);
+    await t.ws({ token: key.token({ sub: 'dave', iat: now_s() + 5 }) });
+    await namesake.fence();
+  });
+});
+
+suite('tokens and reloads', { server: false }, (test) => {
+  test('keys rotate, and files are read again, on SIGHUP', async (t) => {
+    const own = new Files();
+    const [first, second] = [new Key('ES256', { id: 'a' }), new Key('EdDSA', { id: 'b' })];
+    const config = (list) => own.write('ringcast.toml', `jwt_keys = [${list.map((each) => JSON.stringify(own.key(each))).join(', ')}]\nrevocations_file = ${JSON.stringify(`${own.path}/revoked`)}\n`);
+    own.write('revoked', '');
+    const server = await t.start_server({ config: config([first]), jwt_leeway: '0s' });
+    const client = await t.ws({ token: first.token({ jti: 'x' }) });
+    await refused_socket(t, `?token=${second.token()}`, 4001, {}, server);
+    config([first, second]);
+    server.signal('SIGHUP');
+    await until(() => server.log.some((line) => line.includes('reloaded')), 'the reload');
+    await t.ws({ token: second.token() });
+    await t.ws({ token: first.token() });
+    own.write('revoked', 'jti x\n');
+    server.signal('SIGHUP');
+    assert.equal((await client.close_code()).code, 4001);
+    // A file that cannot be read changes nothing.
+    own.write('revoked', 'nonsense\n');
+    server.signal('SIGHUP');
+    await until(() => server.log.some((line) => line.includes('reload_refused') && line.includes('revoked:1')), 'the refusal');
+    await t.ws({ token: second.token() });
+  });
+
+  test('a JWKS is fetched from its URL, again for an unknown key', async (t) => {
+    const set = [new Key('ES384', { id: 'one' })];
+    let asked = 0;
+    const issuer = http.createServer((request, response) => {
+      asked++;
+      response.end(JSON.stringify({ keys: set.map(({ jwk }) => jwk) }));
+    });
+    issuer.listen(0, '127.0.0.1');
+    await once(issuer, 'listening');
+    t.after(() => issuer.close());
+    const server = await t.start_server({ jwks: `http://127.0.0.1:${issuer.address().port}/keys`, jwks_refresh: '1s', jwt_issuers: 'us', jwt_audiences: 'push' });
+    const claims = { iss: 'us', aud: ['other', 'push'] };
+    await t.ws({ token: set[0].token(claims) });
+    await refused_socket(t, `?token=${set[0].token({ iss: 'us' })}`, 4001, {}, server);
+    await refused_socket(t, `?token=${set[0].token({ aud: 'push' })}`, 4001, {}, server);
+    const added = new Key('RS256', { id: 'two' });
+    set.push(added);
+    await until(async () => (await t.get('/poll', { rooms: ['@me'], token: added.token(claims) })).status === 200, 'the new key');
+    set.shift();
+    const gone = added.token(claims);
+    await until(async () => (await t.get('/poll', { rooms: ['@me'], token: key.token(claims) })).status === 401 && asked > 2, 'further fetches');
+    assert.equal((await t.get('/poll', { rooms: ['@me'], token: gone })).status, 200);
+  });
+
+  test('a JWKS that is not to be had leaves the server up, and tokens refused', async (t) => {
+    const server = await t.start_server({ jwks: 'http://127.0.0.1:1/keys' });
+    await refused_socket(t, `?token=${key.token()}`, 4001, {}, server);
+    assert.ok(server.log.some((line) => line.includes('jwks_failed')));
+  });
+
+  test('a JWKS may be a file', async (t) => {
+    const own = new Files();
+    const signer = new Key('RS512', { id: 'x' });
+    await t.start_server({ jwks: own.write('jwks.json', JSON.stringify({ keys: [signer.jwk] })) });
+    await t.ws({ token: signer.token() });
+  });
+
+  test('who may come without a token is anonymous', async (t) => {
+    const server = await t.start_server({ ...settings, token_required: false });
+    const client = await t.ws({ user: 'mallory', tenant: 'red' });
+    assert.equal(client.hello.user, 'anonymous');
+    assert.equal((await client.ask({ action: 'join', room: 'general' })).code, 'forbidden');
+    await refused_socket(t, '?token=x.y.z', 4001, {}, server);
+  });
+
+  for (const [what, given, message] of [
+    ['a file that is not there', { jwt_keys: 'HS256:/nowhere/secret' }, /jwt_keys: cannot read \/nowhere\/secret/],
+    ['an unknown algorithm', { jwt_keys: 'PS256:/dev/null' }, /jwt_keys.*HS256, HS384/],
+    ['a secret that is too short', { jwt_keys: `HS256:${files.write('short', 'short')}` }, /5 bytes; a secret for HS256 needs at least 32/],
+    ['a JWKS file that is none', { jwks: files.write('bad.json', '{}') }, /jwks: .*not a JSON Web Key Set/],
+    ['revocations that are none', { ...settings, revocations_file: files.write('bad', 'x\n') }, /bad:1: a line is/],
+  ]) {
+    test(`a server does not start with ${what}`, async (t) => {
+      await assert.rejects(t.start_server(given), message);
+    });
+  }
+
+  test('no log line has a token in it', async (t) => {
+    const server = await t.start_server({ ...settings, log_level: 'debug' });
+    const tokens = [key.token(), key.token({ exp: 1 }), new Key('HS256').token()];
+    for (const token of tokens) {
+      await t.get('/events', { token }, stream).catch(() => {});
+      await t.get('/poll', { rooms: ['@me'], token });
+      await t.get('/history', { room: '@me' }, bearer(token));
+      await t.get('/rooms', {}, { headers: { 'X-API-Key': token, Cookie: `session=${token}` } });
+      const client = t.ws_raw('/ws', { protocol: ['ringcast.v1', `bearer.${token}`] });
+      await client.opened;
+      client.send({ action: 'refresh', token });
+      client.send({ action: 'refresh', token: `${token}x` });
+      await client.close_code();
+    }
+    assert.equal((await server.stop()).code, 0);
+    const log = server.log.join('\n');
+    assert.match(log, /stopped/);
+    for (const token of tokens) {
+      for (const part of token.split('.').slice(1)) assert.ok(!log.includes(part), 'a part of a token is in the log');
+    }
+    assert.ok(!log.includes(kSecret));
+  });
+});

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import Ajv from 'ajv/dist/2020.js';
 import { query_of } from './lib/context.js';
 import { suite } from './lib/runner.js';
+import { Files, Key, bearer } from './lib/tokens.js';
 
 const kDocument = JSON.parse(readFileSync(new URL('../../web/openapi.json', import.meta.url)));
 const kProtocol = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
@@ -72,6 +73,8 @@ function calls(room, connection_id) {
     closeRoom: [{ path: [room], status: 200 }],
     disconnect: [{ path: ['none'], status: 404 }, { path: [connection_id], status: 200 }],
     disconnectUser: [{ path: ['bob'], status: 200 }],
+    revokeUser: [{ path: ['bob'], status: 404 }],
+    revokeToken: [{ path: ['x'], status: 404 }],
   };
 }
 
@@ -105,6 +108,39 @@ suite('OpenAPI', {}, (test) => {
       assert.equal(answer.status, 405, path);
       const allowed = answer.headers.allow.toLowerCase().split(', ');
       for (const method of kMethods.filter((name) => kDocument.paths[path][name])) assert.ok(allowed.includes(method), `${method} ${path}`);
+    }
+  });
+});
+
+const key = new Key('HS256');
+const kSecret = 'a-secret-of-some-length';
+
+suite('OpenAPI with tokens', { settings: () => ({ jwt_keys: new Files().key(key), api_keys: kSecret }) }, (test) => {
+  test('what needs a key or a token answers as the document says', async (t) => {
+    const room = t.name('room');
+    const server = { 'X-API-Key': kSecret };
+    const user = bearer(key.token()).headers;
+    const ask = async (id, path, options, status) => {
+      const operation = operations.find(({ operationId }) => operationId === id);
+      const answer = await t.http(operation.method.toUpperCase(), operation.path.replace(/\{\w+\}/, path), options);
+      assert.equal(answer.status, status, `${id}: ${answer.text}`);
+      check(operation, answer);
+    };
+    await ask('revokeUser', 'bob', { headers: server }, 200);
+    await ask('revokeUser', 'bob', { headers: user }, 403);
+    await ask('revokeUser', 'bob', {}, 401);
+    await ask('revokeUser', 'a%2Cb', { headers: server }, 400);
+    await ask('revokeToken', 'some-id', { headers: server }, 200);
+    await ask('revokeToken', 'some-id', { headers: user }, 403);
+    await ask('revokeToken', 'some-id', {}, 401);
+    await ask('readHistory', room, { headers: user }, 403);
+    await ask('listMembers', room, { headers: user }, 403);
+    await ask('publish', '', { headers: user, body: { room, content: 'x' } }, 403);
+    await ask('publish', '', { body: { room, content: 'x' } }, 401);
+    await ask('publish', '', { headers: user, body: { to: 'alice', content: 'x' } }, 200);
+    for (const id of ['listRooms', 'listUsers', 'listConnections', 'readUser', 'purgeRoom', 'closeRoom']) {
+      await ask(id, 'bob', { headers: user }, 403);
+      await ask(id, 'bob', {}, 401);
     }
   });
 });

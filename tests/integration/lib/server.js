@@ -34,6 +34,7 @@ export class Server {
       await server.ready();
     } catch (error) {
       if (!server.gone) server.process.kill('SIGKILL');
+      if (server.process.pid !== undefined) await server.closed;
       throw new Error(`${error.message}\n${server.last_words()}`);
     }
     return server;

@@ -160,7 +160,9 @@ void Core::run(std::function<void(Result<void>)> started) {
     const uint32_t admin = parts.gate->admin_connections();
     connections_.store(parts.reactor->open_connections() - admin, std::memory_order_relaxed);
     admin_connections_.store(admin, std::memory_order_relaxed);
-    settled_.store(static_cast<int>(entered), std::memory_order_release);  // with Core::settled()
+    if (parts.mailboxes.stats().overflow_depth == 0) {
+      settled_.store(static_cast<int>(entered), std::memory_order_release);  // with Core::settled()
+    }
     const auto phase = static_cast<session::DrainPhase>(phase_.load(std::memory_order_acquire));
     if (phase != parts.gate->drain_phase()) parts.gate->drain(phase);
     if (const auto* options = sessions_.exchange(nullptr, std::memory_order_acq_rel); options != nullptr) {

@@ -61,7 +61,8 @@ class Core {
   // Those of the admin port apart: the drain waits for them last.
   uint32_t connections() const { return connections_.load(std::memory_order_relaxed); }
   uint32_t admin_connections() const { return admin_connections_.load(std::memory_order_relaxed); }
-  // The phase that this core has entered and whose first consequences the numbers above show.
+  // The phase that this core has entered and gone a tick in: the numbers above show its first consequences, and all
+  // mail that was made before lies where its receivers will find it.
   session::DrainPhase settled() const {
     return static_cast<session::DrainPhase>(settled_.load(std::memory_order_acquire));
   }

@@ -3,6 +3,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/descriptor_table.h"
@@ -163,6 +165,10 @@ Result<std::vector<std::string>> Server::reload(const Options& options) {
 
 void Server::enter(session::DrainPhase phase) {
   for (const auto& core : cores_) core->drain(phase);
+}
+
+bool Server::is_settled(session::DrainPhase phase) const {
+  return std::all_of(cores_.begin(), cores_.end(), [&](const auto& core) { return core->settled() >= phase; });
 }
 
 bool Server::is_empty(session::DrainPhase phase) const {

@@ -37,7 +37,12 @@ class Server {
   void drain(Hurry hurry) {
     enter(session::DrainPhase::unready);
     wait(options_.drain_delay, hurry, [] { return false; });
-    enter(session::DrainPhase::refusing);
+    // Once every core refuses and has sent on what it took before, the homes publish it; once they have, it lies before
+    // every core that delivers it. Nobody is told to go before that.
+    for (const session::DrainPhase phase : {session::DrainPhase::refusing, session::DrainPhase::delivering}) {
+      enter(phase);
+      wait(std::chrono::seconds(1), hurry, [&] { return is_settled(phase); });
+    }
     enter(session::DrainPhase::telling);
     wait(options_.drain_period + options_.close_timeout, hurry,
          [this] { return is_empty(session::DrainPhase::telling); });
@@ -53,6 +58,7 @@ class Server {
   // For a reactor's gates: settings with what they share.
   const session::SessionOptions& add_session_options();
   void enter(session::DrainPhase phase);
+  bool is_settled(session::DrainPhase phase) const;
   // Every core is in `phase`, and nobody is connected any more of whom it takes leave.
   bool is_empty(session::DrainPhase phase) const;
   // Until `period` is over, somebody is in a hurry, or it is done.

@@ -97,11 +97,12 @@ struct Shared {
 // SIGTERM's way, see ARCHITECTURE.md "Drain". Each phase includes those before it.
 enum class DrainPhase : uint8_t {
   running,
-  unready,    // /ready answers 503, everything else goes on
-  refusing,   // what is queued is accepted, listeners close, publishes are refused
-  telling,    // connections are told in pace and end
-  finishing,  // what is left is closed
-  admin,      // and at last the admin port, where the drain could be watched
+  unready,     // /ready answers 503, everything else goes on
+  refusing,    // what is queued is accepted, listeners close, publishes are refused
+  delivering,  // what was published before the last core refused is on its way into the outboxes
+  telling,     // connections are told in pace and end
+  finishing,   // what is left is closed
+  admin,       // and at last the admin port, where the drain could be watched
 };
 
 class Gate final : public runtime::Handler, public hub::Sink {

@@ -42,10 +42,23 @@ void AdminClient::publish() {
     final = true;
   }
   published_key_ = tenant + ':' + room;
-  published_content_ = content(published_key_, publisher_, ++sequence_);
+  const bool once = random().percent(30);
+  const uint64_t publisher = once ? ++world_.publishers : publisher_;
+  published_content_ = content(published_key_, publisher, once ? 1 : ++sequence_);
   std::string body = "{" + target + ",\"user\":\"System\",\"content\":\"" + published_content_ + "\"";
   if (final) body += ",\"final\":true";
-  request("POST", "/messages?tenant=" + tenant, body + "}");
+  if (once) body += ",\"idempotency_key\":\"k" + std::to_string(publisher) + '"';
+  send_message(once, "/messages?tenant=" + tenant, body + "}");
+}
+
+void AdminClient::send_message(bool once, const std::string& target, const std::string& body) {
+  sent_ = {once, target, body, published_key_, published_content_};
+  request("POST", target, body);
+}
+
+void AdminClient::on_end() {
+  if (waiting_ && sent_.once && !published_key_.empty()) again_ = sent_;
+  waiting_ = false;
 }
 
 void AdminClient::do_something() {
@@ -54,6 +67,13 @@ void AdminClient::do_something() {
     return;
   }
   published_key_.clear();
+  if (again_ && random().percent(30)) {
+    const Message message = *again_;
+    if (random().percent(60)) again_.reset();
+    published_key_ = message.key;
+    published_content_ = message.content;
+    return send_message(true, message.target, message.body);
+  }
   const std::string query = "?tenant=t" + std::to_string(random().below(world_.tenants));
   const std::string room = 'r' + std::to_string(random().below(world_.rooms));
   const std::string user = 'u' + std::to_string(random().below(world_.users));
@@ -85,6 +105,10 @@ void AdminClient::on_bytes(std::span<uint8_t> bytes) {
         if (!waiting_) violated("http", "an answer that nobody asked for");
         waiting_ = false;
         note("is answered " + std::to_string(status));
+        if (status == 503 && world_.draining()) {
+          if (!published_key_.empty() && !sent_.once) world_.ledger.refused(published_content_);
+          return;
+        }
         if (status != 200 && status != 404) violated("http", asked_ + ": " + std::to_string(status) + ' ' + body_);
         if (published_key_.empty()) return;
         const auto id = json_number(body_, "event_id");

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "trace.h"
 
@@ -23,6 +24,14 @@ Token read_token(std::string_view token);
 
 class Ledger {
  public:
+  // Channels whose ids begin with 1: all of them are known by counting, unless a channel may go and come back, and its
+  // ids with it.
+  void counts_from_one(std::string_view key, bool returns);
+  bool renumbers(std::string_view key) const;
+  // A client is about to publish a new message to channel `key`.
+  void made(std::string_view key) { ++channels_[std::string(key)].made; }
+  // An error was answered to `token`: nothing of it was published.
+  void refused(std::string_view token);
   // A message of channel `key` ("tenant:room") with `id` and the content `token`.
   void saw(std::string_view key, uint64_t id, std::string_view token);
   // The newest id known of a channel; 0: none.
@@ -31,11 +40,15 @@ class Ledger {
 
  private:
   struct Channel {
+    uint64_t made = 0;  // at most so many messages are in it
+    bool from_one = false;
+    bool returns = false;
     std::map<uint64_t, std::string> messages;
     std::unordered_map<uint64_t, std::map<uint64_t, uint64_t>> by_publisher;  // sequence → id
   };
   std::map<std::string, Channel, std::less<>> channels_;
   std::unordered_map<std::string, uint64_t> by_token_;
+  std::unordered_set<std::string> refused_;
 };
 
 }  // namespace ringcast::simulation

@@ -19,6 +19,20 @@ namespace ringcast::simulation {
 std::string_view json_text(std::string_view json, std::string_view name);
 std::optional<uint64_t> json_number(std::string_view json, std::string_view name);
 bool json_flag(std::string_view json, std::string_view name);
+// Each {…} of a list of objects that hold no objects.
+template <class F>
+void for_each_object(std::string_view list, F&& f) {
+  for (size_t begin = list.find('{', 1); begin != std::string_view::npos; begin = list.find('{', begin)) {
+    const size_t end = list.find('}', begin);
+    f(list.substr(begin, end - begin + 1));
+    begin = end;
+  }
+}
+
+// Neither an inbox nor the broadcast.
+inline bool is_room(std::string_view name) {
+  return name != "*" && name[0] != '@';
+}
 
 class Receiver {
  public:
@@ -42,8 +56,8 @@ class Receiver {
   void excluded_published(std::string_view room) { ++channels_excluded_[std::string(room)].unanswered; }
   void excluded_answered(std::string_view room, std::optional<uint64_t> id);
 
-  // At rest: everything known has come.
-  void check_caught_up() const;
+  // At rest: everything known has come, to all channels but those in `except`.
+  void check_caught_up(const std::set<std::string, std::less<>>& except = {}) const;
 
  private:
   struct Channel {

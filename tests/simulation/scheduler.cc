@@ -4,6 +4,7 @@
 
 #include "admin_client.h"
 #include "base/block.h"
+#include "poll_client.h"
 #include "sse_client.h"
 #include "websocket_client.h"
 
@@ -25,10 +26,15 @@ class Scheduler {
     for (uint64_t i = 0; i < clients; ++i) {
       const std::string tenant = 't' + std::to_string(random.below(world.tenants));
       const std::string user = 'u' + std::to_string(random.below(world.users));
-      if (random.percent(30)) {
+      const uint64_t kind = random.below(100);
+      if (kind < 15) {
+        clients_.push_back(std::make_unique<PollClient>(world, "poll" + std::to_string(i), tenant, user));
+      } else if (kind < 40) {
         clients_.push_back(std::make_unique<SseClient>(world, "sse" + std::to_string(i), tenant, user));
       } else {
-        clients_.push_back(std::make_unique<WebSocketClient>(world, "ws" + std::to_string(i), tenant, user));
+        auto client = std::make_unique<WebSocketClient>(world, "ws" + std::to_string(i), tenant, user);
+        watchers_.push_back(client.get());
+        clients_.push_back(std::move(client));
       }
     }
     if (random.percent(60)) clients_.push_back(std::make_unique<AdminClient>(world, "admin"));
@@ -40,7 +46,13 @@ class Scheduler {
       if (world_.random.below(200) == 0) rest();
     }
     rest();
-    part();
+    if (world_.random.percent(50)) count_members();
+    if (world_.random.percent(30)) {
+      drain();
+    } else {
+      part();
+    }
+    empty();
   }
 
  private:
@@ -96,6 +108,60 @@ class Scheduler {
     for (const auto& client : clients_) client->check_at_rest();
   }
 
+  // What a time of grace still shows has gone, and everybody is asked who is there.
+  void count_members() {
+    world_.trace.note("-- members");
+    for (int i = 0; i < 12; ++i) {
+      world_.advance(150 * kMillisecond);
+      come_to_rest();
+    }
+    Presences present;
+    for (const auto& client : clients_) client->count_in(present);
+    for (WebSocketClient* watcher : watchers_) {
+      const std::string room = 'r' + std::to_string(world_.random.below(world_.rooms));
+      if (watcher->ask_members(room, present)) come_to_rest();
+    }
+    for (const auto& client : clients_) client->check_at_rest();
+  }
+
+  void steps(uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) take_step();
+  }
+  // As Server::drain() waits for its cores, with a bound here and there.
+  void settle(session::DrainPhase phase) {
+    world_.enter(phase);
+    for (uint32_t turn = 0; !world_.settled(); ++turn) {
+      if (turn == kTurnsToRest) violated("drain", "a core does not take over phase " + std::to_string(int(phase)));
+      take_step();
+    }
+  }
+
+  void drain() {
+    Random& random = world_.random;
+    using session::DrainPhase;
+    settle(DrainPhase::unready);
+    steps(random.below(40));
+    settle(DrainPhase::refusing);
+    settle(DrainPhase::delivering);
+    const bool rested = random.percent(50);
+    if (rested) rest();
+    world_.enter(DrainPhase::telling);
+    // The whole period and what closing takes; everybody reads.
+    for (int i = 0; i < 30; ++i) {
+      steps(random.below(20));
+      for (const auto& client : clients_) client->retire();
+      world_.advance(100 * kMillisecond);
+      come_to_rest();
+    }
+    if (!world_.settled()) violated("drain", "a core does not take leave");
+    for (const auto& client : clients_) {
+      if (client->connected()) violated("drain", client->name() + " was not told to go");
+      client->check_drained(rested);
+    }
+    settle(DrainPhase::finishing);
+    settle(DrainPhase::admin);
+  }
+
   void part() {
     Random& random = world_.random;
     world_.trace.note("-- parting");
@@ -107,9 +173,16 @@ class Scheduler {
         client->cut(random.percent(50));
       }
     }
+  }
+
+  void empty() {
     come_to_rest();
     for (int second = 0; second < 40; ++second) {
       world_.advance(second < 10 ? 150 * kMillisecond : kSecond);
+      come_to_rest();
+    }
+    for (int i = 0; world_.keeps_rooms && i < 20; ++i) {
+      world_.advance(20 * kSecond);
       come_to_rest();
     }
     for (const auto& client : clients_) {
@@ -121,6 +194,7 @@ class Scheduler {
 
   World& world_;
   std::vector<std::unique_ptr<SimClient>> clients_;
+  std::vector<WebSocketClient*> watchers_;
   uint32_t steps_;
 };
 

@@ -51,6 +51,7 @@ void SimClient::cut(bool reset) {
 }
 
 std::string SimClient::content(std::string_view key, uint64_t publisher, uint64_t sequence) {
+  world_.ledger.made(key);
   return make_token(key, publisher, sequence) + std::string(random().below(world_.content_max + 1), 'x');
 }
 

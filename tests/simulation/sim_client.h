@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,11 +14,15 @@
 
 namespace ringcast::simulation {
 
+// Connections by channel ("tenant:room") and user.
+using Presences = std::map<std::string, std::map<std::string, uint32_t>>;
+
 class SimClient {
  public:
   SimClient(World& world, std::string name) : world_(world), name_(std::move(name)) {}
   virtual ~SimClient() = default;
 
+  const std::string& name() const { return name_; }
   bool connected() const { return pipe_ != nullptr; }
   // Does one thing of its choice: connects when it is not connected, else acts.
   void act();
@@ -32,6 +37,10 @@ class SimClient {
   void retire() { retired_ = true; }
   // At rest, everything that was promised has happened.
   virtual void check_at_rest() const = 0;
+  // The server has taken its leave: whoever was told had got everything. `rested`: nothing was under way before that.
+  virtual void check_drained(bool /*rested*/) const {}
+  // At rest: in which rooms it is shown.
+  virtual void count_in(Presences&) const {}
 
  protected:
   virtual void on_connected() = 0;
@@ -44,7 +53,7 @@ class SimClient {
     if (pipe_ != nullptr && !pipe_->client_fin) pipe_->to_server += bytes;
   }
   void note(std::string_view what) { world_.trace.note(name_ + ' ' + std::string(what)); }
-  // A content of random length that says what it is.
+  // A new message's content, of random length, that says what it is.
   std::string content(std::string_view key, uint64_t publisher, uint64_t sequence);
 
   World& world_;

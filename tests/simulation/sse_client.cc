@@ -21,7 +21,7 @@ void SseClient::on_connected() {
   response_ = std::make_unique<wire::HttpResponseParser>();
   receiver_.emplace(world_.ledger, tenant_);
   parser_.reconnect();
-  opened_ = ended_ = false;
+  opened_ = ended_ = told_ = drained_ = false;
   std::string request = "GET /events?tenant=" + tenant_ + "&user=" + user_ + "&rooms=";
   for (size_t i = 0; i < channels_.size(); ++i) request += (i == 0 ? "" : ",") + channels_[i];
   note("asks for " + request + " after " + last_event_id_);
@@ -46,7 +46,9 @@ void SseClient::on_bytes(std::span<uint8_t> bytes) {
           ended_ = true;
           return cut(false);
         }
-        if (response_->response().status != 200) {
+        if (response_->response().status == 503 && world_.draining()) {
+          note("is refused");
+        } else if (response_->response().status != 200) {
           violated("http", name_ + " is answered " + std::to_string(response_->response().status));
         }
         break;
@@ -55,7 +57,10 @@ void SseClient::on_bytes(std::span<uint8_t> bytes) {
         while (parser_.next(text) == wire::SseParser::Status::event) event(parser_.event());
         break;
       }
-      case wire::HttpResponseEvent::complete: ended_ = true; return;
+      case wire::HttpResponseEvent::complete:
+        ended_ = true;
+        drained_ = told_;
+        return;
     }
     if (pipe_ == nullptr) return;
   }
@@ -108,6 +113,7 @@ void SseClient::event(const wire::SseEvent& event) {
   }
   if (event.type == "problem" || event.type == "close" || event.type == "heartbeat" || event.type == "reconnect") {
     note(std::string(event.type) + ' ' + std::string(json));
+    if (event.type == "reconnect") told_ = true;
     return;
   }
   const std::string_view room = json_text(json, "room");
@@ -124,6 +130,17 @@ void SseClient::event(const wire::SseEvent& event) {
     receiver_->message(room, *id, json_text(json, "content"));
   }
   check_cursor(room, *id, last_event_id_);
+}
+
+void SseClient::check_drained(bool rested) const {
+  if (rested && drained_) receiver_->check_caught_up();
+}
+
+void SseClient::count_in(Presences& present) const {
+  if (pipe_ == nullptr || ended_ || !opened_) return;
+  for (const std::string& room : receiver_->rooms()) {
+    if (is_room(room)) ++present[receiver_->key(room)][user_];
+  }
 }
 
 void SseClient::do_something() {

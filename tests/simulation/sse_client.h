@@ -17,6 +17,8 @@ class SseClient final : public SimClient {
  public:
   SseClient(World& world, std::string name, std::string tenant, std::string user);
   void check_at_rest() const override;
+  void check_drained(bool rested) const override;
+  void count_in(Presences& present) const override;
 
  private:
   void on_connected() override;
@@ -37,7 +39,9 @@ class SseClient final : public SimClient {
   wire::SseParser parser_;
   std::optional<Receiver> receiver_;
   bool opened_ = false;
-  bool ended_ = false;  // answered without a stream, or the stream has ended by itself
+  bool told_ = false;     // to go elsewhere
+  bool drained_ = false;  // told, and it has ended in order
+  bool ended_ = false;    // answered without a stream, or the stream has ended by itself
 };
 
 }  // namespace ringcast::simulation

@@ -1,5 +1,6 @@
 #include "websocket_client.h"
 
+#include <iterator>
 #include <vector>
 
 #include "wire/websocket_frame.h"
@@ -16,10 +17,6 @@ std::string_view as_text(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-bool is_room(std::string_view name) {
-  return name != "*" && name[0] != '@';
-}
-
 }  // namespace
 
 WebSocketClient::WebSocketClient(World& world, std::string name, std::string tenant, std::string user)
@@ -31,6 +28,10 @@ void WebSocketClient::on_connected() {
   receiver_.emplace(world_.ledger, tenant_);
   joining_.clear();
   awaited_.clear();
+  heard_.clear();
+  deaf_.clear();
+  replayed_.clear();
+  told_ = drained_ = false;
   pair_.reset();
   publisher_ = ++world_.publishers;
   sequence_ = 0;
@@ -69,6 +70,11 @@ void WebSocketClient::on_bytes(std::span<uint8_t> bytes) {
     if (event == wire::HttpResponseEvent::need_more) return;
     if (event == wire::HttpResponseEvent::error) violated("http", response_->error().message);
     if (event != wire::HttpResponseEvent::headers_complete) continue;
+    if (world_.draining() && response_->response().status == 503) {
+      note("is refused");
+      stage_ = Stage::closing;
+      return cut(false);
+    }
     wire::WebSocketAnswer answer;
     wire::HttpError error;
     if (!wire::check_websocket_response(response_->response(), kNonce, true, answer, error)) {
@@ -115,6 +121,7 @@ void WebSocketClient::frames(std::span<uint8_t> bytes) {
           wire::append_close_frame(close, event.code, {}, &kMask);
           send(close);
         }
+        drained_ = told_ && event.code == 1001 && stage_ == Stage::open;
         stage_ = Stage::closing;
         return;
       }
@@ -134,8 +141,10 @@ void WebSocketClient::text(std::string_view json) {
   if (type == "joined") return joined(json);
   if (type == "ack") return acknowledged(json);
   if (type == "error") return refused(json);
+  if (type == "member_joined" || type == "member_left") return presence(json, type == "member_joined");
   if (type == "gap" || type == "lagged") {
     note(json);
+    if (type == "lagged") deaf_.emplace(room);
     return type == "gap" ? receiver_->gap(json) : receiver_->lagged(json);
   }
   if (type == "left") {
@@ -149,6 +158,11 @@ void WebSocketClient::text(std::string_view json) {
     pair_.emplace(std::string(room), json_number(json, "id").value_or(0));
     return;
   }
+  if (type == "members" && expected_ != nullptr) {
+    compare_members(json);
+    expected_ = nullptr;
+  }
+  if (type == "reconnect") told_ = true;
   if (type == "pong" || type == "history" || type == "members" || type == "reconnect") {
     if (const auto ref = json_number(json, "ref")) awaited_.erase(*ref);
     return;
@@ -168,6 +182,7 @@ void WebSocketClient::opened(std::string_view json) {
     if (!position) violated("opening", "no position of " + channel);
     const auto found = joining_.find(channel);
     receiver_->begin(channel, *position, found == joining_.end() ? std::nullopt : found->second.cursor);
+    if (found != joining_.end() && found->second.cursor) replayed_.insert(channel);
     joining_.erase(channel);
   }
 }
@@ -185,6 +200,9 @@ void WebSocketClient::joined(std::string_view json) {
     violated("joined", "not at its cursor: " + std::string(json));
   if (!recovered && !joining.cursor) violated("joined", "a gap without a cursor");
   receiver_->begin(room, id, recovered ? std::nullopt : std::optional(id + 1));
+  heard_[room].clear();
+  deaf_.erase(room);
+  if (json_number(json, "replayed").value_or(0) != 0) replayed_.insert(room);
 }
 
 void WebSocketClient::acknowledged(std::string_view json) {
@@ -195,6 +213,10 @@ void WebSocketClient::acknowledged(std::string_view json) {
   awaited_.erase(found);
   const auto id = json_number(json, "id");
   if (awaited.excluded) receiver_->excluded_answered(awaited.room, id);
+  if (!awaited.key.empty()) {
+    if (json_text(json, "idempotency_key") != awaited.key) violated("ack", "without its key: " + std::string(json));
+    if (random().percent(70)) retries_.erase(awaited.key);
+  }
   if (id) world_.ledger.saw(receiver_->key(awaited.room), *id, awaited.content);
   if (!id && !awaited.ephemeral) violated("ack", "without an id: " + std::string(json));
 }
@@ -202,7 +224,8 @@ void WebSocketClient::acknowledged(std::string_view json) {
 void WebSocketClient::refused(std::string_view json) {
   const std::string_view code = json_text(json, "code");
   note("is refused: " + std::string(code));
-  if (code != "not_joined" && code != "already_joined" && code != "channels_full" && code != "no_room") {
+  if (code != "not_joined" && code != "already_joined" && code != "channels_full" && code != "no_room" &&
+      (code != "draining" || !world_.draining())) {
     violated("refused", std::string(json));
   }
   const auto ref = json_number(json, "ref");
@@ -210,6 +233,8 @@ void WebSocketClient::refused(std::string_view json) {
   const auto found = awaited_.find(*ref);
   if (found == awaited_.end()) return;
   if (found->second.excluded) receiver_->excluded_answered(found->second.room, std::nullopt);
+  // What is sent again may have been published before.
+  if (found->second.key.empty() && !found->second.content.empty()) world_.ledger.refused(found->second.content);
   awaited_.erase(found);
 }
 
@@ -241,6 +266,7 @@ void WebSocketClient::do_something() {
     return;
   }
   const uint64_t choice = random().below(100);
+  if (choice < 7) return publish_once();
   if (choice < 45) {
     const uint64_t burst = random().percent(30) ? random().between(2, 12) : 1;
     for (uint64_t i = 0; i < burst; ++i) publish();
@@ -262,7 +288,10 @@ void WebSocketClient::do_something() {
     const std::string room = some_room();
     return frame("{\"action\":\"typing\",\"room\":\"" + room + "\"}");
   }
-  if (choice < 83) return frame(R"({"action":"status","status":"away"})");
+  if (choice < 83) {
+    static constexpr const char* kStatus[] = {"online", "away", "busy"};
+    return frame(std::string(R"({"action":"status","status":")") + kStatus[random().below(3)] + "\"}");
+  }
   if (choice < 86) {
     const std::string ref = std::to_string(++ref_);
     awaited_[ref_] = {.ephemeral = true};
@@ -312,6 +341,28 @@ void WebSocketClient::publish() {
   frame(json + "}");
 }
 
+// A message that is sent again until it is acknowledged, and now and then after that, is published once. Its token has
+// a publisher of its own, since bytes of a connection that was cut may still arrive after the next one's.
+void WebSocketClient::publish_once() {
+  auto found = retries_.begin();
+  if (found == retries_.end() || random().percent(40)) {
+    const std::string room = random().percent(10) ? "*" : some_room();
+    const uint64_t publisher = ++world_.publishers;
+    found = retries_.emplace("k" + std::to_string(publisher), Retry{room, content(receiver_->key(room), publisher, 1)})
+                .first;
+  } else {
+    std::advance(found, static_cast<std::ptrdiff_t>(random().below(retries_.size())));
+  }
+  const auto& [key, retry] = *found;
+  const uint64_t times = random().percent(20) ? 2 : 1;
+  for (uint64_t i = 0; i < times; ++i) {
+    awaited_[++ref_] = {.room = retry.room, .content = retry.content, .key = key};
+    note("publishes once " + retry.content);
+    frame("{\"action\":\"message\",\"room\":\"" + retry.room + "\",\"content\":\"" + retry.content +
+          "\",\"idempotency_key\":\"" + key + "\",\"ref\":" + std::to_string(ref_) + "}");
+  }
+}
+
 void WebSocketClient::publish_binary() {
   const std::string room = some_room();
   frame("{\"action\":\"binary\",\"room\":\"" + room + "\"}");
@@ -337,6 +388,69 @@ void WebSocketClient::say_goodbye() {
   send(close);
   stage_ = Stage::closing;
   reading_ = true;
+}
+
+// Coming and going alternate, as long as no event can have been lost on the way.
+void WebSocketClient::presence(std::string_view json, bool joined) {
+  const std::string_view room = json_text(json, "room");
+  const std::string user(json_text(json, "user"));
+  receiver_->ephemeral(room);
+  note(json);
+  if (user == user_) violated("presence", name_ + " hears of itself: " + std::string(json));
+  if (joined && json_number(json, "members").value_or(0) < 2) violated("presence", std::string(json));
+  auto& heard = heard_[std::string(room)];
+  const auto known = heard.find(user);
+  const bool reliable = deaf_.count(room) == 0 && world_.tells_presence(room);
+  if (reliable && known != heard.end() && known->second == joined) violated("presence", "twice: " + std::string(json));
+  heard[user] = joined;
+}
+
+bool WebSocketClient::ask_members(const std::string& room, const Presences& present) {
+  if (pipe_ == nullptr || stage_ != Stage::open || !receiver_->has(room)) return false;
+  expected_ = &present;
+  awaited_[++ref_] = {.ephemeral = true};
+  frame("{\"action\":\"members\",\"room\":\"" + room + "\",\"ref\":" + std::to_string(ref_) + "}");
+  return true;
+}
+
+void WebSocketClient::compare_members(std::string_view json) {
+  const std::string room(json_text(json, "room"));
+  if (!world_.has_presence(room)) return;
+  const auto found = expected_->find(receiver_->key(room));
+  const std::map<std::string, uint32_t> none;
+  const std::map<std::string, uint32_t>& due = found == expected_->end() ? none : found->second;
+  std::map<std::string, uint32_t> shown;
+  uint64_t connections = 0;
+  const auto fail = [&](const std::string& why) { violated("presence", why + ": " + std::string(json)); };
+  for_each_object(json, [&](std::string_view member) {
+    const std::string user(json_text(member, "user"));
+    const auto count = static_cast<uint32_t>(json_number(member, "connections").value_or(0));
+    if (!shown.emplace(user, count).second) fail(user + " twice");
+    connections += count;
+    // Without connections one is shown for a time of grace.
+    const auto known = due.find(user);
+    if (count != (known == due.end() ? 0 : known->second)) fail(user);
+  });
+  for (const auto& [user, count] : due) {
+    if (shown.count(user) == 0) fail(user + " is missing");
+  }
+  if (connections != json_number(json, "count")) fail("count");
+  if (deaf_.count(room) != 0 || !world_.tells_presence(room)) return;
+  for (const auto& [user, here] : heard_[room]) {
+    if (here != (shown.count(user) != 0)) fail(name_ + " was told that " + user + (here ? " came" : " went"));
+  }
+}
+
+void WebSocketClient::count_in(Presences& present) const {
+  if (pipe_ == nullptr || stage_ != Stage::open) return;
+  for (const std::string& room : receiver_->rooms()) {
+    if (is_room(room)) ++present[receiver_->key(room)][user_];
+  }
+}
+
+void WebSocketClient::check_drained(bool rested) const {
+  if (!drained_) return;
+  receiver_->check_caught_up(rested ? std::set<std::string, std::less<>>() : replayed_);
 }
 
 void WebSocketClient::check_at_rest() const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "receiver.h"
@@ -19,6 +20,10 @@ class WebSocketClient final : public SimClient {
   WebSocketClient(World& world, std::string name, std::string tenant, std::string user);
   void say_goodbye() override;
   void check_at_rest() const override;
+  void check_drained(bool rested) const override;
+  void count_in(Presences& present) const override;
+  // Asks who is in a room that it is in; the answer is compared with `present`, and with what it was told before.
+  bool ask_members(const std::string& room, const Presences& present);
   const std::string& connection_name() const { return connection_name_; }
 
  private:
@@ -28,6 +33,12 @@ class WebSocketClient final : public SimClient {
     std::string content;
     bool excluded = false;
     bool ephemeral = false;
+    std::string key;  // of a message that may be sent again
+  };
+  // A message with an idempotency key that may have been published or not.
+  struct Retry {
+    std::string room;
+    std::string content;
   };
   struct Joining {
     std::optional<uint64_t> cursor;
@@ -49,7 +60,10 @@ class WebSocketClient final : public SimClient {
   std::string some_room();
   void join();
   void publish();
+  void publish_once();
   void publish_binary();
+  void presence(std::string_view json, bool joined);
+  void compare_members(std::string_view json);
   void direct();
   void keep_cursors();
 
@@ -61,8 +75,15 @@ class WebSocketClient final : public SimClient {
   std::optional<Receiver> receiver_;
   std::map<std::string, uint64_t> cursors_;  // of the connections before: where to go on
   std::map<std::string, Joining> joining_;
-  std::map<uint64_t, Awaited> awaited_;                   // by ref
-  std::optional<std::pair<std::string, uint64_t>> pair_;  // a binary event whose frame must follow
+  std::map<uint64_t, Awaited> awaited_;                                    // by ref
+  std::optional<std::pair<std::string, uint64_t>> pair_;                   // a binary event whose frame must follow
+  std::map<std::string, Retry> retries_;                                   // by idempotency key; outlives a connection
+  std::map<std::string, std::map<std::string, bool>, std::less<>> heard_;  // of each room: who came, who went
+  std::set<std::string, std::less<>> deaf_;                                // rooms of which events may be missing
+  std::set<std::string, std::less<>> replayed_;  // channels whose missed messages may be on their way
+  const Presences* expected_ = nullptr;          // of the answer that is awaited
+  bool told_ = false;                            // to go elsewhere
+  bool drained_ = false;                         // told, and closed in order
   std::string connection_name_;
   uint64_t publisher_ = 0;
   uint64_t sequence_ = 0;

@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ringcast::simulation {
@@ -26,6 +27,14 @@ World::World(uint64_t seed, bool verbose) : random(seed), trace(verbose) {
   inbox.presence = false;
   policies_.set_inbox(inbox);
   policies_.add("r1", draw_policy());
+  if (random.percent(40)) {
+    hub::RoomPolicy counted = draw_policy();
+    counted.first_id = 1;
+    keeps_rooms = random.percent(50);
+    if (keeps_rooms) counted.empty_ttl = std::chrono::seconds(300);
+    policies_.add("r0", counted);
+    for (uint32_t i = 0; i < tenants; ++i) ledger.counts_from_one('t' + std::to_string(i) + ":r0", !keeps_rooms);
+  }
 
   sessions_.outbox_bytes_max = static_cast<uint32_t>(random.between(1000, 8000));
   sessions_.outbox_messages_max = static_cast<uint32_t>(random.between(4, 40));
@@ -35,6 +44,7 @@ World::World(uint64_t seed, bool verbose) : random(seed), trace(verbose) {
   sessions_.heartbeat_interval = session::milliseconds(3000);
   sessions_.heartbeat_timeout = session::milliseconds(1000);
   sessions_.close_timeout = session::milliseconds(500);
+  sessions_.drain_period = session::milliseconds(1000);
   sessions_.page = false;
 
   hub_options_.key[0] = random.next();
@@ -129,13 +139,40 @@ bool World::runnable(uint16_t index) const {
 void World::tick(uint16_t index) {
   Core& core = *cores_[index];
   core.asleep = false;
+  const session::DrainPhase entered = core.gate->drain_phase();
   try {
     // Now and then a look without sleeping, as with --spin.
-    core.reactor->tick(io::Nanoseconds(random.percent(10) ? 0 : -1));
+    core.reactor->tick(io::Nanoseconds(core.told || random.percent(10) ? 0 : -1));
   } catch (const WouldSleep& sleep) {
     core.asleep = true;
     core.sleeps_until_ns = sleep.until_ns;
+    return;
   }
+  core.told = phase_ != entered || core.mailboxes.stats().overflow_depth != 0;
+  if (!core.told) core.settled = entered;
+  if (phase_ != core.gate->drain_phase()) core.gate->drain(phase_);
+}
+
+void World::enter(session::DrainPhase phase) {
+  trace.note("-- drain " + std::to_string(static_cast<int>(phase)));
+  phase_ = phase;
+  for (const auto& core : cores_) {
+    core->told = true;
+    core->asleep = false;
+  }
+}
+
+bool World::settled() const {
+  return std::all_of(cores_.begin(), cores_.end(), [&](const auto& core) { return core->settled >= phase_; });
+}
+
+bool World::has_presence(std::string_view room) const {
+  return policies_[policies_.match(room)].presence;
+}
+
+bool World::tells_presence(std::string_view room) const {
+  const hub::RoomPolicy& policy = policies_[policies_.match(room)];
+  return policy.presence && policy.presence_events_max >= 1000;
 }
 
 void World::advance(int64_t ns) {
@@ -157,6 +194,9 @@ void World::check_at_rest() const {
     if (!core->hub->credit_all_back()) violated("credit", name + " lacks some of its credit");
     if (core->mailboxes.mailbox_depth() != 0) violated("mail", name + " sleeps with mail in its boxes");
     if (core->mailboxes.stats().overflow_depth != 0) violated("mail", name + " sleeps with mail in its overflow");
+    if (core->hub->stats().history_bytes.load() > hub_options_.history_bytes_max) {
+      violated("memory", name + " keeps more history than it may");
+    }
   }
 }
 

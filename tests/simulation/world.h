@@ -38,6 +38,7 @@ class World {
   uint32_t content_max = 40;  // bytes of padding
   uint64_t publishers = 0;    // numbers given
   bool deflate = false;
+  bool keeps_rooms = false;  // some outlast a long silence
 
   // A client connects to any of the cores; null when none listens.
   std::shared_ptr<Pipe> connect();
@@ -49,6 +50,14 @@ class World {
   void tick(uint16_t core);
   void lag(uint16_t core, bool lagging) { cores_[core]->lagging = lagging; }
   bool lagging(uint16_t core) const { return cores_[core]->lagging; }
+  // The server's way down, as its main thread goes it: each core takes a phase over after a tick.
+  void enter(session::DrainPhase phase);
+  bool settled() const;  // every core has gone through a tick in this phase, and has no mail left to send
+  bool draining() const { return phase_ >= session::DrainPhase::refusing; }
+  bool telling() const { return phase_ >= session::DrainPhase::telling; }
+  // By the name of a room.
+  bool has_presence(std::string_view room) const;
+  bool tells_presence(std::string_view room) const;  // however many they are
   void advance(int64_t ns);
   void step_wall(int64_t us);
 
@@ -84,12 +93,15 @@ class World {
     std::unique_ptr<hub::Hub> hub;
     bool asleep = false;
     bool lagging = false;
+    bool told = false;  // of a phase: what it sleeps in returns
+    session::DrainPhase settled = session::DrainPhase::running;
     int64_t sleeps_until_ns = 0;
   };
 
   hub::RoomPolicy draw_policy();
   void assemble(uint16_t count);
 
+  session::DrainPhase phase_ = session::DrainPhase::running;
   hub::RoomPolicies policies_;
   session::SessionOptions sessions_;
   session::Routes routes_{session::Routes::Options{}};

@@ -10,39 +10,65 @@ constexpr uint64_t kMicros = 1'000'000;
 constexpr int64_t kMeasureIntervalNs = 1'000'000;
 }  // namespace
 
-Home::Share* Home::Shares::find(uint16_t core) {
-  if (first_.core == core) return &first_;
-  if (more_ == nullptr) return nullptr;
-  for (Share& share : *more_) {
+Home::Share* Home::Channel::find(uint16_t core) {
+  if (first.core == core) return &first;
+  if (crowd == nullptr) return nullptr;
+  for (Share& share : crowd->shares) {
     if (share.core == core) return &share;
   }
   return nullptr;
 }
 
-Home::Share& Home::Shares::of(uint16_t core) {
-  if (Share* share = find(core); share != nullptr) return *share;
+uint32_t Home::Channel::connections() const {
+  uint32_t all = 0;
+  for_each_share([&](const Share& share) { all += share.live + share.silent; });
+  return all;
+}
+
+Home::Crowd& Home::crowd_of(Channel& channel) {
+  if (channel.crowd == nullptr) {
+    channel.crowd = std::make_unique<Crowd>();
+    channel.crowd->live = channel.first.live;
+    channel.crowd->compressed = channel.first.compressed;
+  }
+  return *channel.crowd;
+}
+
+Home::Share& Home::share_of(Channel& channel, uint16_t core) {
+  if (Share* share = channel.find(core); share != nullptr) return *share;
   // A core without members any more gives its place up.
-  if (first_.core == UINT16_MAX || (first_.live == 0 && first_.silent == 0)) {
-    first_ = Share{};
-    first_.core = core;
-    return first_;
+  Share* place = channel.first.unused() ? &channel.first : nullptr;
+  if (place == nullptr) {
+    std::vector<Share>& more = crowd_of(channel).shares;
+    const auto left = std::find_if(more.begin(), more.end(), [](const Share& share) { return share.unused(); });
+    place = left == more.end() ? &more.emplace_back() : &*left;
   }
-  if (more_ == nullptr) more_ = std::make_unique<std::vector<Share>>();
-  for (Share& share : *more_) {
-    if (share.live == 0 && share.silent == 0) {
-      share = Share{};
-      share.core = core;
-      return share;
-    }
-  }
-  more_->push_back(Share{});
-  more_->back().core = core;
-  return more_->back();
+  *place = Share{};
+  place->core = core;
+  return *place;
+}
+
+void Home::count_live(Channel& channel, Share& share, int by, bool compressed) {
+  const auto change = static_cast<uint32_t>(by);
+  RINGCAST_ASSERT(by > 0 || (share.live != 0 && (!compressed || share.compressed != 0)));
+  share.live += change;
+  if (compressed) share.compressed += change;
+  if (channel.crowd == nullptr) return;
+  channel.crowd->live += change;
+  if (compressed) channel.crowd->compressed += change;
+}
+
+void Home::count_all_out(Channel& channel) {
+  channel.first.live = channel.first.compressed = 0;
+  if (channel.crowd == nullptr) return;
+  for (Share& share : channel.crowd->shares) share.live = share.compressed = 0;
+  channel.crowd->live = channel.crowd->compressed = 0;
+  if (channel.crowd->presence) channel.crowd->presence->clear();
 }
 
 Home::Home(Context& context)
     : context_(context),
-      channels_(context.options.channels_max, 1024),
+      channels_(context.hash, context.options.channels_max, 1024),
       idempotency_(context.options.idempotency_keys_max,
                    static_cast<uint64_t>(context.options.idempotency_window.count()) * kMicros,
                    HashKey{context.options.key[0], context.options.key[1]}),
@@ -105,7 +131,7 @@ void Home::on_publish(const Mail& mail) {
   }
   Channel& channel = channels_[index];
   touch(channel);
-  published.receivers = channel.live;
+  published.receivers = channel.live();
   if (ephemeral) {
     encoded_.clear();
     context_.encoder.canonical(view, encoded_);
@@ -142,7 +168,7 @@ void Home::on_publish(const Mail& mail) {
   const Slice slice = log.writer.append(encoded_);
   keep(index, slice, final);
   Slice small;
-  if (channel.compressed != 0) {
+  if (channel.compressed() != 0) {
     compressed_bytes_.clear();
     if (context_.encoder.compressed(encoded_, compressed_bytes_)) small = compressed_.append(compressed_bytes_);
   }
@@ -152,9 +178,7 @@ void Home::on_publish(const Mail& mail) {
   if (final) {
     log.final_id = view.id;
     ++channel.epoch;
-    channel.live = channel.compressed = 0;
-    channel.shares.for_each([](Share& share) { share.live = share.compressed = 0; });
-    if (channel.presence != nullptr) channel.presence->clear();
+    count_all_out(channel);
   }
   tell_published(mail, published);
 }
@@ -173,8 +197,8 @@ void Home::tell_published(const Mail& asked, const Published& published) {
 
 void Home::deliver(Channel& channel, const Slice& canonical, const Slice* compressed, uint64_t id, uint8_t flags,
                    const Address& exclude) {
-  if (channel.live == 0) return;
-  channel.shares.for_each([&](const Share& share) {
+  if (channel.live() == 0) return;
+  channel.for_each_share([&](const Share& share) {
     if (share.live == 0) return;
     Mail mail = Context::mail(Kind::deliver);
     mail.flags = flags;
@@ -200,9 +224,9 @@ void Home::deliver(Channel& channel, const Slice& canonical, const Slice* compre
 
 void Home::measure(const Channel& channel, uint64_t since_ns) {
   const int64_t now = context_.options.clock->monotonic_ns();
-  if (channel.live == 0 || now < next_measure_ns_) return;
+  if (channel.live() == 0 || now < next_measure_ns_) return;
   next_measure_ns_ = now + kMeasureIntervalNs;
-  channel.shares.for_each([&](const Share& share) {
+  channel.for_each_share([&](const Share& share) {
     if (share.live == 0) return;
     Mail mail = Context::mail(Kind::measure);
     mail.value = since_ns;
@@ -211,7 +235,7 @@ void Home::measure(const Channel& channel, uint64_t since_ns) {
 }
 
 void Home::publish_ephemeral(Channel& channel, std::string_view canonical, const Address& exclude) {
-  if (channel.live == 0) return;
+  if (channel.live() == 0) return;
   deliver(channel, ephemeral_.append(canonical), nullptr, 0, 0, exclude);
 }
 
@@ -349,7 +373,7 @@ void Home::on_join(const Mail& mail) {
   answer.offset = static_cast<uint32_t>(oldest >> 32);
   answer.length = static_cast<uint32_t>(oldest);
   answer.flags = live ? flag::kLive : flag::kFirst;
-  answer.extra = static_cast<uint64_t>(channel.live + 1) << 32 | facts;
+  answer.extra = static_cast<uint64_t>(channel.live() + 1) << 32 | facts;
   if (live) {
     if (shows_presence(joiner)) enter_presence(channel, joiner);
     context_.post.send(joiner.core, answer);
@@ -464,19 +488,13 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
 
 void Home::add_member(uint32_t index, const Joiner& joiner) {
   Channel& channel = channels_[index];
-  Share& share = channel.shares.of(joiner.core);
+  Share& share = share_of(channel, joiner.core);
   share.channel = joiner.channel;
   share.generation = joiner.generation;
   if ((joiner.flags & flag::kSilent) != 0) {
     ++share.silent;
-    ++channel.silent;
   } else {
-    ++share.live;
-    ++channel.live;
-    if ((joiner.flags & flag::kDeflate) != 0) {
-      ++share.compressed;
-      ++channel.compressed;
-    }
+    count_live(channel, share, 1, (joiner.flags & flag::kDeflate) != 0);
   }
   if (channel.inbox) note_online(index, false);
 }
@@ -487,22 +505,15 @@ void Home::on_leave(const Mail& mail) {
   if (channel == nullptr) return add(context_.stats.stale_mail);
   const bool silent = (mail.flags & flag::kLeaveSilent) != 0;
   if (!silent && mail.value != channel->epoch) return;  // counted out already
-  Share* share = channel->shares.find(mail.from);
+  Share* share = channel->find(mail.from);
   RINGCAST_ASSERT(share != nullptr);
   touch(*channel);
   const bool grace = (mail.flags & flag::kGrace) != 0;
   if (silent) {
     RINGCAST_ASSERT(share->silent != 0);
     --share->silent;
-    --channel->silent;
   } else {
-    RINGCAST_ASSERT(share->live != 0);
-    --share->live;
-    --channel->live;
-    if ((mail.flags & flag::kDeflate) != 0) {
-      --share->compressed;
-      --channel->compressed;
-    }
+    count_live(*channel, *share, -1, (mail.flags & flag::kDeflate) != 0);
     std::string_view user;
     if (!payload.view().empty()) user = RecordReader(payload.view()).text();
     const bool poll = (mail.flags & flag::kPoll) != 0;
@@ -516,24 +527,26 @@ void Home::on_leave(const Mail& mail) {
 void Home::enter_presence(Channel& channel, const Joiner& joiner) {
   const RoomPolicy& rules = policy(channel);
   if (channel.inbox || !rules.presence || is_broadcast(name_of(channel.key.view()))) return;
-  if (channel.presence == nullptr) channel.presence = std::make_unique<Presence>();
-  if (!channel.presence->enter(joiner.user)) return;
-  if (Presence::Entry* entry = joiner.user.empty() ? nullptr : channel.presence->find(joiner.user); entry != nullptr) {
+  std::optional<Presence>& presence = crowd_of(channel).presence;
+  if (!presence) presence.emplace(context_.hash);
+  if (!presence->enter(joiner.user)) return;
+  if (Presence::Entry* entry = joiner.user.empty() ? nullptr : presence->find(joiner.user); entry != nullptr) {
     entry->status = joiner.status;
   }
-  presence_event(channel, PresenceView::Kind::member_joined, joiner.user, joiner.status, channel.live + 1);
+  presence_event(channel, PresenceView::Kind::member_joined, joiner.user, joiner.status, channel.live() + 1);
 }
 
 void Home::leave_presence(uint32_t index, std::string_view user, bool grace, bool poll) {
   Channel& channel = channels_[index];
-  if (channel.presence == nullptr) return;
+  Presence* const presence = channel.presence();
+  if (presence == nullptr) return;
   const RoomPolicy& rules = policy(channel);
   const auto held = poll ? rules.poll_leave_grace : rules.leave_grace;
   const uint64_t leaves_at =
       (grace || poll) && held.count() > 0 ? context_.wall_us() + static_cast<uint64_t>(held.count()) * 1000 : 0;
-  if (channel.presence->leave(user, leaves_at)) {
-    presence_event(channel, PresenceView::Kind::member_left, user, Status::online, channel.live);
-  } else if (channel.presence->waiting()) {
+  if (presence->leave(user, leaves_at)) {
+    presence_event(channel, PresenceView::Kind::member_left, user, Status::online, channel.live());
+  } else if (presence->waiting()) {
     watch_grace(index);
   }
 }
@@ -541,10 +554,10 @@ void Home::leave_presence(uint32_t index, std::string_view user, bool grace, boo
 void Home::presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status,
                           uint32_t members) {
   const RoomPolicy& rules = policy(channel);
-  Presence& presence = *channel.presence;
+  Presence& presence = *channel.presence();
   if (members > rules.presence_events_max) presence.events_off = true;
   if (members < static_cast<uint64_t>(rules.presence_events_max) * 8 / 10) presence.events_off = false;
-  if (presence.events_off || channel.live == 0) return;
+  if (presence.events_off || channel.live() == 0) return;
   encoded_.clear();
   context_.encoder.presence({kind, channel.key.view(), user, status, members}, encoded_);
   publish_ephemeral(channel, encoded_, {});
@@ -557,19 +570,19 @@ void Home::on_status(const Mail& mail) {
   const std::string_view user = RecordReader(payload.view()).text();
   const auto status = static_cast<Status>(mail.value);
   if (channel->inbox) return on_user_status(*channel, status);
-  if (channel->presence == nullptr) return;
-  Presence::Entry* entry = channel->presence->find(user);
+  Presence* const presence = channel->presence();
+  Presence::Entry* entry = presence == nullptr ? nullptr : presence->find(user);
   if (entry == nullptr || entry->status == status) return;
   entry->status = status;
-  presence_event(*channel, PresenceView::Kind::status, user, status, channel->live);
+  presence_event(*channel, PresenceView::Kind::status, user, status, channel->live());
 }
 
 // The inbox orders what a user's connections say: the last one holds for all of them, and for the rooms of each.
 void Home::on_user_status(Channel& channel, Status status) {
   if (channel.status == status) return;
   channel.status = status;
-  channel.shares.for_each([&](const Share& share) {
-    if (share.live == 0 && share.silent == 0) return;
+  channel.for_each_share([&](const Share& share) {
+    if (share.unused()) return;
     Mail mail = Context::mail(Kind::user_status);
     mail.channel = share.channel;
     mail.number = share.generation;
@@ -580,18 +593,18 @@ void Home::on_user_status(Channel& channel, Status status) {
 
 void Home::note_online(uint32_t index, bool grace) {
   Channel& channel = channels_[index];
-  const bool connected = channel.live + channel.silent != 0;
-  if (connected) {
-    channel.offline_at_us = 0;
+  if (channel.connections() != 0) {
+    channel.offline_held = false;
     if (!channel.online) add(context_.stats.online_users);
     channel.online = true;
     return;
   }
   const auto held = policy(channel).leave_grace;
   if (grace && held.count() > 0) {
-    channel.offline_at_us = context_.wall_us() + static_cast<uint64_t>(held.count()) * 1000;
+    channel.hold_offline_until(context_.wall_us() + static_cast<uint64_t>(held.count()) * 1000);
     return watch_grace(index);
   }
+  channel.offline_held = false;
   if (channel.online) subtract(context_.stats.online_users);
   channel.online = false;
   channel.status = Status::online;
@@ -654,17 +667,16 @@ void Home::sweep() {
     Channel* channel = channels_.get(grace_list_[i].index, grace_list_[i].generation);
     bool waiting = false;
     if (channel != nullptr) {
-      if (channel->presence != nullptr) {
-        channel->presence->expire(context_.wall_us(), [&](std::string_view user) {
-          presence_event(*channel, PresenceView::Kind::member_left, user, Status::online, channel->live);
+      if (Presence* const presence = channel->presence(); presence != nullptr) {
+        presence->expire(context_.wall_us(), [&](std::string_view user) {
+          presence_event(*channel, PresenceView::Kind::member_left, user, Status::online, channel->live());
         });
-        waiting = channel->presence->waiting();
+        waiting = presence->waiting();
       }
-      if (channel->offline_at_us != 0) {
-        if (channel->offline_at_us > context_.wall_us()) {
+      if (channel->offline_held) {
+        if (channel->offline_at_us() > context_.wall_us()) {
           waiting = true;
         } else {
-          channel->offline_at_us = 0;
           note_online(grace_list_[i].index, false);
         }
       }
@@ -690,7 +702,7 @@ void Home::sweep() {
 
 bool Home::forget_if_unused(uint32_t index) {
   Channel& channel = channels_[index];
-  if (channel.live != 0 || channel.silent != 0 || channel.in_grace_list) return false;
+  if (channel.in_grace_list || channel.connections() != 0) return false;
   if (channel.log != nullptr && !channel.log->history.empty()) return false;
   if (channel.used_s + static_cast<uint64_t>(policy(channel).empty_ttl.count()) > context_.wall_us() / kMicros) {
     return false;
@@ -706,13 +718,12 @@ void Home::check() const {
   auto& channels = const_cast<Home*>(this)->channels_;
   uint64_t bytes = 0;
   channels.for_each([&](uint32_t, const Channel& channel) {
-    uint32_t live = 0, silent = 0, compressed = 0;
-    channel.shares.for_each([&](const Share& share) {
+    uint32_t live = 0, compressed = 0;
+    channel.for_each_share([&](const Share& share) {
       live += share.live;
-      silent += share.silent;
       compressed += share.compressed;
     });
-    RINGCAST_ASSERT(live == channel.live && silent == channel.silent && compressed == channel.compressed);
+    RINGCAST_ASSERT(live == channel.live() && compressed == channel.compressed());
     RINGCAST_ASSERT(compressed <= live);
     if (channel.log != nullptr) {
       bytes += channel.log->history.bytes();

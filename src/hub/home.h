@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,36 +38,21 @@ class Home {
  private:
   // Members of a channel on one core.
   struct Share {
-    uint16_t core = UINT16_MAX;
     uint32_t channel = 0;     // the core's own index of the channel
     uint32_t generation = 0;  // and its generation
     uint32_t live = 0;
     uint32_t silent = 0;
     uint32_t compressed = 0;  // of the live ones
+    uint16_t core = UINT16_MAX;
+    Share() noexcept {}  // not trivial, so that a Channel's small fields may lie in its padding
+    bool unused() const { return live == 0 && silent == 0; }
   };
-  // Mostly one core has members; more take memory of their own.
-  class Shares {
-   public:
-    Share* find(uint16_t core);
-    Share& of(uint16_t core);
-    template <class F>
-    void for_each(F&& f) const {
-      if (first_.core != UINT16_MAX) f(first_);
-      if (more_ != nullptr) {
-        for (const Share& share : *more_) f(share);
-      }
-    }
-    template <class F>
-    void for_each(F&& f) {
-      if (first_.core != UINT16_MAX) f(first_);
-      if (more_ != nullptr) {
-        for (Share& share : *more_) f(share);
-      }
-    }
-
-   private:
-    Share first_;
-    std::unique_ptr<std::vector<Share>> more_;
+  // What rooms with several members have.
+  struct Crowd {
+    std::vector<Share> shares;  // of further cores
+    uint32_t live = 0;          // of all cores
+    uint32_t compressed = 0;
+    std::optional<Presence> presence;
   };
   // Exists from the first message with an id on.
   struct Log {
@@ -77,25 +63,42 @@ class Home {
     uint32_t older = kNoIndex;  // list of channels by their last publish
     uint32_t newer = kNoIndex;
   };
+  // Every user's inbox is one, so that each byte is paid for by every connection.
   struct Channel {
-    uint64_t hash = 0;
     Name key;
-    uint64_t position = 0;  // the id given last
-    uint32_t epoch = 0;     // raised when all members are counted out at once
-    uint32_t live = 0;
-    uint32_t silent = 0;
-    uint32_t compressed = 0;
+    uint64_t position = 0;         // the id given last
+    std::unique_ptr<Log> log;      // when it has had messages
+    std::unique_ptr<Crowd> crowd;  // when it shows presence, or has had members on several cores
+    uint32_t epoch = 0;            // raised when all members are counted out at once
     uint32_t used_s = 0;
+    [[no_unique_address]] Share first;  // mostly one core has members
     uint8_t policy = 0;
-    Status status = Status::online;  // inboxes: the user's
-    bool inbox = false;
-    bool online = false;  // inboxes: shown online (grace included)
-    bool in_grace_list = false;
-    uint64_t offline_at_us = 0;  // inboxes: end of the grace
-    Shares shares;
-    std::unique_ptr<Log> log;
-    std::unique_ptr<Presence> presence;
+    Status status : 2 = Status::online;  // inboxes: the user's
+    bool inbox : 1 = false;
+    bool online : 1 = false;  // inboxes: shown online (grace included)
+    bool in_grace_list : 1 = false;
+    bool offline_held : 1 = false;  // inboxes: in the grace time
+
+    uint32_t live() const { return crowd == nullptr ? first.live : crowd->live; }
+    uint32_t compressed() const { return crowd == nullptr ? first.compressed : crowd->compressed; }
+    uint32_t connections() const;  // silent ones too
+    // Inboxes in the grace time. Nobody is connected then, so that the share's address is free to say when it ends.
+    void hold_offline_until(uint64_t time_us) {
+      offline_held = true;
+      first.channel = static_cast<uint32_t>(time_us >> 32);
+      first.generation = static_cast<uint32_t>(time_us);
+    }
+    uint64_t offline_at_us() const { return static_cast<uint64_t>(first.channel) << 32 | first.generation; }
+    Share* find(uint16_t core);
+    template <class F>
+    void for_each_share(F&& f) const {
+      if (first.core != UINT16_MAX) f(first);
+      if (crowd == nullptr) return;
+      for (const Share& share : crowd->shares) f(share);
+    }
+    Presence* presence() const { return crowd == nullptr || !crowd->presence ? nullptr : &*crowd->presence; }
   };
+  static_assert(sizeof(Channel) == 64);
   struct Joiner {  // who asks, in mail terms
     uint16_t core;
     uint32_t channel, generation;  // the core's local channel
@@ -128,6 +131,11 @@ class Home {
   void tell_published(const Mail& asked, const Published& published);
   void send_piece(uint32_t index, const Joiner& joiner, uint64_t position, uint64_t gap_oldest);
   void add_member(uint32_t index, const Joiner& joiner);
+  Crowd& crowd_of(Channel& channel);
+  Share& share_of(Channel& channel, uint16_t core);
+  // Members of a share that come (1) or go (-1).
+  static void count_live(Channel& channel, Share& share, int by, bool compressed);
+  static void count_all_out(Channel& channel);
   // Before the joiner is counted, so that it does not hear of itself.
   void enter_presence(Channel& channel, const Joiner& joiner);
   void leave_presence(uint32_t index, std::string_view user, bool grace, bool poll);

@@ -27,18 +27,18 @@ void Home::answer(const Query& query, Answer& answer) {
         answer.rows.push_back(Row{std::string(name_of(query.key).substr(1)),
                                   {},
                                   static_cast<uint64_t>(channel.status),
-                                  channel.live + channel.silent,
+                                  channel.connections(),
                                   0});
       }
       return;
     case QueryKind::purge: return drop_history(index);
     case QueryKind::close_room:
-      answer.count = channel.live;
+      answer.count = channel.live();
       drop_history(index);
       return evict(channel, {}, static_cast<uint64_t>(LeftReason::closed));
-    case QueryKind::disconnect_user: answer.count = channel.live + channel.silent; return evict(channel, {}, kKick);
+    case QueryKind::disconnect_user: answer.count = channel.connections(); return evict(channel, {}, kKick);
     case QueryKind::remove_member: {
-      const Presence::Entry* entry = channel.presence == nullptr ? nullptr : channel.presence->find(query.user);
+      const Presence::Entry* entry = channel.presence() == nullptr ? nullptr : channel.presence()->find(query.user);
       answer.count = entry == nullptr ? 0 : entry->connections;
       answer.found = entry != nullptr;
       return evict(channel, query.user, static_cast<uint64_t>(LeftReason::kicked));
@@ -48,8 +48,8 @@ void Home::answer(const Query& query, Answer& answer) {
 }
 
 void Home::evict(const Channel& channel, std::string_view user, uint64_t what) {
-  channel.shares.for_each([&](const Share& share) {
-    if (share.live == 0 && share.silent == 0) return;
+  channel.for_each_share([&](const Share& share) {
+    if (share.unused()) return;
     Mail mail = Context::mail(Kind::evict);
     mail.channel = share.channel;
     mail.number = share.generation;
@@ -63,10 +63,11 @@ void Home::evict(const Channel& channel, std::string_view user, uint64_t what) {
 }
 
 void Home::rows_of_members(const Channel& channel, const Query& query, Answer& answer) const {
-  answer.count = channel.live;
-  if (channel.presence == nullptr) return;
+  answer.count = channel.live();
+  const Presence* const presence = channel.presence();
+  if (presence == nullptr) return;
   // Anonymous connections are entries of their own and sort behind every name that has one.
-  channel.presence->for_each([&](std::string_view user, const Presence::Entry& entry) {
+  presence->for_each([&](std::string_view user, const Presence::Entry& entry) {
     if (user > query.after_name) {
       answer.rows.push_back(Row{std::string(user), {}, static_cast<uint64_t>(entry.status), entry.connections, 0});
     }
@@ -77,7 +78,7 @@ void Home::rows_of_members(const Channel& channel, const Query& query, Answer& a
     answer.more = true;
     return;
   }
-  for (uint32_t i = 0; i < channel.presence->anonymous(); ++i) {
+  for (uint32_t i = 0; i < presence->anonymous(); ++i) {
     if (answer.rows.size() == query.limit) {
       answer.more = true;
       return;
@@ -120,10 +121,10 @@ void Home::rows_of_channels(const Query& query, Answer& answer) {
     if (name <= query.after_name && !query.after_name.empty()) return;
     if (users) {
       answer.rows.push_back(
-          Row{std::string(name), {}, static_cast<uint64_t>(channel.status), channel.live + channel.silent, 0});
+          Row{std::string(name), {}, static_cast<uint64_t>(channel.status), channel.connections(), 0});
     } else {
       const uint64_t kept = channel.log == nullptr ? 0 : channel.log->history.size();
-      answer.rows.push_back(Row{std::string(name), {}, channel.live, channel.position, kept});
+      answer.rows.push_back(Row{std::string(name), {}, channel.live(), channel.position, kept});
     }
   });
   const auto by_name = [](const Row& a, const Row& b) { return a.name < b.name; };

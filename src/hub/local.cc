@@ -14,20 +14,19 @@ constexpr size_t kFansKept = 256;
 
 Local::Local(Context& context)
     : context_(context),
-      channels_(kMembershipsMax, 4096),
-      memberships_(kMembershipsMax, 4096),
+      channels_(context.hash, kMembershipsMax, 1024),
+      memberships_(kMembershipsMax),
       pending_(kPendingMax, 256) {}
 
 Local::~Local() {
-  channels_.for_each([](uint32_t, Channel& channel) { delete channel.fan; });
   pending_.for_each([](uint32_t, Pending& pending) {
     for (const Slice& piece : pending.pieces) piece.hold->release();
   });
 }
 
 void Local::open(ConnectionId connection, FormId form) {
-  if (connections_.size() <= connection.slot) connections_.resize(connection.slot + 1 + connection.slot / 2);
-  Peer& peer = connections_[connection.slot];
+  peers_.need(connection.slot);
+  Peer& peer = peers_[connection.slot];
   RINGCAST_ASSERT(!peer.open);
   RINGCAST_ASSERT(form < kSilentForm);
   peer = Peer{};
@@ -37,8 +36,8 @@ void Local::open(ConnectionId connection, FormId form) {
 }
 
 Local::Peer* Local::find(ConnectionId connection) {
-  if (connection.slot >= connections_.size()) return nullptr;
-  Peer& peer = connections_[connection.slot];
+  if (connection.slot >= peers_.end()) return nullptr;
+  Peer& peer = peers_[connection.slot];
   return peer.open && peer.generation == connection.generation ? &peer : nullptr;
 }
 
@@ -48,7 +47,7 @@ void Local::close(ConnectionId connection, bool grace) {
   while (peer->first != kNoIndex) {
     const uint32_t membership = peer->first;
     unlink(*peer, membership);
-    remove(membership, false, grace, true);
+    remove(connection.slot, membership, false, grace, true);
   }
   *peer = Peer{};
 }
@@ -75,6 +74,10 @@ uint32_t Local::channel_for(std::string_view key) {
 uint32_t Local::membership_of(const Peer& peer, std::string_view key) const {
   uint32_t channel;
   if (find_channel(key, &channel) == nullptr) return kNoIndex;
+  return membership_in(peer, channel);
+}
+
+uint32_t Local::membership_in(const Peer& peer, uint32_t channel) const {
   for (uint32_t at = peer.first; at != kNoIndex; at = memberships_[at].next) {
     if (memberships_[at].channel == channel) return at;
   }
@@ -95,22 +98,24 @@ bool Local::join(const Join& join) {
   Peer* peer = find(join.connection);
   RINGCAST_ASSERT(peer != nullptr);
   if (membership_of(*peer, join.key) != kNoIndex) return false;
-  if (peer->user.empty() && !join.user.empty()) peer->user = Name(join.user);
   const uint32_t channel_index = channel_for(join.key);
   Channel& channel = channels_[channel_index];
   ++channel.waiting;
   const uint32_t pending_index = pending_.acquire();
-  const uint32_t index = memberships_.acquire();
-  RINGCAST_ASSERT(pending_index != kNoIndex && index != kNoIndex);
+  RINGCAST_ASSERT(pending_index != kNoIndex);
+  Membership membership{channel_index, peer->first, 0, Stage::joining};
+  membership.place = pending_index;
+  const uint32_t index = memberships_.acquire(membership);
+  RINGCAST_ASSERT(index != kNoIndex);
   Pending& pending = pending_[pending_index];
   pending.correlation = join.correlation;
-  pending.generation = join.connection.generation;
+  pending.connection = join.connection;
+  pending.number = next_number_++;
+  pending.form = peer->form;
   pending.silent = join.silent;
   pending.asked = true;
-  pending.user = peer->user;
+  pending.user = Name(join.user);
   pending.status = peer->status;
-  memberships_[index] = Membership{join.connection.slot, channel_index,  peer->first, pending_index,
-                                   next_number_++,       Stage::joining, peer->form};
   peer->first = index;
   ++peer->count;
 
@@ -122,11 +127,11 @@ bool Local::join(const Join& join) {
   mail.channel = channel_index;
   mail.number = channels_.generation(channel_index);
   mail.membership = index;
-  mail.extra = memberships_[index].number;
+  mail.extra = pending.number;
   mail.connection = join.connection.slot;
   mail.generation = join.connection.generation;
   mail.id = join.cursor;
-  RecordWriter(context_.scratch).text(join.key).text(peer->user.view()).number(peer->status);
+  RecordWriter(context_.scratch).text(join.key).text(join.user).number(peer->status);
   context_.attach_scratch(mail);
   context_.post.send(channel.home, mail);
   add(context_.stats.joins);
@@ -140,14 +145,14 @@ bool Local::leave(ConnectionId connection, std::string_view key, bool grace) {
   const uint32_t membership = membership_of(*peer, key);
   if (membership == kNoIndex) return false;
   unlink(*peer, membership);
-  remove(membership, true, grace, true);
+  remove(connection.slot, membership, true, grace, true);
   return true;
 }
 
-void Local::remove(uint32_t index, bool deliver, bool grace, bool tell_home) {
+void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool tell_home) {
   Membership& membership = memberships_[index];
-  Channel& channel = channels_[membership.channel];
   const uint32_t channel_index = membership.channel;
+  Channel& channel = channels_[channel_index];
   add(context_.stats.leaves);
   subtract(context_.stats.memberships);
   if (membership.stage == Stage::joining || membership.stage == Stage::replaying) {
@@ -157,27 +162,33 @@ void Local::remove(uint32_t index, bool deliver, bool grace, bool tell_home) {
       return;
     }
     for (const Slice& piece : pending.pieces) piece.hold->release();
-    pending_.release(membership.place);
-    memberships_.release(index);
-    --channel.waiting;
-    forget_if_unused(channel_index);
-    return;
+    return give_up(index);
   }
   const bool silent = membership.stage == Stage::silent;
-  if (tell_home) {
-    send_leave(channel, connections_[membership.connection].user.view(), membership.form, silent, grace, channel.epoch);
-  }
-  if (channel.fan == nullptr) {
-    RINGCAST_ASSERT(channel.only == index);
-    channel.only = kNoIndex;
-  } else {
-    Group& group = channel.fan->group(silent ? kSilentForm : membership.form);
+  const FormId form = peers_[slot].form;
+  if (tell_home) send_leave(channel, context_.sink.user_of(slot), form, silent, grace, channel.epoch);
+  if (Fan* const fan = fan_at(channel); fan != nullptr) {
+    Group& group = fan->group(silent ? kSilentForm : form);
+    RINGCAST_ASSERT(group.slot_at(membership.place) == slot);
     const uint32_t moved = group.remove(membership.place, deliver, channel_index, context_.sink);
-    if (moved != kNoIndex) memberships_[moved].place = membership.place;
+    if (moved != kNoIndex) memberships_[membership_in(peers_[moved], channel_index)].place = membership.place;
     mark(channel_index);  // so that an idle fan is given back
+  } else {
+    RINGCAST_ASSERT(channel.only_or_fan == slot);
+    channel.only_or_fan = kNoIndex;
   }
-  --channel.members;
+  membership.stage = Stage::free;
   memberships_.release(index);
+  forget_if_unused(channel_index);
+}
+
+void Local::give_up(uint32_t index) {
+  Membership& membership = memberships_[index];
+  const uint32_t channel_index = membership.channel;
+  pending_.release(membership.place);
+  membership.stage = Stage::free;
+  memberships_.release(index);
+  --channels_[channel_index].waiting;
   forget_if_unused(channel_index);
 }
 
@@ -197,81 +208,99 @@ void Local::send_leave(const Channel& channel, std::string_view user, FormId for
   context_.post.send(channel.home, mail);
 }
 
+uint32_t Local::members(const Channel& channel) const {
+  const Fan* const fan = fan_at(channel);
+  return fan != nullptr ? fan->members() : has_only(channel) ? 1 : 0;
+}
+
 void Local::forget_if_unused(uint32_t index) {
   Channel& channel = channels_[index];
-  if (channel.members != 0 || channel.waiting != 0) return;
-  if (channel.fan != nullptr) {
-    if (channel.fan->dirty) return;  // settle() comes back here
+  if (channel.waiting != 0 || members(channel) != 0) return;
+  if (const Fan* const fan = fan_at(channel); fan != nullptr) {
+    if (fan->dirty) return;  // settle() comes back here
     drop_fan_if_idle(index);
   }
   channels_.erase(index);
 }
 
-void Local::add_live(uint32_t index, bool silent) {
+void Local::add_live(uint32_t index) {
   Membership& membership = memberships_[index];
   Channel& channel = channels_[membership.channel];
-  const Peer& peer = connections_[membership.connection];
-  const bool told = silent || peer.user.empty() || pending_[membership.place].status == peer.status;
-  pending_.release(membership.place);
-  membership.stage = silent ? Stage::silent : Stage::live;
+  const Pending& pending = pending_[membership.place];
+  const uint32_t slot = pending.connection.slot;
+  const Status status = peers_[slot].status;
+  const bool told = pending.silent || pending.user.empty() || pending.status == status;
   // It changed while the join was under way.
-  if (!told && !is_inbox(name_of(channel.key.view()))) send_status(channel, peer.user.view(), peer.status);
+  if (!told && !is_inbox(name_of(channel.key.view()))) send_status(channel, pending.user.view(), status);
+  membership.stage = pending.silent ? Stage::silent : Stage::live;
+  pending_.release(membership.place);
+  membership.place = 0;
   --channel.waiting;
-  ++channel.members;
-  if (channel.fan == nullptr && channel.only == kNoIndex) {
-    channel.only = index;
-    membership.place = 0;
+  if (!channel.has_fan && channel.only_or_fan == kNoIndex) {
+    channel.only_or_fan = slot;
     return;
   }
   Fan& fan = fan_of(membership.channel);
-  Group& group = fan.group(silent ? kSilentForm : membership.form);
+  Group& group = fan.group(group_of(slot, membership.stage));
   if (group.crowded()) settle(membership.channel);
-  membership.place = group.insert(membership.connection, index);
+  membership.place = group.insert(slot);
 }
 
 Fan& Local::fan_of(uint32_t index) {
   Channel& channel = channels_[index];
-  if (channel.fan != nullptr) return *channel.fan;
+  if (Fan* const fan = fan_at(channel); fan != nullptr) return *fan;
   if (fans_free_.empty()) {
-    channel.fan = new Fan;
+    fans_free_.push_back(static_cast<uint32_t>(fans_.size()));
+    fans_.emplace_back();
+  }
+  const uint32_t place = fans_free_.back();
+  fans_free_.pop_back();
+  if (fans_[place] == nullptr) {
+    fans_[place] = std::make_unique<Fan>();
   } else {
-    channel.fan = fans_free_.back().release();
-    fans_free_.pop_back();
+    --fans_idle_;
   }
-  if (channel.only != kNoIndex) {
-    Membership& only = memberships_[channel.only];
-    only.place =
-        channel.fan->group(only.stage == Stage::silent ? kSilentForm : only.form).insert(only.connection, channel.only);
-    channel.only = kNoIndex;
+  Fan& fan = *fans_[place];
+  if (const uint32_t slot = channel.only_or_fan; slot != kNoIndex) {
+    Membership& only = memberships_[membership_in(peers_[slot], index)];
+    only.place = fan.group(group_of(slot, only.stage)).insert(slot);
   }
-  return *channel.fan;
+  channel.has_fan = true;
+  channel.only_or_fan = place;
+  return fan;
 }
 
 void Local::drop_fan_if_idle(uint32_t index) {
   Channel& channel = channels_[index];
-  if (channel.fan == nullptr || channel.fan->dirty || channel.members > 1) return;
-  for (const auto& group : channel.fan->groups()) {
-    if (group->size() != 0) {
-      channel.only = group->membership_at(0);
-      memberships_[channel.only].place = 0;
-    }
+  Fan* const fan = fan_at(channel);
+  if (fan == nullptr || fan->dirty || fan->members() > 1) return;
+  const uint32_t place = channel.only_or_fan;
+  channel.has_fan = false;
+  channel.only_or_fan = kNoIndex;
+  for (const auto& group : fan->groups()) {
+    if (group->size() != 0) channel.only_or_fan = group->slot_at(0);
   }
-  std::unique_ptr<Fan> fan(std::exchange(channel.fan, nullptr));
   fan->reset();
-  if (fans_free_.size() < kFansKept) fans_free_.push_back(std::move(fan));
+  fans_free_.push_back(place);
+  if (fans_idle_ == kFansKept) {
+    fans_[place].reset();
+  } else {
+    ++fans_idle_;
+  }
 }
 
 void Local::mark(uint32_t index) {
-  Fan& fan = *channels_[index].fan;
+  Fan& fan = *fan_at(channels_[index]);
   if (fan.dirty) return;
   fan.dirty = true;
   dirty_.push_back(index);
 }
 
 void Local::settle(uint32_t index) {
-  for (const auto& group : channels_[index].fan->groups()) {
-    group->settle(index, context_.sink,
-                  [this](uint32_t membership, uint32_t place) { memberships_[membership].place = place; });
+  for (const auto& group : fan_at(channels_[index])->groups()) {
+    group->settle(index, context_.sink, [this, index](uint32_t slot, uint32_t place) {
+      memberships_[membership_in(peers_[slot], index)].place = place;
+    });
   }
 }
 
@@ -279,7 +308,7 @@ void Local::tick() {
   for (size_t i = 0; i < dirty_.size(); ++i) {
     const uint32_t index = dirty_[i];
     settle(index);
-    channels_[index].fan->dirty = false;
+    fan_at(channels_[index])->dirty = false;
     drop_fan_if_idle(index);
     forget_if_unused(index);
   }
@@ -287,11 +316,13 @@ void Local::tick() {
 }
 
 Local::Membership* Local::expected(const Mail& mail) {
-  if (!memberships_.live(mail.membership) || memberships_[mail.membership].number != mail.number) {
-    add(context_.stats.stale_mail);
-    return nullptr;
-  }
-  return &memberships_[mail.membership];
+  RINGCAST_ASSERT(mail.membership < memberships_.index_end());
+  Membership& membership = memberships_[mail.membership];
+  const bool waits = membership.stage == Stage::joining || membership.stage == Stage::replaying ||
+                     membership.stage == Stage::abandoned;
+  if (waits && pending_[membership.place].number == mail.number) return &membership;
+  add(context_.stats.stale_mail);
+  return nullptr;
 }
 
 void Local::on_joined(const Mail& mail) {
@@ -315,7 +346,7 @@ void Local::on_joined(const Mail& mail) {
   }
   if (membership->stage == Stage::abandoned) {
     if (pending.asked) return;
-    if (live) send_leave(channel, pending.user.view(), membership->form, pending.silent, false, channel.epoch);
+    if (live) send_leave(channel, pending.user.view(), pending.form, pending.silent, false, channel.epoch);
   } else {
     Joined joined;
     joined.correlation = pending.correlation;
@@ -330,31 +361,25 @@ void Local::on_joined(const Mail& mail) {
     joined.ended = (mail.extra & kJoinedEnded) != 0;
     joined.keeps_history = (mail.extra & kJoinedNoHistory) == 0;
     joined.oldest = static_cast<uint64_t>(mail.offset) << 32 | mail.length;
-    const ConnectionId connection{membership->connection, pending.generation};
+    const ConnectionId connection = pending.connection;
     if (!failed && mail.value != 0) add(context_.stats.resumed);
     if (!joined.recovered) add(context_.stats.gaps);
     if (!failed && is_inbox(name_of(channel.key.view()))) {
       const auto status = static_cast<Status>(mail.extra >> kJoinedStatusShift & kJoinedStatusMask);
-      Peer& peer = connections_[membership->connection];
-      if (status != peer.status) take_status(peer, status);
+      if (status != peers_[connection.slot].status) take_status(connection.slot, status);
     }
     if (failed) {
-      unlink(connections_[membership->connection], index);
+      unlink(peers_[connection.slot], index);
       subtract(context_.stats.memberships);
     } else if (live) {
-      add_live(index, pending.silent);
+      add_live(index);
     } else {
       membership->stage = Stage::replaying;
     }
     // Told last: the session may leave, or close, from within.
     const Name key = channel.key;
     joined.key = key.view();
-    if (failed) {
-      pending_.release(membership->place);
-      memberships_.release(index);
-      --channel.waiting;
-      forget_if_unused(channel_index);
-    }
+    if (failed) give_up(index);
     if (was_replaying) {
       context_.sink.left(connection, joined.key, LeftReason::closed);
     } else {
@@ -362,10 +387,7 @@ void Local::on_joined(const Mail& mail) {
     }
     return;
   }
-  pending_.release(membership->place);
-  memberships_.release(index);
-  --channel.waiting;
-  forget_if_unused(channel_index);
+  give_up(index);
 }
 
 void Local::on_replay(const Mail& mail) {
@@ -398,16 +420,11 @@ void Local::on_replay(const Mail& mail) {
   std::vector<Slice> pieces = std::move(pending.pieces);
   pending.pieces.clear();
   if (membership->stage == Stage::abandoned) {
-    if (live) send_leave(channel, pending.user.view(), membership->form, pending.silent, false, channel.epoch);
-    const uint32_t channel_index = membership->channel;
-    pending_.release(membership->place);
-    memberships_.release(index);
-    --channel.waiting;
+    if (live) send_leave(channel, pending.user.view(), pending.form, pending.silent, false, channel.epoch);
     for (const Slice& piece : pieces) piece.hold->release();
-    forget_if_unused(channel_index);
-    return;
+    return give_up(index);
   }
-  const ConnectionId connection{membership->connection, pending.generation};
+  const ConnectionId connection = pending.connection;
   const uint64_t first_id = pending.first_id;
   const uint64_t gap_oldest = std::exchange(pending.gap_oldest, 0);
   const uint32_t count = std::exchange(pending.count, 0);
@@ -415,15 +432,11 @@ void Local::on_replay(const Mail& mail) {
   const Name key = channel.key;
   // The home core has added it, or not: what the session does from within must find that state.
   const bool ended = (mail.flags & flag::kEnded) != 0;
-  const uint32_t channel_index = membership->channel;
-  if (live) add_live(index, pending.silent);
+  if (live) add_live(index);
   if (ended) {
-    unlink(connections_[membership->connection], index);
+    unlink(peers_[connection.slot], index);
     subtract(context_.stats.memberships);
-    pending_.release(membership->place);
-    memberships_.release(index);
-    --channel.waiting;
-    forget_if_unused(channel_index);
+    give_up(index);
   }
   context_.sink.replay(connection, key.view(), pieces, first_id, count, gap_oldest, replaying(connection));
   for (const Slice& piece : pieces) piece.hold->release();
@@ -446,13 +459,13 @@ void Local::replay_next(ConnectionId connection) {
   Pending& pending = pending_[membership.place];
   pending.asked = true;
   Mail mail = Context::mail(Kind::replay_next);
-  if (context_.encoder.takes_compressed(membership.form)) mail.flags |= flag::kDeflate;
+  if (context_.encoder.takes_compressed(pending.form)) mail.flags |= flag::kDeflate;
   if (pending.silent) mail.flags |= flag::kSilent;
-  if (context_.encoder.short_lived(membership.form)) mail.flags |= flag::kBrief;
+  if (context_.encoder.short_lived(pending.form)) mail.flags |= flag::kBrief;
   mail.channel = channel.home_index;
   mail.generation = channel.home_generation;
   mail.membership = next;
-  mail.number = membership.number;
+  mail.number = pending.number;
   mail.id = pending.position;
   // The home core may have dropped and made the channel anew since: then everything it needs to add the member is here.
   mail.value = membership.channel;
@@ -493,7 +506,7 @@ void Local::set_status(ConnectionId connection, Status status) {
     if (!is_inbox(name_of(channel.key.view()))) continue;
     if (membership.stage != Stage::live && membership.stage != Stage::silent) continue;
     peer->status = status;
-    return send_status(channel, peer->user.view(), status);
+    return send_status(channel, context_.sink.user_of(connection.slot), status);
   }
 }
 
@@ -512,19 +525,18 @@ void Local::on_user_status(const Mail& mail) {
   if (channel == nullptr) return;
   collected_.clear();
   collect(*channel, collected_);
-  for (const uint32_t membership : collected_) {
-    take_status(connections_[memberships_[membership].connection], static_cast<Status>(mail.value));
-  }
+  for (const uint32_t slot : collected_) take_status(slot, static_cast<Status>(mail.value));
 }
 
-void Local::take_status(Peer& peer, Status status) {
+void Local::take_status(uint32_t slot, Status status) {
+  Peer& peer = peers_[slot];
   peer.status = status;
   for (uint32_t at = peer.first; at != kNoIndex; at = memberships_[at].next) {
     const Membership& membership = memberships_[at];
     if (membership.stage != Stage::live) continue;  // one that is joining tells it when it has joined
     const Channel& channel = channels_[membership.channel];
     const std::string_view name = name_of(channel.key.view());
-    if (!is_inbox(name) && !is_broadcast(name)) send_status(channel, peer.user.view(), status);
+    if (!is_inbox(name) && !is_broadcast(name)) send_status(channel, context_.sink.user_of(slot), status);
   }
 }
 
@@ -538,7 +550,7 @@ uint8_t Local::policy_of(uint32_t channel) const {
 void Local::on_deliver(const Mail& mail) {
   Channel* channel = channels_.get(mail.channel, mail.number);
   auto* compressed = (mail.flags & flag::kCompressed) != 0 ? reinterpret_cast<Block*>(mail.value) : nullptr;
-  if (channel == nullptr || channel->members == 0) {
+  if (channel == nullptr || members(*channel) == 0) {
     mail.block->release();
     if (compressed != nullptr) compressed->release();
     return;
@@ -551,41 +563,45 @@ void Local::on_deliver(const Mail& mail) {
         fan.take_compressed(compressed, static_cast<uint32_t>(mail.extra >> 32), static_cast<uint32_t>(mail.extra));
   }
   uint32_t excluded = kNoIndex;
+  FormId excluded_form = 0;
   if ((mail.flags & flag::kExclude) != 0 && mail.membership == context_.options.core) {
-    const Peer* peer = find({mail.connection, mail.generation});
-    for (uint32_t at = peer == nullptr ? kNoIndex : peer->first; at != kNoIndex; at = memberships_[at].next) {
-      if (memberships_[at].channel == mail.channel && memberships_[at].stage == Stage::live) excluded = at;
+    if (const Peer* peer = find({mail.connection, mail.generation}); peer != nullptr) {
+      const uint32_t at = membership_in(*peer, mail.channel);
+      if (at != kNoIndex && memberships_[at].stage == Stage::live) excluded = memberships_[at].place;
+      excluded_form = peer->form;
     }
   }
   for (const auto& group : fan.groups()) {
-    if (group->crowded()) settle(mail.channel);
-    const bool here = excluded != kNoIndex && memberships_[excluded].form == group->form;
-    group->arrive(arrival, here ? memberships_[excluded].place : kNoIndex, context_.encoder, context_.scratch);
+    // Settling may put members into another order.
+    if (group->crowded()) {
+      settle(mail.channel);
+      if (excluded != kNoIndex) excluded = memberships_[membership_in(peers_[mail.connection], mail.channel)].place;
+    }
+    group->arrive(arrival, group->form == excluded_form ? excluded : kNoIndex, context_.encoder, context_.scratch);
   }
-  add(context_.stats.delivered, channel->members);
+  add(context_.stats.delivered, fan.members());
   if ((mail.flags & flag::kFinal) == 0) return;
   settle(mail.channel);
   const Name key = channel->key;
   collected_.clear();
   collect(*channel, collected_);
-  for (const uint32_t index : collected_) {
-    Membership& membership = memberships_[index];
-    if (membership.stage == Stage::silent) continue;
-    Peer& peer = connections_[membership.connection];
-    const ConnectionId connection{membership.connection, peer.generation};
+  for (const uint32_t slot : collected_) {
+    Peer& peer = peers_[slot];
+    const uint32_t index = membership_in(peer, mail.channel);
+    if (index == kNoIndex || memberships_[index].stage != Stage::live) continue;
+    const ConnectionId connection{slot, peer.generation};
     unlink(peer, index);
-    remove(index, false, false, false);  // the home core has counted them out
+    remove(slot, index, false, false, false);  // the home core has counted them out
     context_.sink.left(connection, key.view(), LeftReason::final);
   }
 }
 
 void Local::collect(const Channel& channel, std::vector<uint32_t>& out) const {
-  if (channel.fan == nullptr) {
-    if (channel.only != kNoIndex) out.push_back(channel.only);
-    return;
-  }
-  for (const auto& group : channel.fan->groups()) {
-    for (size_t i = 0; i < group->size(); ++i) out.push_back(group->membership_at(i));
+  if (has_only(channel)) out.push_back(channel.only_or_fan);
+  const Fan* const fan = fan_at(channel);
+  if (fan == nullptr) return;
+  for (const auto& group : fan->groups()) {
+    for (size_t i = 0; i < group->size(); ++i) out.push_back(group->slot_at(i));
   }
 }
 
@@ -598,51 +614,48 @@ void Local::on_evict(const Mail& mail) {
   const Name key = channel->key;
   collected_.clear();
   collect(*channel, collected_);
-  for (const uint32_t index : collected_) {
-    if (!memberships_.live(index)) continue;
-    Peer& peer = connections_[memberships_[index].connection];
-    if (!user.empty() && peer.user.view() != user) continue;
-    const ConnectionId connection{memberships_[index].connection, peer.generation};
+  for (const uint32_t slot : collected_) {
+    Peer& peer = peers_[slot];
+    if (!peer.open) continue;
+    const uint32_t index = membership_in(peer, mail.channel);
+    if (index == kNoIndex || (!user.empty() && context_.sink.user_of(slot) != user)) continue;
+    const ConnectionId connection{slot, peer.generation};
     if (mail.value == kKick) {
       context_.sink.kicked(connection);
       continue;
     }
     unlink(peer, index);
-    remove(index, true, false, true);
+    remove(slot, index, true, false, true);
     context_.sink.left(connection, key.view(), static_cast<LeftReason>(mail.value));
   }
 }
 
 void Local::check() const {
   auto& self = const_cast<Local&>(*this);
-  struct Count {
-    uint32_t waiting = 0, members = 0;
-  };
-  std::vector<Count> counts(channels_.index_end());
+  std::vector<uint32_t> waiting(channels_.index_end()), counted(channels_.index_end());
   uint32_t pending = 0;
-  self.memberships_.for_each([&](uint32_t, const Membership& membership) {
+  for (uint32_t i = 0; i < memberships_.index_end(); ++i) {
+    const Membership& membership = memberships_[i];
+    if (membership.stage == Stage::free) continue;
     const bool member = membership.stage == Stage::live || membership.stage == Stage::silent;
-    ++(member ? counts[membership.channel].members : counts[membership.channel].waiting);
+    ++(member ? counted : waiting)[membership.channel];
     if (!member) ++pending;
-  });
+  }
   RINGCAST_ASSERT(pending == pending_.size());
   self.channels_.for_each([&](uint32_t index, const Channel& channel) {
-    RINGCAST_ASSERT(channel.members == counts[index].members && channel.waiting == counts[index].waiting);
-    const bool dirty = channel.fan != nullptr && channel.fan->dirty;
-    RINGCAST_ASSERT(channel.members + channel.waiting != 0 || dirty);
-    if (channel.fan == nullptr) {
-      RINGCAST_ASSERT(channel.members == (channel.only == kNoIndex ? 0u : 1u));
+    RINGCAST_ASSERT(members(channel) == counted[index] && channel.waiting == waiting[index]);
+    const Fan* const fan = fan_at(channel);
+    RINGCAST_ASSERT(counted[index] + channel.waiting != 0 || (fan != nullptr && fan->dirty));
+    if (fan == nullptr) {
+      RINGCAST_ASSERT(!has_only(channel) || membership_in(peers_[channel.only_or_fan], index) != kNoIndex);
       return;
     }
-    RINGCAST_ASSERT(channel.only == kNoIndex);
-    size_t grouped = 0;
-    for (const auto& group : channel.fan->groups()) {
-      grouped += group->size();
+    for (const auto& group : fan->groups()) {
       for (uint32_t place = 0; place < group->size(); ++place) {
-        RINGCAST_ASSERT(memberships_[group->membership_at(place)].place == place);
+        const uint32_t at = membership_in(peers_[group->slot_at(place)], index);
+        RINGCAST_ASSERT(at != kNoIndex && memberships_[at].place == place);
       }
     }
-    RINGCAST_ASSERT(grouped == channel.members);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/index_pool.h"
 #include "base/slab.h"
 #include "hub/context.h"
 #include "hub/name.h"
@@ -47,46 +48,69 @@ class Local {
   // Connections for QueryKind::connections: f(ConnectionId, user).
   template <class F>
   void for_each_connection(F&& f) const {
-    for (uint32_t slot = 0; slot < connections_.size(); ++slot) {
-      if (connections_[slot].open) f(ConnectionId{slot, connections_[slot].generation}, connections_[slot].user.view());
+    for (uint32_t slot = 0; slot < peers_.end(); ++slot) {
+      if (peers_[slot].open) f(ConnectionId{slot, peers_[slot].generation}, context_.sink.user_of(slot));
     }
   }
 
  private:
   enum class Stage : uint8_t {
+    free,
     joining,    // asked, not answered
     replaying,  // answered; the home core has not added it yet
     live,       // receives
     silent,     // counted only
     abandoned,  // left while an answer is outstanding; the answer decides whether there is something to undo
   };
+  // These three are paid for by every connection, for its inbox, its room and the broadcast.
   struct Channel {
-    uint64_t hash = 0;
     Name key;
     uint32_t home_index = kNoIndex;  // the channel at its home core, as last heard
     uint32_t home_generation = 0;
     uint32_t epoch = 0;
-    uint32_t waiting = 0;      // memberships that are joining, replaying or abandoned
-    uint32_t members = 0;      // live and silent ones
-    uint32_t only = kNoIndex;  // the one member's membership while there is no fan
+    uint32_t waiting = 0;  // memberships that are joining, replaying or abandoned
     uint16_t home = 0;
     uint8_t policy = 0;
-    Fan* fan = nullptr;  // owned
+    bool has_fan = false;
+    uint32_t only_or_fan = kNoIndex;  // the slot of the one member, or the index of its Fan
   };
+  static_assert(sizeof(Channel) == 32);
   struct Membership {
-    uint32_t connection;  // slot
     uint32_t channel;
-    uint32_t next;    // of the same connection
-    uint32_t place;   // live, silent: in the group; else: index of its Pending
-    uint32_t number;  // of the join, so that late answers are recognised
-    Stage stage;
-    FormId form;
+    uint32_t next;        // of the same connection
+    uint32_t place : 28;  // live, silent: in the group; else: index of its Pending
+    Stage stage : 4;
+  };
+  static_assert(sizeof(Membership) == 12);
+  struct Peer {
+    uint32_t generation = 0;
+    uint32_t first = kNoIndex;
+    uint16_t count = 0;
+    FormId form : 6 = 0;
+    Status status : 2 = Status::online;  // the user's, as last said by its inbox or by this connection
+    bool open = false;
+  };
+  static_assert(sizeof(Peer) == 12);
+  // By slot; in chunks, so that growing copies nothing.
+  class Peers {
+   public:
+    Peer& operator[](uint32_t slot) const { return chunks_[slot / kChunk][slot % kChunk]; }
+    void need(uint32_t slot) {
+      while (end() <= slot) chunks_.push_back(std::make_unique<Peer[]>(kChunk));
+    }
+    uint32_t end() const { return static_cast<uint32_t>(chunks_.size()) * kChunk; }
+
+   private:
+    static constexpr uint32_t kChunk = 1024;
+    std::vector<std::unique_ptr<Peer[]>> chunks_;
   };
   // A join that is under way.
   struct Pending {
     uint64_t correlation = 0;
-    uint64_t position = 0;    // replay goes on after it
-    uint32_t generation = 0;  // of the connection
+    uint64_t position = 0;  // replay goes on after it
+    ConnectionId connection;
+    uint32_t number = 0;  // of the join, so that late answers are recognised
+    FormId form = 0;
     bool silent = false;
     bool asked = false;              // an answer is outstanding
     bool more = false;               // there is more to ask for
@@ -97,45 +121,47 @@ class Local {
     uint64_t gap_oldest = 0;
     uint32_t count = 0;
   };
-  struct Peer {
-    uint32_t generation = 0;
-    uint32_t first = kNoIndex;
-    uint16_t count = 0;
-    FormId form = 0;
-    bool open = false;
-    Status status = Status::online;  // the user's, as last said by its inbox or by this connection
-    Name user;
-  };
 
   Peer* find(ConnectionId connection);
   Channel* find_channel(std::string_view key, uint32_t* index) const;
   uint32_t channel_for(std::string_view key);
   uint32_t membership_of(const Peer& peer, std::string_view key) const;
+  // A connection is in a channel at most once.
+  uint32_t membership_in(const Peer& peer, uint32_t channel) const;
   void unlink(Peer& peer, uint32_t membership);
   // Takes a membership out of its channel; tells the home core unless `tell_home` is false.
-  void remove(uint32_t membership, bool deliver, bool grace, bool tell_home);
+  void remove(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_home);
+  // Forgets one that did not become a member.
+  void give_up(uint32_t membership);
   void send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace, uint32_t epoch);
-  void add_live(uint32_t membership, bool silent);
+  void add_live(uint32_t membership);
   void send_status(const Channel& channel, std::string_view user, Status status);
   // Takes on what the user's inbox says and passes it on to the rooms of this connection.
-  void take_status(Peer& peer, Status status);
+  void take_status(uint32_t slot, Status status);
   void forget_if_unused(uint32_t channel);
+  // The fan where there is one.
+  Fan* fan_at(const Channel& channel) const { return channel.has_fan ? fans_[channel.only_or_fan].get() : nullptr; }
+  bool has_only(const Channel& channel) const { return !channel.has_fan && channel.only_or_fan != kNoIndex; }
+  uint32_t members(const Channel& channel) const;  // live and silent ones
+  FormId group_of(uint32_t slot, Stage stage) const { return stage == Stage::silent ? kSilentForm : peers_[slot].form; }
   Fan& fan_of(uint32_t channel);
   void drop_fan_if_idle(uint32_t channel);
   void mark(uint32_t channel);
   void settle(uint32_t channel);
   void ask_replay(uint32_t membership);
   Membership* expected(const Mail& mail);
-  // Every member of a channel, collected so that the caller may take them out.
+  // The slot of every member of a channel, collected so that the caller may take them out.
   void collect(const Channel& channel, std::vector<uint32_t>& out) const;
 
   Context& context_;
   Table<Channel> channels_;
-  Slab<Membership> memberships_;
+  IndexPool<Membership> memberships_;
   Slab<Pending> pending_;
-  std::vector<Peer> connections_;  // by slot
+  Peers peers_;
   std::vector<uint32_t> dirty_;
-  std::vector<std::unique_ptr<Fan>> fans_free_;
+  std::vector<std::unique_ptr<Fan>> fans_;  // null, or waiting for use, at the indices in fans_free_
+  std::vector<uint32_t> fans_free_;
+  uint32_t fans_idle_ = 0;  // those that are not null
   std::vector<uint32_t> collected_;
   uint32_t next_number_ = 1;
 };

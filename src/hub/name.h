@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/assert.h"
+
 namespace ringcast::hub {
 
 class Name {
@@ -15,14 +17,22 @@ class Name {
   Name() = default;
   explicit Name(std::string_view text) {
     if (text.empty()) return;
+    RINGCAST_ASSERT(text.size() <= UINT16_MAX);
     text_ = static_cast<Text*>(std::malloc(sizeof(Text) + text.size()));
     if (text_ == nullptr) throw std::bad_alloc();
     text_->uses = 1;
-    text_->length = static_cast<uint32_t>(text.size());
+    text_->length = static_cast<uint16_t>(text.size());
     std::memcpy(text_ + 1, text.data(), text.size());
   }
-  Name(const Name& other) : text_(other.text_) {
-    if (text_ != nullptr) ++text_->uses;
+  Name(const Name& other) {
+    if (other.text_ == nullptr) return;
+    if (other.text_->uses == UINT16_MAX) {  // one more cannot be counted
+      Name own(other.view());
+      std::swap(text_, own.text_);
+      return;
+    }
+    text_ = other.text_;
+    ++text_->uses;
   }
   Name(Name&& other) noexcept : text_(std::exchange(other.text_, nullptr)) {}
   Name& operator=(Name other) noexcept {
@@ -39,9 +49,9 @@ class Name {
   bool empty() const { return text_ == nullptr; }
 
  private:
-  struct Text {
-    uint32_t uses;
-    uint32_t length;
+  struct Text {  // 4 bytes: "\n@" and ten characters make an allocation of 16
+    uint16_t uses;
+    uint16_t length;
   };
   Text* text_ = nullptr;
 };

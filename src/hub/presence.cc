@@ -1,19 +1,60 @@
 #include "hub/presence.h"
 
+#include <utility>
+
 namespace ringcast::hub {
+
+uint32_t Presence::index_of(std::string_view user) const {
+  if (set_.size() != 0) {
+    return set_.find(hash_(user), [&](uint32_t index) { return entries_[index].user.view() == user; });
+  }
+  for (uint32_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].user.view() == user) return i;
+  }
+  return kNoIndex;
+}
+
+void Presence::insert(std::string_view user) {
+  // By an eighth: doubling would leave a large room's list half empty.
+  if (entries_.size() == entries_.capacity()) entries_.reserve(entries_.size() + entries_.size() / 8 + 1);
+  Entry& entry = entries_.emplace_back();
+  entry.user = Name(user);
+  entry.connections = 1;
+  const auto last = static_cast<uint32_t>(entries_.size() - 1);
+  if (set_.size() != 0) {
+    set_.insert(hash_(user), last, hash_of());
+  } else if (entries_.size() > kUnindexedMax) {
+    for (uint32_t i = 0; i <= last; ++i) set_.insert(hash_of()(i), i, hash_of());
+  }
+}
+
+void Presence::erase(uint32_t index) {
+  const auto last = static_cast<uint32_t>(entries_.size() - 1);
+  if (set_.size() != 0) {
+    set_.erase(hash_of()(index), index, hash_of());
+    if (index != last) set_.renumber(hash_of()(last), last, index);
+  }
+  if (index != last) entries_[index] = std::move(entries_[last]);
+  entries_.pop_back();
+  if (entries_.empty()) {
+    std::vector<Entry>().swap(entries_);
+    set_.clear();
+  }
+}
 
 bool Presence::enter(std::string_view user) {
   if (user.empty()) {
     ++anonymous_;
     return true;
   }
-  auto found = users_.find(user);
-  if (found == users_.end()) {
-    users_.emplace(Name(user), Entry{1, Status::online, 0});
+  const uint32_t index = index_of(user);
+  if (index == kNoIndex) {
+    insert(user);
     return true;
   }
-  Entry& entry = found.value();
-  if (entry.connections++ == 0) --waiting_;
+  Entry& entry = entries_[index];
+  if (entry.connections == 0) --waiting_;
+  ++entry.connections;
   return false;
 }
 
@@ -23,27 +64,30 @@ bool Presence::leave(std::string_view user, uint64_t leaves_at_us) {
     --anonymous_;
     return true;
   }
-  auto found = users_.find(user);
-  RINGCAST_ASSERT(found != users_.end() && found->second.connections != 0);
-  Entry& entry = found.value();
-  if (--entry.connections != 0) return false;
+  const uint32_t index = index_of(user);
+  RINGCAST_ASSERT(index != kNoIndex && entries_[index].connections != 0);
+  Entry& entry = entries_[index];
+  --entry.connections;
+  if (entry.connections != 0) return false;
   if (leaves_at_us == 0) {
-    users_.erase(found);
+    erase(index);
     return true;
   }
-  entry.leaves_at_us = leaves_at_us;
+  const uint64_t leaves_at_ms = (leaves_at_us + 999) / 1000;
+  entry.leaves_at_ms = static_cast<uint32_t>(leaves_at_ms);
   ++waiting_;
-  if (leaves_at_us < next_us_) next_us_ = leaves_at_us;
+  note_end(leaves_at_ms * 1000);
   return false;
 }
 
 Presence::Entry* Presence::find(std::string_view user) {
-  auto found = users_.find(user);
-  return found == users_.end() ? nullptr : &found.value();
+  const uint32_t index = index_of(user);
+  return index == kNoIndex ? nullptr : &entries_[index];
 }
 
 void Presence::clear() {
-  users_.clear();
+  std::vector<Entry>().swap(entries_);
+  set_.clear();
   anonymous_ = 0;
   waiting_ = 0;
   next_us_ = UINT64_MAX;

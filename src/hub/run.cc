@@ -1,7 +1,6 @@
 #include "hub/run.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "base/assert.h"
 
@@ -39,10 +38,11 @@ void Run::clear() {
   entries_.clear();
 }
 
-uint32_t Group::insert(uint32_t slot, uint32_t membership) {
+uint32_t Group::insert(uint32_t slot) {
   if (!slots_.empty() && slots_.back() > slot) ++disorder_;
+  // By an eighth: doubling would leave a large room's list half empty.
+  if (slots_.size() == slots_.capacity()) slots_.reserve(slots_.size() + slots_.size() / 8 + 4);
   slots_.push_back(slot);
-  memberships_.push_back(membership);
   const auto place = static_cast<uint32_t>(slots_.size() - 1);
   if (!run_.empty()) specials_.push_back({place, {}});
   return place;
@@ -60,14 +60,12 @@ uint32_t Group::remove(uint32_t place, bool deliver_first, uint32_t channel, Sin
   const uint32_t last = static_cast<uint32_t>(slots_.size() - 1);
   uint32_t moved = kNoIndex;
   if (place != last) {
-    slots_[place] = slots_[last];
-    memberships_[place] = moved = memberships_[last];
+    slots_[place] = moved = slots_[last];
     ++disorder_;
     const size_t other = special_at(last);
     if (other != SIZE_MAX) specials_[other].place = place;
   }
   slots_.pop_back();
-  memberships_.pop_back();
   if (slots_.empty()) clear();
   return moved;
 }
@@ -139,10 +137,7 @@ void Group::settle_run(uint32_t channel, Sink& sink) {
 }
 
 void Group::sort_members() {
-  std::vector<std::pair<uint32_t, uint32_t>> sorted(slots_.size());
-  for (size_t i = 0; i < sorted.size(); ++i) sorted[i] = {slots_[i], memberships_[i]};
-  std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < sorted.size(); ++i) std::tie(slots_[i], memberships_[i]) = sorted[i];
+  std::sort(slots_.begin(), slots_.end());
   disorder_ = 0;
 }
 

@@ -55,23 +55,23 @@ class Group {
   FormId form;
 
   size_t size() const { return slots_.size(); }
-  uint32_t membership_at(size_t place) const { return memberships_[place]; }
+  uint32_t slot_at(size_t place) const { return slots_[place]; }
   // Adds at the end and returns the place; what the run already holds is not for this member.
-  uint32_t insert(uint32_t slot, uint32_t membership);
-  // Gives the member what it has coming (unless it is gone), takes it out; returns the membership that moved to
-  // `place`, or kNoIndex.
+  uint32_t insert(uint32_t slot);
+  // Gives the member what it has coming (unless it is gone), takes it out; returns the slot that moved to `place`, or
+  // kNoIndex.
   uint32_t remove(uint32_t place, bool deliver, uint32_t channel, Sink& sink);
   // Too many members with runs of their own: settle before the next arrival or insert.
   bool crowded() const { return specials_.size() >= kSpecialsMax; }
   // `excluded`: the place of a member that does not get this message, or kNoIndex.
   void arrive(const Arrival& arrival, uint32_t excluded, Encoder& encoder, std::string& scratch);
-  // Hands the run to everybody; `moved(membership, place)` for members that changed places.
+  // Hands the run to everybody; `moved(slot, place)` for members that changed places.
   template <class Moved>
   void settle(uint32_t channel, Sink& sink, Moved moved) {
     settle_run(channel, sink);
     if (disorder_ <= 64 || disorder_ < slots_.size() / 8) return;
     sort_members();
-    for (uint32_t place = 0; place < memberships_.size(); ++place) moved(memberships_[place], place);
+    for (uint32_t place = 0; place < slots_.size(); ++place) moved(slots_[place], place);
   }
   bool idle() const { return run_.empty() && specials_.empty(); }
   void clear();
@@ -90,8 +90,7 @@ class Group {
   template <class Item>
   void add_to_all(const Item& item, uint32_t excluded);
 
-  std::vector<uint32_t> slots_;        // connections, dense
-  std::vector<uint32_t> memberships_;  // parallel
+  std::vector<uint32_t> slots_;  // connections, dense
   Run run_;
   std::vector<Special> specials_;
   BlockWriter derived_{1024, 65536};
@@ -102,7 +101,12 @@ class Fan {
  public:
   ~Fan() { reset(); }
   Group& group(FormId form);  // made when missing
-  std::vector<std::unique_ptr<Group>>& groups() { return groups_; }
+  const std::vector<std::unique_ptr<Group>>& groups() const { return groups_; }
+  uint32_t members() const {
+    size_t all = 0;
+    for (const auto& group : groups_) all += group->size();
+    return static_cast<uint32_t>(all);
+  }
   // Takes over the reference that came with a mail; the home core fills one block after another, so consecutive
   // messages share a hold and lie next to each other.
   Slice take_canonical(Block* block, uint32_t offset, uint32_t length) {

@@ -24,6 +24,8 @@ class Sink {
   // Credit towards some home core is there again: those that were refused may try again.
   virtual void credit_available() = 0;
   virtual void answered(ConnectionId connection, const Answer& answer) = 0;
+  // Whose connection it is: the user of its joins, as long as it is open at the hub; empty: anonymous.
+  virtual std::string_view user_of(uint32_t slot) const = 0;
   // Whether the connection is a visitor of that tenant: others may not list it, write to it or close it.
   virtual bool is_of_tenant(ConnectionId connection, std::string_view tenant) = 0;
   virtual void kicked(ConnectionId connection) = 0;                                      // disconnect, disconnect_user

@@ -1,13 +1,14 @@
-// Finds slab entries by (hash, key): a robin-hood set of 4-byte indices beside the slab, so that a name is stored once.
-// Entries need `uint64_t hash` and `Name key`. One core's.
+// Finds slab entries by key: a set of 4-byte indices beside the slab, so that a name is stored once and its hash not at
+// all. Entries need `Name key`. One core's.
 #pragma once
 
-#include <tsl/robin_set.h>
-
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
+#include "base/keyed_hash.h"
 #include "base/slab.h"
+#include "hub/index_set.h"
 #include "hub/name.h"
 
 namespace ringcast::hub {
@@ -15,25 +16,25 @@ namespace ringcast::hub {
 template <class Entry>
 class Table {
  public:
-  explicit Table(uint32_t max, uint32_t chunk = 1024) : slab_(max, chunk), set_(0, Hash{&slab_}, Equal{&slab_}) {
-    set_.max_load_factor(0.8f);
-  }
+  // `hash` outlives the table.
+  Table(const KeyedHash& hash, uint32_t max, uint32_t chunk = 1024)
+      : hash_(hash), slab_(std::min(max, IndexSet::kIndexEnd), chunk) {}
 
+  // `hash` is the key's, from here on.
   uint32_t find(uint64_t hash, std::string_view key) const {
-    const auto found = set_.find(Probe{hash, key}, static_cast<size_t>(hash));
-    return found == set_.end() ? kNoIndex : *found;
+    return set_.find(hash, [&](uint32_t index) { return slab_[index].key.view() == key; });
   }
   // kNoIndex when the slab is full.
   uint32_t insert(uint64_t hash, std::string_view key) {
     const uint32_t index = slab_.acquire();
     if (index == kNoIndex) return kNoIndex;
-    slab_[index].hash = hash;
     slab_[index].key = Name(key);
-    set_.insert(index);
+    set_.insert(hash, index, hash_of());
     return index;
   }
   void erase(uint32_t index) {
-    set_.erase(index);
+    const auto of = hash_of();
+    set_.erase(of(index), index, of);
     slab_.release(index);
   }
   Entry& operator[](uint32_t index) { return slab_[index]; }
@@ -49,27 +50,13 @@ class Table {
   }
 
  private:
-  struct Probe {
-    uint64_t hash;
-    std::string_view key;
-  };
-  struct Hash {
-    const Slab<Entry>* slab;
-    size_t operator()(uint32_t index) const { return static_cast<size_t>((*slab)[index].hash); }
-    size_t operator()(const Probe& probe) const { return static_cast<size_t>(probe.hash); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    const Slab<Entry>* slab;
-    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
-    bool operator()(const Probe& probe, uint32_t index) const { return same(probe, index); }
-    bool operator()(uint32_t index, const Probe& probe) const { return same(probe, index); }
-    bool same(const Probe& probe, uint32_t index) const {
-      return (*slab)[index].hash == probe.hash && (*slab)[index].key.view() == probe.key;
-    }
-  };
+  auto hash_of() const {
+    return [this](uint32_t index) { return hash_(slab_[index].key.view()); };
+  }
+
+  const KeyedHash& hash_;
   Slab<Entry> slab_;
-  tsl::robin_set<uint32_t, Hash, Equal, std::allocator<uint32_t>, true> set_;
+  IndexSet set_;
 };
 
 }  // namespace ringcast::hub

@@ -232,6 +232,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void published(ConnectionId connection, const hub::Published& published) override;
   void credit_available() override { credit_came_ = true; }
   void answered(ConnectionId connection, const hub::Answer& answer) override;
+  std::string_view user_of(uint32_t slot) const override;
   bool is_of_tenant(ConnectionId connection, std::string_view tenant) override;
   void kicked(ConnectionId connection) override;
   bool send_canonical(ConnectionId connection, std::string_view canonical) override;
@@ -262,7 +263,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
 
   struct Clients {
     std::vector<std::unique_ptr<Client[]>> chunks;
-    Client& operator[](uint32_t slot) { return chunks[slot / kChunk][slot % kChunk]; }
+    Client& operator[](uint32_t slot) const { return chunks[slot / kChunk][slot % kChunk]; }
     void need(uint32_t slot) {
       while (chunks.size() * kChunk <= slot) chunks.push_back(std::make_unique<Client[]>(kChunk));
     }

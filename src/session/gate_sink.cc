@@ -90,6 +90,10 @@ void Gate::answered(ConnectionId id, const hub::Answer& answer) {
   }
 }
 
+std::string_view Gate::user_of(uint32_t slot) const {
+  return clients_[slot].user();
+}
+
 bool Gate::is_of_tenant(ConnectionId id, std::string_view tenant) {
   const Client* client = find(id);
   return client != nullptr && client->tenant() == tenant;

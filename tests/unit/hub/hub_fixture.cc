@@ -147,6 +147,9 @@ void Cluster::stall(uint16_t core, bool stalled) {
 }
 
 void Cluster::join(uint16_t core, uint32_t slot, std::string_view key, std::string_view user) {
+  std::vector<std::string>& users = sink(core).users;
+  if (users.size() <= slot) users.resize(slot + 1);
+  users[slot] = user;
   EXPECT_TRUE(hub(core).join({.connection = {slot, 1}, .key = key, .user = user}));
 }
 

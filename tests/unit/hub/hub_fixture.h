@@ -39,6 +39,9 @@ class TestSink final : public Sink {
   void published(ConnectionId, const Published& published) override { outcomes.push_back(published); }
   void credit_available() override { ++credit_calls; }
   void answered(ConnectionId, const Answer& answer) override { answers.push_back(answer); }
+  std::string_view user_of(uint32_t slot) const override {
+    return slot < users.size() ? std::string_view(users[slot]) : std::string_view();
+  }
   bool is_of_tenant(ConnectionId, std::string_view) override { return true; }
   void kicked(ConnectionId connection) override { got(connection.slot) += "{kicked}"; }
   bool send_canonical(ConnectionId connection, std::string_view canonical) override;
@@ -49,6 +52,7 @@ class TestSink final : public Sink {
   std::vector<Answer> answers;
   std::vector<Joined> joins;  // without their keys
   uint32_t credit_calls = 0;
+  std::vector<std::string> users;  // by slot
 
  private:
   Hub* hub_ = nullptr;

@@ -36,8 +36,10 @@ TEST(History, KeepsOrderAndCountsBytesAndHoldsWhileTheRingGrows) {
   EXPECT_EQ(Block::live_blocks(), blocks);
 }
 
+const KeyedHash kHash(HashKey{1, 2});
+
 TEST(Presence, FirstInAndLastOut) {
-  Presence presence;
+  Presence presence(kHash);
   EXPECT_TRUE(presence.enter("alice"));
   EXPECT_FALSE(presence.enter("alice"));
   EXPECT_FALSE(presence.leave("alice", 0));
@@ -50,19 +52,19 @@ TEST(Presence, FirstInAndLastOut) {
 }
 
 TEST(Presence, AReturnWithinTheGraceIsNotNoticed) {
-  Presence presence;
+  Presence presence(kHash);
   std::vector<std::string> gone;
   const auto note = [&](std::string_view user) { gone.emplace_back(user); };
   presence.enter("alice");
   presence.enter("bob");
-  EXPECT_FALSE(presence.leave("alice", 100));
-  EXPECT_FALSE(presence.leave("bob", 200));
+  EXPECT_FALSE(presence.leave("alice", 100'000));
+  EXPECT_FALSE(presence.leave("bob", 200'000));
   EXPECT_EQ(presence.find("alice")->connections, 0u);
   EXPECT_FALSE(presence.enter("alice"));
-  presence.expire(150, note);
+  presence.expire(150'000, note);
   EXPECT_TRUE(gone.empty());
   EXPECT_TRUE(presence.waiting());
-  presence.expire(200, note);
+  presence.expire(200'000, note);
   EXPECT_EQ(gone, std::vector<std::string>{"bob"});
   EXPECT_FALSE(presence.waiting());
   EXPECT_EQ(presence.users(), 1u);

@@ -30,9 +30,9 @@ class GroupTest : public testing::Test {
 };
 
 TEST_F(GroupTest, WhoComesInTheMiddleGetsWhatFollows) {
-  group_.insert(0, 0);
+  group_.insert(0);
   arrive("a");
-  group_.insert(1, 1);
+  group_.insert(1);
   arrive("b");
   settle();
   EXPECT_EQ(got(0), "<1:a><2:b>");
@@ -43,7 +43,7 @@ TEST_F(GroupTest, WhoComesInTheMiddleGetsWhatFollows) {
 }
 
 TEST_F(GroupTest, ExclusionIsOfOneMessageOnly) {
-  for (uint32_t i = 0; i < 3; ++i) group_.insert(i, i);
+  for (uint32_t i = 0; i < 3; ++i) group_.insert(i);
   arrive("a");
   arrive("b", 1);
   arrive("c");
@@ -54,10 +54,10 @@ TEST_F(GroupTest, ExclusionIsOfOneMessageOnly) {
 }
 
 TEST_F(GroupTest, WhoLeavesGetsWhatHadComeAndTheLastOneTakesItsPlace) {
-  for (uint32_t i = 0; i < 3; ++i) group_.insert(i, 10 + i);
+  for (uint32_t i = 0; i < 3; ++i) group_.insert(i);
   arrive("a", 2);
-  EXPECT_EQ(group_.remove(0, true, 0, sink_), 12u);
-  EXPECT_EQ(group_.membership_at(0), 12u);
+  EXPECT_EQ(group_.remove(0, true, 0, sink_), 2u);
+  EXPECT_EQ(group_.slot_at(0), 2u);
   EXPECT_EQ(got(0), "<1:a>");
   arrive("b");
   settle();
@@ -67,12 +67,12 @@ TEST_F(GroupTest, WhoLeavesGetsWhatHadComeAndTheLastOneTakesItsPlace) {
 }
 
 TEST_F(GroupTest, ASpecialMemberThatLeavesIsForgotten) {
-  group_.insert(0, 0);
-  group_.insert(1, 1);
+  group_.insert(0);
+  group_.insert(1);
   arrive("a", 1);
   EXPECT_EQ(group_.remove(1, false, 0, sink_), kNoIndex);
   EXPECT_EQ(got(1), "");
-  const uint32_t place = group_.insert(2, 2);
+  const uint32_t place = group_.insert(2);
   EXPECT_EQ(place, 1u);
   arrive("b");
   settle();
@@ -83,7 +83,7 @@ TEST_F(GroupTest, ASpecialMemberThatLeavesIsForgotten) {
 
 TEST_F(GroupTest, ASpecialMemberThatLeavesBeforeAnotherOneGivesItsHoldsBack) {
   const int64_t blocks = Block::live_blocks();
-  for (uint32_t i = 0; i < 3; ++i) group_.insert(i, i);
+  for (uint32_t i = 0; i < 3; ++i) group_.insert(i);
   arrive("a", 0);
   arrive("b", 1);
   group_.remove(0, false, 0, sink_);
@@ -94,22 +94,22 @@ TEST_F(GroupTest, ASpecialMemberThatLeavesBeforeAnotherOneGivesItsHoldsBack) {
 }
 
 TEST_F(GroupTest, MembersOutOfOrderAreSortedBySlot) {
-  for (uint32_t i = 200; i-- > 0;) group_.insert(i, 1000 + i);
+  for (uint32_t i = 200; i-- > 0;) group_.insert(i);
   std::vector<uint32_t> places(200, kNoIndex);
   arrive("a");
-  group_.settle(0, sink_, [&](uint32_t membership, uint32_t place) { places[membership - 1000] = place; });
+  group_.settle(0, sink_, [&](uint32_t slot, uint32_t place) { places[slot] = place; });
   for (uint32_t i = 0; i < 200; ++i) {
     ASSERT_EQ(places[i], i);
-    ASSERT_EQ(group_.membership_at(i), 1000 + i);
+    ASSERT_EQ(group_.slot_at(i), i);
     ASSERT_EQ(got(i), "<1:a>");
   }
 }
 
 TEST_F(GroupTest, TooManySpecialsSaySo) {
-  group_.insert(0, 0);
+  group_.insert(0);
   arrive("a");
   uint32_t slot = 0;
-  for (; !group_.crowded(); group_.insert(slot, slot)) ++slot;
+  for (; !group_.crowded(); group_.insert(slot)) ++slot;
   settle();
   EXPECT_FALSE(group_.crowded());
   arrive("b");

@@ -43,9 +43,10 @@ class MemoryBackend final : public io::Backend {
   int32_t accept() {
     peers.push_back(std::make_unique<Peer>());
     const auto socket = static_cast<int32_t>(peers.size() - 1);
-    events_.push_back({.kind = io::EventKind::accepted, .socket = {socket}});
+    accept(socket);
     return socket;
   }
+  void accept(int32_t socket) { events_.push_back({.kind = io::EventKind::accepted, .socket = {socket}}); }
   // `bytes` stay the caller's and may be changed until the tick is over.
   void arrive(int32_t socket, std::span<uint8_t> bytes) {
     events_.push_back({.kind = io::EventKind::bytes,

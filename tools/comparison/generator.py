@@ -37,7 +37,7 @@ def ringload_command(setting, process, connections, arguments, json_path):
     command = [setting.programs.ringload, *arguments, "--target", f"127.0.0.1:{process.port}", "--pid", str(process.pid),
                "--source", machine.sources_for(connections), "--json", json_path]
     # What a work sets itself stands.
-    for flag, seconds in (("--duration", setting.seconds), ("--warmup", setting.warmup)):
+    for flag, seconds in (("--duration", setting.seconds), ("--warmup", setting.warmup), ("--settle", setting.settle)):
         if flag not in arguments:
             command += [flag, f"{seconds:g}s"]
     return command

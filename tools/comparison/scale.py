@@ -16,6 +16,7 @@ MEMBERS_PER_ROOM = 100
 IDLE_SECONDS = 60  # more than two heartbeats
 BROADCAST_SECONDS = 20
 DELIVERIES_PER_S = 60_000  # what two cores carry with both ends and room to spare
+SETTLE_SECONDS = 3
 MAXIMUM_STEP = 100_000
 MAXIMUM_HOLD_SECONDS = 5
 MEMORY_USED = 0.9  # of what is available: the machine is not driven into its out-of-memory killer
@@ -39,7 +40,7 @@ def rooms_for(connections):
 
 
 def ramp(rate):
-    return ["--connect-rate", f"{rate:g}", "--connect-timeout", "60s", "--settle", "3s"]
+    return ["--connect-rate", f"{rate:g}", "--connect-timeout", "60s"]
 
 
 def hold(setting, engine, connections, seconds, connect_rate):
@@ -166,6 +167,8 @@ def run(parser, given):
     idle_seconds = given.idle or (1 if given.quick else IDLE_SECONDS)
     seconds, deliveries_per_s = (1, connections * 5) if given.quick else (BROADCAST_SECONDS, DELIVERIES_PER_S)
     setting = command_line.setting_of(given, seconds, 0)
+    if not given.quick:
+        setting.settle = SETTLE_SECONDS
     measured = []
     for engine in engines:
         figures, _ = hold(setting, engine, connections, idle_seconds, given.connect_rate)

@@ -15,6 +15,7 @@ class Setting:
     generator_cpus: list
     seconds: float
     warmup: float
+    settle: float
 
 
 @dataclasses.dataclass

@@ -71,10 +71,10 @@ def connect(connections):
                  "--settle", "0s", "--warmup", "0s", "--duration", "100ms"), (CONNECT_CPU, CONNECT_RATE), connections)
 
 
-def memory(connections):
+def memory(connections, settle):
     return Work(f"memory-{connections}", f"Idle memory, {count(connections)} connections", "memory",
                 ("connect", "--connections", str(connections), "--rooms", str(max(1, connections // 100)),
-                 "--connect-rate", "20000", "--connect-timeout", "60s", "--settle", "2s", "--warmup", "0s",
+                 "--connect-rate", "20000", "--connect-timeout", "60s", "--settle", settle, "--warmup", "0s",
                  "--duration", "100ms"), (MEMORY,), connections)
 
 
@@ -87,10 +87,11 @@ class Sizes:
     in_flight: int = 32
     connects: int = 10_000
     connections: tuple = (10_000, 100_000)
+    memory_settle: str = "2s"
 
 
 QUICK = Sizes(echo=(8,), members=(20, 50), deliveries_per_s=500, publishers=2, in_flight=4, connects=50,
-              connections=(50, 100))
+              connections=(50, 100), memory_settle="100ms")
 
 
 def all_works(sizes):
@@ -102,7 +103,7 @@ def all_works(sizes):
         works.append(fanout_paced(members, sizes.deliveries_per_s, "sse"))
     works.append(fanout_saturated(sizes.members[0], sizes.publishers, sizes.in_flight, "sse"))
     works.append(connect(sizes.connects))
-    return works + [memory(connections) for connections in sizes.connections]
+    return works + [memory(connections, sizes.memory_settle) for connections in sizes.connections]
 
 
 def chosen(works, wanted):

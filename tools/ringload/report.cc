@@ -32,6 +32,10 @@ std::string bytes_text(double bytes) {
   return fmt::format("{:.1f} MB", bytes * 1e-6);
 }
 
+std::string rate_text(double per_second) {
+  return fmt::format("{:.{}f}/s", per_second, per_second < 100 ? 2 : 0);
+}
+
 void append_line(std::string& out, std::string_view name, const std::string& value) {
   out += fmt::format("{:<14} {}\n", name, value);
 }
@@ -117,10 +121,10 @@ std::string summary(const Results& results, const Options& options) {
                             bytes_text(static_cast<double>(results.tcp_memory_held)), bytes_text(*memory)));
   if (options.scenario != Scenario::connect && results.seconds > 0) {
     append_line(out, "published",
-                fmt::format("{} in {:.2f} s, {:.0f}/s", results.published, results.seconds,
-                            static_cast<double>(results.published) / results.seconds));
+                fmt::format("{} in {:.2f} s, {}", results.published, results.seconds,
+                            rate_text(static_cast<double>(results.published) / results.seconds)));
     append_line(out, "delivered",
-                fmt::format("{}, {:.0f}/s, {}/s", results.deliveries, results.deliveries_per_second(),
+                fmt::format("{}, {}, {}/s", results.deliveries, rate_text(results.deliveries_per_second()),
                             bytes_text(static_cast<double>(results.bytes_in) / results.seconds)));
     append_latency(out, "latency", measures.latency);
     append_latency(out, "uncorrected", measures.uncorrected);

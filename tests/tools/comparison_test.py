@@ -7,13 +7,14 @@ import contextlib
 import io
 import pathlib
 import sys
+import types
 import unittest
 
 SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SOURCE / "tools"))
 
-from comparison import arguments, machine, rounds, scale, spread, tables, transports, works  # noqa: E402
+from comparison import arguments, generator, machine, rounds, scale, servers, spread, tables, transports, works  # noqa: E402
 from comparison.generator import Outcome  # noqa: E402
 
 
@@ -82,7 +83,8 @@ class Rounds(unittest.TestCase):
         first_row = rounds.medians_table(found).rows[0]
         self.assertEqual(first_row[2], "4.50 ± 0.50 (1 of 3 INVALID)")
         self.assertEqual(first_row[4], "1.00 noise")
-        self.assertEqual(rounds.invalid_table(found).rows, [["Echo, 64 connections", "a", "2", "it lagged"]])
+        self.assertEqual(rounds.invalid_table(found).rows, [["Echo, 64 connections", "a", "2", "it lagged",
+                                                               "400 µs per echo, – per s"]])
         value = rounds.document(found, 3)["rows"][0]["values"]["a"]
         self.assertEqual((value["median"], value["valid"], value["runs"][1]["value"]), (4.5, 2, 400))
 
@@ -137,6 +139,21 @@ class Works(unittest.TestCase):
         work = works.fanout_paced(10_000, 40_000)
         self.assertEqual(work.arguments[work.arguments.index("--rate") + 1], "4")
         self.assertEqual(work.floor[work.floor.index("--rate") + 1], "4")
+
+
+    def test_threads_for_the_cpus_and_the_descriptors(self):
+        programs = types.SimpleNamespace(ringload="ringload")
+        process = types.SimpleNamespace(port=1, pid=2)
+
+        def threads(cpus, connections):
+            setting = servers.Setting(programs, [0], list(range(cpus)), seconds=1, warmup=0, settle=0)
+            command = generator.ringload_command(setting, process, connections, ["connect"], "x.json")
+            return int(command[command.index("--threads") + 1]) if "--threads" in command else 0
+
+        self.assertEqual(threads(1, 1000), 0)
+        self.assertEqual(threads(3, 1000), 3)
+        self.assertEqual(threads(3, 2), 2)
+        self.assertEqual(threads(2, 5_000_000), machine.tables_for(5_000_000))
 
 
 class Machine(unittest.TestCase):

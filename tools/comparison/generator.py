@@ -36,6 +36,9 @@ class Outcome:
 def ringload_command(setting, process, connections, arguments, json_path):
     command = [setting.programs.ringload, *arguments, "--target", f"127.0.0.1:{process.port}", "--pid", str(process.pid),
                "--source", machine.sources_for(connections), "--json", json_path]
+    cpus = len(setting.generator_cpus)
+    if cpus > 1:
+        command += ["--threads", str(max(machine.tables_for(connections), min(cpus, connections)))]
     # What a work sets itself stands.
     for flag, seconds in (("--duration", setting.seconds), ("--warmup", setting.warmup), ("--settle", setting.settle)):
         if flag not in arguments:

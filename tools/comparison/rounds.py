@@ -9,6 +9,10 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def figures_text(work, outcome):
+    return ", ".join(f"{number(outcome.figure(figure.path))} {figure.unit}" for figure in work.figures)
+
+
 class Rounds:
     """What was measured: an Outcome for each (work, server) and round."""
 
@@ -29,8 +33,7 @@ class Rounds:
 
     @staticmethod
     def said(work, outcome):
-        texts = [f"{number(outcome.figure(figure.path))} {figure.unit}" for figure in work.figures]
-        return ", ".join(texts) + ("" if outcome.valid else f"  INVALID: {'; '.join(outcome.reasons)}")
+        return figures_text(work, outcome) + ("" if outcome.valid else f"  INVALID: {'; '.join(outcome.reasons)}")
 
     def values(self, work, server, figure):
         """By round; None where the run does not count or did not happen."""
@@ -123,8 +126,9 @@ def invalid_table(rounds):
         for server in rounds.servers:
             for at, run in rounds.outcomes.get((work.name, server.name), {}).items():
                 if not run.valid:
-                    rows.append([work.title, server.name, str(at + 1), "; ".join(run.reasons)])
-    return Table("INVALID runs", ["work", "server", "round", "why"], rows, "They are in no median.") if rows else None
+                    rows.append([work.title, server.name, str(at + 1), "; ".join(run.reasons), figures_text(work, run)])
+    note = "They are in no median; what they showed is no result."
+    return Table("INVALID runs", ["work", "server", "round", "why", "it showed"], rows, note) if rows else None
 
 
 def tables(rounds):

@@ -64,6 +64,7 @@ struct Connection {
   bool want_drained = false;      // on_drained when the outbox gets empty
   bool unlimited_output = false;  // the limits do not apply (HTTP answers, bounded by their own limits)
   CloseCause close_cause = CloseCause::done;
+  uint32_t begun_decisecond = 0;  // when it became the stream that it is
   FrameLength frame_length = nullptr;
   uint32_t outbox_bytes_max = 0;
   uint32_t outbox_messages_max = 0;

@@ -178,7 +178,8 @@ Result<ConnectionId> Reactor::connect(const io::SocketAddress& remote, const io:
 void Reactor::take_mail() {
   // Mail to this core itself may cause more of it; the chain is finite because every step moves a request forward.
   do {
-    mailboxes_.drain([this](const Mail& mail) { handler_->on_mail(mail); });
+    const uint32_t mails = mailboxes_.drain([this](const Mail& mail) { handler_->on_mail(mail); });
+    if (mails != 0) stats_.mailbox_mails.record(mails);
   } while (mailboxes_.has_self());
 }
 
@@ -193,6 +194,7 @@ void Reactor::take_timers() {
     }
   });
   if (now_ >= next_interval_) {
+    stats_.lag_us.record(static_cast<uint64_t>((now_ - next_interval_).count()) / 1000);
     next_interval_ = now_ + kInterval;
     copy_counters();
     handler_->on_interval();
@@ -286,6 +288,7 @@ void Reactor::flush_batch(std::span<const uint32_t> slots) {
     backend_->flush({ops.data(), count});
     add(stats_.flushes);
     add(stats_.flushed_connections, count);
+    stats_.flush_connections.record(count);
     for (size_t i = 0; i < count; ++i) {
       Connection& connection = connections_[owners[i]];
       if (!connection.dead) after_send(connection, ops[i].result, wanted[i]);
@@ -350,6 +353,7 @@ void Reactor::after_send(Connection& connection, int64_t result, uint64_t wanted
   }
   add(stats_.bytes_out, static_cast<uint64_t>(result));
   const uint32_t queued = connection.outbox.messages();
+  stats_.queued_frames.record(queued);
   connection.outbox.consume(static_cast<uint64_t>(result), connection.frame_length);
   stats_.send_bytes.record(static_cast<uint64_t>(result));
   stats_.send_frames.record(queued - connection.outbox.messages());

@@ -68,6 +68,10 @@ struct ReactorStats {
   std::atomic<uint64_t> ticks{0}, accepted{0}, closed{0}, bytes_in{0}, bytes_out{0}, frames_out{0}, flushes{0};
   std::atomic<uint64_t> flushed_connections{0}, slow{0}, open{0}, busy_ns{0}, queued_bytes{0};
   BucketHistogram send_bytes, send_frames;  // what one send carried
+  BucketHistogram queued_frames;            // what waited for its connection before it
+  BucketHistogram flush_connections;        // of one batch of sends
+  BucketHistogram mailbox_mails;            // that a tick found, where it found any
+  BucketHistogram lag_us;                   // how late the ticks were that come every kInterval
   std::atomic<uint64_t> closed_by_cause[static_cast<size_t>(CloseCause::count_)]{};
   // Copies of the backend's and the mailboxes' own counters, made every kInterval.
   std::atomic<uint64_t> waits{0}, syscalls{0}, sends{0}, short_sends{0}, receives{0}, buffers_exhausted{0};

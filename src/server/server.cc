@@ -118,7 +118,7 @@ Result<void> Server::start() {
       plan.addresses_optional = false;
       shared_.engine = cores_[0]->engine();
     }
-    shared_.engines.push_back({cores_.back()->engine(), cores_.back()->fallback()});
+    shared_.engines.push_back({cores_.back()->engine(), cores_.back()->fallback(), cores_.back()->features()});
   }
   // Any core answers for all of them, so none does before all are there.
   for (const auto& core : cores_) core->serve();

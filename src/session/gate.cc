@@ -96,6 +96,17 @@ void Gate::read_on(Client& client) {
   ready_.push_back(client.id);
 }
 
+void Gate::count_opened(const Client& client, Transport transport) {
+  stats_.opened_ever(transport).add();
+  stats_.open_now(transport).add();
+  connection(client).begun_decisecond = decisecond_;
+}
+
+void Gate::count_ended(const Client& client, Transport transport) {
+  stats_.open_now(transport).subtract();
+  stats_.lasted[static_cast<size_t>(transport)].record(decisecond_ - connection(client).begun_decisecond);
+}
+
 void Gate::close_gently(Client& client, CloseCause cause) {
   close_at_hub(client, !client.clean_leave);
   client.phase = Phase::closing;
@@ -382,12 +393,18 @@ void Gate::work_off() {
   ready_.clear();
 }
 
-void Gate::on_closed(ConnectionId id, CloseCause) {
+void Gate::on_closed(ConnectionId id, CloseCause cause) {
   Client& client = clients_[id.slot];
   switch (client.kind) {
     case Kind::http: http_->on_closed(client); break;
-    case Kind::websocket: websocket_->on_closed(client); break;
-    case Kind::sse: sse_->on_closed(client); break;
+    case Kind::websocket:
+      stats_.closed_by(Transport::websocket, cause).add();
+      websocket_->on_closed(client);
+      break;
+    case Kind::sse:
+      stats_.closed_by(Transport::sse, cause).add();
+      sse_->on_closed(client);
+      break;
     case Kind::poll: poll_->on_closed(client); break;
     case Kind::none: break;
   }

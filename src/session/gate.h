@@ -67,6 +67,7 @@ struct CoreView {
 struct EngineView {
   std::string name;
   std::string fallback;
+  std::string features = {};  // comma-separated
 };
 
 // Listener number of the admin port, whose requests need no API key. Where there is one, server calls are answered
@@ -172,6 +173,10 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void proceed(Client& client);
   // Has read_stash() run for the client before this tick's flush, e.g. when it went back to HTTP.
   void read_on(Client& client);
+
+  // A WebSocket, a stream or a waiting poll begins, and ends.
+  void count_opened(const Client& client, Transport transport);
+  void count_ended(const Client& client, Transport transport);
 
   // What is queued leaves, FIN, then for at most close_timeout the peer's FIN is awaited. Nothing is sent after it.
   void close_gently(Client& client, runtime::CloseCause cause);

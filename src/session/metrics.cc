@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <iterator>
 
@@ -10,6 +11,8 @@
 #include "wire/json_writer.h"
 
 namespace ringcast::session {
+
+using runtime::CloseCause;
 
 namespace {
 
@@ -41,6 +44,31 @@ class Writer {
   }
   // Labels without braces; values of ours need no escaping.
   void sample(std::string_view labels, uint64_t value) {
+    begin(labels);
+    wire::append_uint(out_, value);
+    out_ += '\n';
+  }
+  void sample_seconds(std::string_view labels, uint64_t nanoseconds) {
+    begin(labels);
+    fmt::format_to(std::back_inserter(out_), "{}\n", static_cast<double>(nanoseconds) / 1e9);
+  }
+  // Buckets at powers of two up to 2^`highest`, values divided by `scale`.
+  void sample(std::string_view labels, const BucketHistogram& from, size_t highest, double scale) {
+    uint64_t seen = 0;
+    for (size_t i = 0; i < BucketHistogram::kBuckets; ++i) {
+      seen += from.bucket(i);
+      if (i > highest) continue;
+      fmt::format_to(std::back_inserter(out_), "ringcast_{}_bucket{{{},le=\"{}\"}} {}\n", name_, labels,
+                     static_cast<double>(uint64_t{1} << i) / scale, seen);
+    }
+    fmt::format_to(std::back_inserter(out_),
+                   "ringcast_{0}_bucket{{{1},le=\"+Inf\"}} {2}\nringcast_{0}_count{{{1}}} {2}\n", name_, labels, seen);
+    fmt::format_to(std::back_inserter(out_), "ringcast_{}_sum{{{}}} {}\n", name_, labels,
+                   static_cast<double>(from.sum()) / scale);
+  }
+
+ private:
+  void begin(std::string_view labels) {
     out_ += "ringcast_";
     out_ += name_;
     if (!labels.empty()) {
@@ -49,11 +77,8 @@ class Writer {
       out_ += '}';
     }
     out_ += ' ';
-    wire::append_uint(out_, value);
-    out_ += '\n';
   }
 
- private:
   std::string& out_;
   std::string_view name_;
 };
@@ -66,38 +91,44 @@ std::string label(size_t core, std::string_view name, std::string_view value) {
   return core_label(core) + ',' + std::string(name) + "=\"" + std::string(value) + '"';
 }
 
-// Per core; buckets at powers of two up to 2^`highest`, values divided by `scale`.
 template <class Get>
-void histogram(std::string& out, const Shared& shared, std::string_view name, std::string_view help, size_t highest,
+void histogram(Writer& writer, const Shared& shared, std::string_view name, std::string_view help, size_t highest,
                double scale, Get get) {
-  Writer(out).family(name, "histogram", help);
-  for (size_t core = 0; core < shared.cores.size(); ++core) {
-    const BucketHistogram& from = get(shared.cores[core]);
-    const std::string label = core_label(core);
-    uint64_t seen = 0;
-    for (size_t i = 0; i < BucketHistogram::kBuckets; ++i) {
-      seen += from.bucket(i);
-      if (i > highest) continue;
-      fmt::format_to(std::back_inserter(out), "ringcast_{}_bucket{{{},le=\"{}\"}} {}\n", name, label,
-                     static_cast<double>(uint64_t{1} << i) / scale, seen);
-    }
-    fmt::format_to(std::back_inserter(out),
-                   "ringcast_{0}_bucket{{{1},le=\"+Inf\"}} {2}\nringcast_{0}_count{{{1}}} {2}\n", name, label, seen);
-    fmt::format_to(std::back_inserter(out), "ringcast_{}_sum{{{}}} {}\n", name, label,
-                   static_cast<double>(from.sum()) / scale);
+  writer.family(name, "histogram", help);
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    writer.sample(core_label(i), get(shared.cores[i]), highest, scale);
   }
 }
 
-void append_histograms(std::string& out, const Shared& shared) {
+void append_histograms(Writer& writer, const Shared& shared) {
   histogram(
-      out, shared, "delivery_seconds", "From taking a publish to having sent it, on each core; a sample.", 23, 1e6,
+      writer, shared, "delivery_seconds", "From taking a publish to having sent it, on each core; a sample.", 23, 1e6,
       [](const CoreView& core) -> auto& { return core.hub->delivery_us; });
   histogram(
-      out, shared, "send_bytes", "What one send carried.", 20, 1,
+      writer, shared, "send_bytes", "What one send carried.", 20, 1,
       [](const CoreView& core) -> auto& { return core.reactor->send_bytes; });
   histogram(
-      out, shared, "send_messages", "Messages that one send carried whole.", 8, 1,
+      writer, shared, "send_messages", "Messages that one send carried whole.", 8, 1,
       [](const CoreView& core) -> auto& { return core.reactor->send_frames; });
+  histogram(
+      writer, shared, "queue_messages", "Messages that waited for a connection when it was sent to.", 14, 1,
+      [](const CoreView& core) -> auto& { return core.reactor->queued_frames; });
+  histogram(
+      writer, shared, "flush_connections", "Connections that one flush sent to.", 8, 1,
+      [](const CoreView& core) -> auto& { return core.reactor->flush_connections; });
+  histogram(
+      writer, shared, "mailbox_mails", "Mails that a core found waiting, when it found any.", 16, 1,
+      [](const CoreView& core) -> auto& { return core.reactor->mailbox_mails; });
+  histogram(
+      writer, shared, "lag_seconds", "How late the event loop came to what it does ten times a second.", 23, 1e6,
+      [](const CoreView& core) -> auto& { return core.reactor->lag_us; });
+  writer.family("client_seconds", "histogram", "How long WebSockets and streams lasted, and polls waited.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t t = 0; t < static_cast<size_t>(Transport::count_); ++t) {
+      writer.sample(label(i, "transport", to_string(static_cast<Transport>(t))), shared.cores[i].sessions->lasted[t],
+                    23, 10);
+    }
+  }
 }
 
 // The Prometheus text format escapes these three in the value of a label.
@@ -140,6 +171,16 @@ void append_connections(Writer& writer, const Shared& shared) {
   per_transport(
       writer, shared, "clients_opened_total", "counter", "WebSockets, streams and polls that were opened.",
       [](const SessionStats& stats) -> auto& { return stats.opened; });
+  writer.family("clients_closed_total", "counter", "WebSockets and streams that ended, by reason.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (const Transport transport : {Transport::websocket, Transport::sse}) {
+      const std::string labels = label(i, "transport", to_string(transport)) + ",reason=\"";
+      for (size_t cause = 0; cause < static_cast<size_t>(CloseCause::count_); ++cause) {
+        writer.sample(labels + std::string(to_string(static_cast<CloseCause>(cause))) + '"',
+                      shared.cores[i].sessions->closed[static_cast<size_t>(transport)][cause].get());
+      }
+    }
+  }
   per_transport(
       writer, shared, "events_sent_total", "counter", "Messages queued for clients.",
       [](const SessionStats& stats) -> auto& { return stats.events_out; });
@@ -151,8 +192,8 @@ void append_connections(Writer& writer, const Shared& shared) {
       [](const CoreView& core) -> auto& { return core.reactor->accepted; });
   writer.family("connections_closed_total", "counter", "Sockets closed, by reason.");
   for (size_t i = 0; i < shared.cores.size(); ++i) {
-    for (size_t cause = 0; cause < static_cast<size_t>(runtime::CloseCause::count_); ++cause) {
-      writer.sample(label(i, "reason", to_string(static_cast<runtime::CloseCause>(cause))),
+    for (size_t cause = 0; cause < static_cast<size_t>(CloseCause::count_); ++cause) {
+      writer.sample(label(i, "reason", to_string(static_cast<CloseCause>(cause))),
                     read(shared.cores[i].reactor->closed_by_cause[cause]));
     }
   }
@@ -202,6 +243,7 @@ void append_sessions(Writer& writer, const Shared& shared) {
       {"publish_bytes_total", "Bytes of their payloads.", &SessionStats::message_bytes_in},
       {"actions_total", "WebSocket text messages.", &SessionStats::actions},
       {"echoed_total", "Messages sent back by /echo.", &SessionStats::echoed},
+      {"reconnects_total", "WebSockets and streams that came with a cursor.", &SessionStats::reconnects},
       {"resumed_total", "Joins with a cursor that lost nothing.", &SessionStats::resumed},
       {"gaps_total", "Joins and replays that were told a gap.", &SessionStats::gaps},
       {"replayed_total", "Messages sent from history.", &SessionStats::replayed},
@@ -233,8 +275,8 @@ void append_hub(Writer& writer, const Shared& shared) {
       {"online_users", "gauge", "Users online, counted at their home core.", &hub::HubStats::online_users},
       {"messages_total", "counter", "Messages that were given an id or sent as ephemeral.", &hub::HubStats::published},
       {"deliveries_total", "counter", "Messages handed to members.", &hub::HubStats::delivered},
-      {"joins_total", "counter", "Joins.", &hub::HubStats::joins},
-      {"leaves_total", "counter", "Leaves.", &hub::HubStats::leaves},
+      {"joins_total", "counter", "Joins of rooms, inboxes and broadcast.", &hub::HubStats::joins},
+      {"leaves_total", "counter", "Leaves of them, by whatever way.", &hub::HubStats::leaves},
       {"duplicates_total", "counter", "Publishes whose idempotency key was known.", &hub::HubStats::duplicates},
       {"no_credit_total", "counter", "Publishes that had to wait for credit.", &hub::HubStats::no_credit},
       {"evicted_channels_total", "counter", "Channels given up.", &hub::HubStats::evicted_channels},
@@ -258,7 +300,8 @@ void append_reactors(Writer& writer, const Shared& shared) {
       {"received_bytes_total", "counter", "Bytes received.", &runtime::ReactorStats::bytes_in},
       {"sent_bytes_total", "counter", "Bytes sent.", &runtime::ReactorStats::bytes_out},
       {"flushes_total", "counter", "Batches of sends.", &runtime::ReactorStats::flushes},
-      {"flushed_connections_total", "counter", "Sends.", &runtime::ReactorStats::flushed_connections},
+      {"flushed_connections_total", "counter", "Sends that they were made of.",
+       &runtime::ReactorStats::flushed_connections},
       {"unread_bytes", "gauge", "Bytes that wait for slow readers.", &runtime::ReactorStats::queued_bytes},
       {"mail_sent_total", "counter", "Mails to cores.", &runtime::ReactorStats::mail_sent},
       {"mail_overflowed_total", "counter", "Mails that found the ring full.", &runtime::ReactorStats::mail_overflowed},
@@ -324,6 +367,15 @@ void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, in
     const EngineView& engine = shared.engines[i];
     writer.sample(label(i, "io", engine.name) + ",fallback=\"" + escaped(engine.fallback) + '"', 1);
   }
+  writer.family("engine_feature", "gauge", "What each core's engine uses of the kernel.");
+  for (size_t i = 0; i < shared.engines.size(); ++i) {
+    std::string_view left = shared.engines[i].features;
+    while (!left.empty()) {
+      const size_t end = std::min(left.find(','), left.size());
+      writer.sample(label(i, "feature", left.substr(0, end)), 1);
+      left.remove_prefix(std::min(end + 1, left.size()));
+    }
+  }
   writer.family("uptime_seconds", "gauge", "Since the start.");
   writer.sample({}, wall_us > shared.started_wall_us ? (wall_us - shared.started_wall_us) / 1'000'000 : 0);
   writer.family("draining", "gauge", "0 while running, then the phase of the drain.");
@@ -332,12 +384,18 @@ void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, in
   writer.sample({}, static_cast<uint64_t>(Block::live_blocks()));
   writer.family("frame_bytes", "gauge", "Their bytes.");
   writer.sample({}, static_cast<uint64_t>(Block::live_bytes()));
+  writer.family("resident_bytes", "gauge", "Memory of the process that lies in RAM; 0 where that is not known.");
+  writer.sample({}, shared.resident_bytes == nullptr ? 0 : shared.resident_bytes());
+  writer.family("cpu_seconds_total", "counter", "Processor time of each core's thread.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    writer.sample_seconds(core_label(i), shared.cores[i].sessions->cpu_ns.get());
+  }
   append_connections(writer, shared);
   append_http(writer, shared);
   append_sessions(writer, shared);
   append_hub(writer, shared);
   append_reactors(writer, shared);
-  append_histograms(out, shared);
+  append_histograms(writer, shared);
 }
 
 }  // namespace ringcast::session

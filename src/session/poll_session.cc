@@ -76,8 +76,7 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
   client.kind = Kind::poll;
   client.phase = Phase::open;
   client.extra = std::move(made);
-  gate_.stats().opened_ever(Transport::poll).add();
-  gate_.stats().open_now(Transport::poll).add();
+  gate_.count_opened(client, Transport::poll);
   gate_.reactor().arm_timer(connection, std::chrono::seconds(std::min(*timeout, gate_.guard().seconds_left(client))));
   gate_.open_at_hub(client, form_id(WireForm::poll, request.route.dialect));
   for (const Subscribed& channel : poll.channels) {
@@ -106,8 +105,8 @@ void PollSession::on_slow(Client& client, Connection&, CloseCause cause) {
   gate_.close_now(client, cause, io::CloseMode::reset);
 }
 
-void PollSession::on_closed(Client&) {
-  gate_.stats().open_now(Transport::poll).subtract();
+void PollSession::on_closed(Client& client) {
+  gate_.count_ended(client, Transport::poll);
 }
 
 // --- what arrives ---
@@ -257,7 +256,7 @@ void PollSession::answer(Client& client, Connection& connection, Poll& poll) {
   }
   // From here on it is an HTTP request like any other.
   gate_.close_at_hub(client, !client.clean_leave);
-  gate_.stats().open_now(Transport::poll).subtract();
+  gate_.count_ended(client, Transport::poll);
   gate_.reactor().cancel_timer(connection);
   gate_.http().take_back(client);
   HttpSession& http = gate_.http();

@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "auth/rate_limits.h"
+#include "base/bucket_histogram.h"
+#include "runtime/connection.h"
 
 namespace ringcast::session {
 
@@ -52,7 +54,11 @@ struct SessionStats {
   Counter open[static_cast<size_t>(Transport::count_)];        // now; polls: waiting
   Counter opened[static_cast<size_t>(Transport::count_)];      // ever; polls: asked
   Counter events_out[static_cast<size_t>(Transport::count_)];  // messages queued for members
-  Counter requests[6];                                         // by status class; [0] is not used
+  // How long they lasted; polls: waited. Tenths of a second.
+  BucketHistogram lasted[static_cast<size_t>(Transport::count_)];
+  // WebSockets and streams that ended.
+  Counter closed[static_cast<size_t>(Transport::count_)][static_cast<size_t>(runtime::CloseCause::count_)];
+  Counter requests[6];  // by status class; [0] is not used
   Counter errors[static_cast<size_t>(ErrorCount::count_)];
   Counter http_connections;  // accepted
   Counter upgrades;
@@ -60,7 +66,8 @@ struct SessionStats {
   Counter message_bytes_in;  // of their payloads
   Counter actions;           // WebSocket text frames
   Counter echoed;
-  Counter resumed;  // joins with a cursor that lost nothing
+  Counter reconnects;  // WebSockets and streams that came with a cursor
+  Counter resumed;     // joins with a cursor that lost nothing
   Counter gaps;
   Counter replayed;  // messages sent from history
   Counter dropped;   // frames taken from the outboxes of slow consumers
@@ -78,6 +85,9 @@ struct SessionStats {
   Counter& error(ErrorCount code) { return errors[static_cast<size_t>(code)]; }
   Counter& limited(auth::Scope scope, auth::Charge charge) {
     return rate_limited[static_cast<size_t>(scope)][static_cast<size_t>(charge)];
+  }
+  Counter& closed_by(Transport transport, runtime::CloseCause cause) {
+    return closed[static_cast<size_t>(transport)][static_cast<size_t>(cause)];
   }
   Counter& open_now(Transport transport) { return open[static_cast<size_t>(transport)]; }
   Counter& opened_ever(Transport transport) { return opened[static_cast<size_t>(transport)]; }

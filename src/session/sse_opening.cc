@@ -87,8 +87,8 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   connection.frame_length = frame_length_of(form);
   gate_.limit_output(client, connection);
   gate_.reactor().cork(connection, true);
-  gate_.stats().opened_ever(Transport::sse).add();
-  gate_.stats().open_now(Transport::sse).add();
+  gate_.count_opened(client, Transport::sse);
+  if (client.resumes) gate_.stats().reconnects.add();
 
   gate_.open_at_hub(client, form_id(form, request.route.dialect));
   for (const Subscribed& channel : channels) {

@@ -40,8 +40,8 @@ void SseSession::on_peer_gone(Client& client, Connection& connection, io::CloseR
   gate_.close_now(client, connection.close_cause);
 }
 
-void SseSession::on_closed(Client&) {
-  gate_.stats().open_now(Transport::sse).subtract();
+void SseSession::on_closed(Client& client) {
+  gate_.count_ended(client, Transport::sse);
 }
 
 // --- messages ---
@@ -283,7 +283,7 @@ void SseSession::go_back(Client& client, Connection& connection) {
   connection.want_drained = false;
   connection.unlimited_output = true;
   gate_.reactor().cork(connection, false);
-  gate_.stats().open_now(Transport::sse).subtract();
+  gate_.count_ended(client, Transport::sse);
   gate_.http().take_back(client);
   client.phase = Phase::open;
   if (failed) {

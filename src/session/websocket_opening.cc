@@ -115,8 +115,9 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   gate_.limit_output(client, connection);
   connection.unlimited_output = echo;  // bounded by ease() and the size of one message instead
   gate_.stats().upgrades.add();
-  gate_.stats().opened_ever(Transport::websocket).add();
-  gate_.stats().open_now(Transport::websocket).add();
+  gate_.count_opened(client, Transport::websocket);
+  const bool returns = std::any_of(channels.begin(), channels.end(), [](const auto& at) { return at.has_cursor; });
+  if (returns) gate_.stats().reconnects.add();
   arm_beat(client, connection);
   if (echo) {
     client.phase = Phase::open;
@@ -152,8 +153,7 @@ void WebSocketSession::open_and_close(Client& client, Connection& connection, co
   client.decoder = wire::WebSocketDecoder({.role = wire::WebSocketRole::server, .message_max = kRefusedMessageMax});
   connection.unlimited_output = false;
   gate_.stats().upgrades.add();
-  gate_.stats().opened_ever(Transport::websocket).add();
-  gate_.stats().open_now(Transport::websocket).add();
+  gate_.count_opened(client, Transport::websocket);
   gate_.stats().error(code == 4001 ? ErrorCount::unauthorized : ErrorCount::forbidden).add();
   text_.clear();
   wire::append_error_event(text_, wire::ErrorEvent::error, code == 4001 ? "unauthorized" : "forbidden", error.message,

@@ -349,7 +349,7 @@ void WebSocketSession::drain(Client& client, Connection& connection) {
 }
 
 void WebSocketSession::on_closed(Client& client) {
-  gate_.stats().open_now(Transport::websocket).subtract();
+  gate_.count_ended(client, Transport::websocket);
   if (client.has_aside) asides_.erase(client.id.slot);
   client.has_aside = false;
 }

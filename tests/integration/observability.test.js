@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 
@@ -18,6 +19,15 @@ function histograms(text) {
     };
   }
   return found;
+}
+
+// What a text has: [{name, type, labels, help}] in its order.
+function families(text) {
+  return [...text.matchAll(/^# HELP (\w+) (.*)\n# TYPE \w+ (\w+)\n/gm)].map(([, name, help, type]) => {
+    const samples = [...text.matchAll(new RegExp(`^${name}${type === 'histogram' ? '_count' : ''}(?:\\{(.*)\\})? `, 'gm'))];
+    const labels = [...new Set(samples.flatMap(([, inner = '']) => [...inner.matchAll(/(\w+)="/g)].map(([, label]) => label)))];
+    return { name, type, labels, help };
+  });
 }
 
 suite('observability', { at_once: 1, settings: { presence_leave_grace: '0s' } }, (test) => {
@@ -79,6 +89,53 @@ suite('observability', { at_once: 1, settings: { presence_leave_grace: '0s' } },
       assert.equal(buckets.at(-1), count);
       buckets.forEach((value, i) => assert.ok(i === 0 || value >= buckets[i - 1]));
     }
+  });
+
+  test('ends are counted by transport and reason, and how long each lasted', async (t) => {
+    const value = async (pattern) => [...(await t.get('/metrics')).text.matchAll(new RegExp(`^ringcast_${pattern} (.*)$`, 'gm'))].reduce((sum, [, figure]) => sum + Number(figure), 0);
+    const ended = (transport, reason) => value(`clients_closed_total\\{core="\\d+",transport="${transport}",reason="${reason}"\\}`);
+    const lasted = (transport) => value(`client_seconds_count\\{core="\\d+",transport="${transport}"\\}`);
+    const before = { kicked: await ended('websocket', 'kicked'), gone: await ended('sse', 'peer_(?:closed|reset)'), polls: await lasted('poll'),
+      sockets: await lasted('websocket'), returned: await value('reconnects_total\\{.*\\}') };
+    const user = t.name('kicked');
+    const socket = await t.ws({ user });
+    await t.http('DELETE', `/users/${user}/connections`);
+    assert.equal((await socket.close_code()).code, 4011);
+    await until(async () => (await ended('websocket', 'kicked')) === before.kicked + 1, 'the kick to be counted');
+    assert.ok(await lasted('websocket') > before.sockets);
+    const stream = await t.sse({ rooms: ['a'], last_event_id: '1' });
+    stream.close();
+    await until(async () => (await ended('sse', 'peer_(?:closed|reset)')) === before.gone + 1, 'the end of the stream to be counted');
+    await t.poll({ rooms: 'a' });
+    assert.equal(await lasted('poll'), before.polls + 1);
+    const again = await t.ws({ rooms: ['a'], since: '1' });
+    assert.equal(await value('reconnects_total\\{.*\\}'), before.returned + 2);
+    await again.close();
+  });
+
+  test('processor time, memory and what the engine uses', async (t) => {
+    const { text } = await t.get('/metrics');
+    for (let core = 0; core < t.combination.reactors; core++) {
+      assert.match(text, new RegExp(`^ringcast_engine_feature\\{core="${core}",feature="\\w+"\\} 1$`, 'm'));
+      assert.match(text, new RegExp(`^ringcast_cpu_seconds_total\\{core="${core}"\\} [0-9.e-]+$`, 'm'));
+    }
+    assert.ok(Number(/^ringcast_resident_bytes (\d+)$/m.exec(text)[1]) > 1 << 20);
+    await until(async () => histograms((await t.get('/metrics')).text).lag_seconds.count > 0, 'the event loops to be measured');
+  });
+
+  // docs/metrics.md carries the table between two marks; UPDATE_DOCS=1 writes it anew.
+  test('docs/metrics.md lists all metrics', async (t) => {
+    const path = new URL('../../docs/metrics.md', import.meta.url);
+    const page = readFileSync(path, 'utf8');
+    const [begin, end] = ['<!-- metrics: begin -->\n', '<!-- metrics: end -->'];
+    const rows = families((await t.get('/metrics')).text)
+      .map(({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ') || '–'} | ${help} |\n`);
+    const wanted = `\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n${rows.join('')}\n`;
+    const from = page.indexOf(begin) + begin.length;
+    const to = page.indexOf(end);
+    const written = page.slice(from, to);
+    if (process.env.UPDATE_DOCS && written !== wanted) writeFileSync(path, page.slice(0, from) + wanted + page.slice(to));
+    assert.equal(written, wanted, 'run UPDATE_DOCS=1 tests/integration/run BINARY --only "lists all metrics"');
   });
 
   test('promtool finds nothing wrong with the metrics', async (t) => {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 namespace ringcast::session {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -209,9 +211,29 @@ TEST(Metrics, TheEngineIsNamedWithTheReason) {
   EXPECT_THAT(world.ask(wire, get("/stats")), HasSubstr("\"io_fallback\":\"a \\\"quoted\\\" reason\\\\\""));
 }
 
+TEST(Metrics, AStreamIsCountedWithItsEndAndItsLength) {
+  World world;
+  const World::Wire stream = world.connect();
+  world.ask(stream, get("/events?rooms=a"));
+  world.pass(3s);
+  world.end(stream, io::CloseReason::peer_reset);
+  const World::Wire returning = world.connect();
+  world.ask(returning, get("/events?rooms=a&last_event_id=1"));
+  const std::string text = world.ask(world.connect(), get("/metrics"));
+  for (const char* line : {"client_seconds_bucket{core=\"0\",transport=\"sse\",le=\"1.6\"} 0",
+                           "client_seconds_sum{core=\"0\",transport=\"sse\"} 3",
+                           "client_seconds_bucket{core=\"0\",transport=\"sse\",le=\"3.2\"} 1",
+                           "client_seconds_count{core=\"0\",transport=\"sse\"} 1",
+                           "clients_closed_total{core=\"0\",transport=\"sse\",reason=\"peer_reset\"} 1",
+                           "clients_closed_total{core=\"0\",transport=\"sse\",reason=\"peer_closed\"} 0",
+                           "clients{core=\"0\",transport=\"sse\"} 1", "reconnects_total{core=\"0\"} 1"}) {
+    EXPECT_THAT(text, HasSubstr("\nringcast_" + std::string(line) + '\n'));
+  }
+}
+
 TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
   World world({.cores = 2});
-  world.shared().engines.resize(2);
+  world.shared().engines.assign(2, {"uring", "", "multishot_accept,inline_sends"});
   const World::Wire wire = world.connect();
   const std::string answer = world.ask(wire, get("/metrics"));
   EXPECT_THAT(header_of(answer, "Content-Type"), HasSubstr("version=0.0.4"));

@@ -11,7 +11,7 @@ build_packages=(
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev libwslay-dev libjwt-dev
   clang-14 llvm-14 libclang-rt-14-dev clang-format-14
-  curl nodejs?node npm?npm chromium python3-websockets
+  curl nodejs?node npm?npm chromium python3-websockets nginx-light?nginx haproxy?haproxy
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -39,6 +39,12 @@ struct RateLimits {
     }
     return false;
   }
+  bool limits_sending() const {
+    for (size_t scope = 0; scope < kScopes; ++scope) {
+      if (limits_sending(static_cast<Scope>(scope))) return true;
+    }
+    return false;
+  }
   bool limits_sending(Scope scope) const {
     return rate(scope, Charge::messages).limited() || rate(scope, Charge::bytes).limited();
   }

@@ -78,12 +78,17 @@ Lease SubjectTable::lease(const RateLimits& limits, const LimitSubject& subject,
   TokenBucket& of_bytes = bucket(entry.buckets, Charge::bytes);
   lease.messages = static_cast<uint32_t>(of_messages.take_up_to(messages, wanted.messages, now));
   lease.bytes = of_bytes.take_up_to(bytes, wanted.bytes, now);
+  // What is missing is waited for, if only for a moment: rounding must not have the asker ask again at once.
+  const auto miss = [&lease](Charge charge, nanoseconds wait) {
+    wait = std::max(wait, nanoseconds(1));
+    if (wait <= lease.wait) return;
+    lease.wait = wait;
+    lease.why = charge;
+  };
   if (lease.messages < needed.messages) {
-    lease.wait = std::max(lease.wait, of_messages.wait(messages, needed.messages - lease.messages, now));
+    miss(Charge::messages, of_messages.wait(messages, needed.messages - lease.messages, now));
   }
-  if (lease.bytes < needed.bytes) {
-    lease.wait = std::max(lease.wait, of_bytes.wait(bytes, needed.bytes - lease.bytes, now));
-  }
+  if (lease.bytes < needed.bytes) miss(Charge::bytes, of_bytes.wait(bytes, needed.bytes - lease.bytes, now));
   return lease;
 }
 

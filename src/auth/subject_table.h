@@ -20,6 +20,14 @@ struct LimitSubject {
   friend bool operator==(const LimitSubject&, const LimitSubject&) = default;
 };
 
+struct LimitSubjectHash {
+  KeyedHash hash;
+  size_t operator()(const LimitSubject& subject) const {
+    return hash({reinterpret_cast<const char*>(subject.bytes.data()), subject.bytes.size()}) ^
+           static_cast<size_t>(subject.scope);
+  }
+};
+
 struct Question {
   LimitSubject subject;
   bool counted = false;  // a connection: stays until release()
@@ -37,12 +45,13 @@ struct Verdict {
 struct Lease {
   uint32_t messages = 0;
   uint64_t bytes = 0;
-  nanoseconds wait{0};  // zero, or how long until what is missing has come
+  nanoseconds wait{0};            // zero, or how long until what is missing has come
+  Charge why = Charge::messages;  // of which it is missing the longest
 };
 
 class SubjectTable {
  public:
-  explicit SubjectTable(const HashKey& key) : entries_(16, Hash{KeyedHash(key)}) {}
+  explicit SubjectTable(const HashKey& key) : entries_(16, LimitSubjectHash{KeyedHash(key)}) {}
 
   // Takes everything that is asked for, or nothing.
   Verdict ask(const RateLimits& limits, const Question& question, nanoseconds now);
@@ -58,13 +67,6 @@ class SubjectTable {
   uint32_t connections(const LimitSubject& subject) const;
 
  private:
-  struct Hash {
-    KeyedHash hash;
-    size_t operator()(const LimitSubject& subject) const {
-      return hash({reinterpret_cast<const char*>(subject.bytes.data()), subject.bytes.size()}) ^
-             static_cast<size_t>(subject.scope);
-    }
-  };
   struct Entry {
     uint32_t connections = 0;
     TokenBucket buckets[3];                   // by Charge
@@ -74,7 +76,7 @@ class SubjectTable {
   Entry& at(const RateLimits& limits, const LimitSubject& subject);
   void touch(Entry& entry);
 
-  std::unordered_map<LimitSubject, Entry, Hash> entries_;
+  std::unordered_map<LimitSubject, Entry, LimitSubjectHash> entries_;
   std::list<LimitSubject> idle_;  // without connections, longest untouched first
 };
 

@@ -19,9 +19,10 @@ struct Rate {
   nanoseconds burst = std::chrono::seconds(10);  // what may come at once, as the time in which it would come
 
   bool limited() const { return amount != 0; }
-  // Time in which `units` come, rounded up; saturated far beyond any burst.
+  // Time in which `units` come, rounded down, or a burst taken one by one would not fit into the bucket; saturated far
+  // beyond any burst.
   nanoseconds cost(uint64_t units) const {
-    const Wide time = (static_cast<Wide>(units) * static_cast<uint64_t>(period.count()) + amount - 1) / amount;
+    const Wide time = static_cast<Wide>(units) * static_cast<uint64_t>(period.count()) / amount;
     constexpr Wide kMost = uint64_t{1} << 60;
     return nanoseconds(static_cast<int64_t>(std::min(time, kMost)));
   }
@@ -54,7 +55,8 @@ class TokenBucket {
     if (there.count() <= 0) return 0;
     const Wide whole = static_cast<Wide>(static_cast<uint64_t>(there.count())) * rate.amount /
                        static_cast<uint64_t>(rate.period.count());
-    const uint64_t taken = static_cast<uint64_t>(std::min<Wide>(whole, units));
+    uint64_t taken = static_cast<uint64_t>(std::min<Wide>(whole, units));
+    if (taken < units && rate.cost(taken + 1) <= there) ++taken;  // what wait() would let pass
     take(rate, taken, now);
     return taken;
   }

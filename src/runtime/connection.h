@@ -33,6 +33,7 @@ enum class CloseCause : uint8_t {
   slow_consumer,
   unread_total,  // the largest outbox when slow readers together held too much
   refused,       // limits, draining, authentication
+  rate_limited,  // went on sending after having been told to wait
   kicked,        // by an administrator
   token_expired,
   drained,

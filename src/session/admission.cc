@@ -1,9 +1,11 @@
 #include "session/admission.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/assert.h"
 #include "session/gate.h"
+#include "session/meters.h"
 
 namespace ringcast::session {
 
@@ -21,7 +23,13 @@ constexpr uint8_t kQuestion = 0xF0;  // core → home; channel, membership, id: 
 constexpr uint8_t kVerdict = 0xF1;   // home → core; membership: the Charge that was refused; id: nanoseconds to wait
 constexpr uint8_t kRelease = 0xF2;   // core → home: a connection that counted is gone
 
+constexpr uint8_t kLease = 0xF3;   // core → home; membership, id: messages and bytes wanted; number, length: needed
+constexpr uint8_t kLeased = 0xF4;  // home → core; membership, id: messages and bytes; connection, generation: the wait
+constexpr uint8_t kSettle = 0xF5;  // core → home; membership, id: messages and bytes to take back
+
 constexpr uint8_t kScopeMask = 0x0F, kCounted = 0x10, kAllowed = 0x20;
+constexpr uint8_t kOwed = 0x40;     // of a kSettle: they were spent beyond what was there
+constexpr uint8_t kOfBytes = 0x80;  // of a kLeased: bytes are missing rather than messages
 
 Mail mail_about(const LimitSubject& subject, uint8_t kind) {
   Mail mail;
@@ -111,6 +119,9 @@ bool Admission::on_mail(const Mail& mail) {
     case kQuestion: on_question(mail); return true;
     case kVerdict: on_verdict(mail); return true;
     case kRelease: table_.release(subject_in(mail)); return true;
+    case kLease: on_lease_wanted(mail); return true;
+    case kLeased: on_lease_given(mail); return true;
+    case kSettle: on_settled(mail); return true;
     default: return false;
   }
 }
@@ -162,6 +173,60 @@ void Admission::on_verdict(const Mail& mail) {
   }
   if (standing.held.empty()) standings_.erase(it);
   gate_.judged(id, judgement);
+}
+
+// --- leases ---
+
+void Admission::lease(const LimitSubject& subject, const auth::Lease& wanted, const auth::Lease& needed) {
+  RINGCAST_ASSERT(needed.bytes <= UINT32_MAX);  // of one message
+  Mail mail = mail_about(subject, kLease);
+  mail.membership = wanted.messages;
+  mail.id = wanted.bytes;
+  mail.number = needed.messages;
+  mail.length = static_cast<uint32_t>(needed.bytes);
+  gate_.reactor().post(home_of(subject), mail);
+}
+
+void Admission::on_lease_wanted(const Mail& mail) {
+  const LimitSubject subject = subject_in(mail);
+  const auth::Lease lease =
+      table_.lease(gate_.options().limits, subject, {.messages = mail.membership, .bytes = mail.id},
+                   {.messages = mail.number, .bytes = mail.length}, gate_.reactor().now());
+  Mail answer = mail_about(subject, kLeased);
+  if (lease.why == Charge::bytes) answer.flags |= kOfBytes;
+  answer.membership = lease.messages;
+  answer.id = lease.bytes;
+  const auto wait = static_cast<uint64_t>(lease.wait.count());
+  answer.connection = static_cast<uint32_t>(wait);
+  answer.generation = static_cast<uint32_t>(wait >> 32);
+  gate_.reactor().post(mail.from, answer);
+}
+
+void Admission::on_lease_given(const Mail& mail) {
+  const uint64_t wait = uint64_t{mail.generation} << 32 | mail.connection;
+  gate_.meters().on_lease(subject_in(mail), {.messages = mail.membership,
+                                             .bytes = mail.id,
+                                             .wait = auth::nanoseconds(static_cast<int64_t>(wait)),
+                                             .why = (mail.flags & kOfBytes) != 0 ? Charge::bytes : Charge::messages});
+}
+
+void Admission::settle(const LimitSubject& subject, int64_t messages, int64_t bytes) {
+  // Both have one sign: a message is never owed, and what is left is not negative.
+  RINGCAST_ASSERT(messages >= 0 && (bytes >= 0 || messages == 0));
+  Mail mail = mail_about(subject, kSettle);
+  if (bytes < 0) mail.flags |= kOwed;
+  mail.membership = static_cast<uint32_t>(std::min<int64_t>(messages, UINT32_MAX));
+  mail.id = static_cast<uint64_t>(bytes < 0 ? -bytes : bytes);
+  gate_.reactor().post(home_of(subject), mail);
+}
+
+void Admission::on_settled(const Mail& mail) {
+  const bool owed = (mail.flags & kOwed) != 0;
+  const auto signed_of = [owed](uint64_t units) {
+    return owed ? -static_cast<int64_t>(units) : static_cast<int64_t>(units);
+  };
+  table_.settle(gate_.options().limits, subject_in(mail), signed_of(mail.membership), signed_of(mail.id),
+                gate_.reactor().now());
 }
 
 void Admission::sweep() {

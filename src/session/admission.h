@@ -42,6 +42,10 @@ class Admission {
   void release_request(runtime::ConnectionId id) { release(id, false); }
   // The connection is gone: it no longer counts.
   void release(runtime::ConnectionId id) { release(id, true); }
+  // For Meters: as much of `wanted` as there is; the answer comes as Meters::on_lease. And what was not spent of it
+  // (positive) or spent beyond it (negative).
+  void lease(const auth::LimitSubject& subject, const auth::Lease& wanted, const auth::Lease& needed);
+  void settle(const auth::LimitSubject& subject, int64_t messages, int64_t bytes);
   // False when the mail is somebody else's.
   bool on_mail(const runtime::Mail& mail);
   void sweep();
@@ -65,6 +69,9 @@ class Admission {
   void give_back(const auth::LimitSubject& subject);
   void on_question(const runtime::Mail& mail);
   void on_verdict(const runtime::Mail& mail);
+  void on_lease_wanted(const runtime::Mail& mail);
+  void on_lease_given(const runtime::Mail& mail);
+  void on_settled(const runtime::Mail& mail);
 
   Gate& gate_;
   HashKey key_;

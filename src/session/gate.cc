@@ -9,6 +9,7 @@
 #include "session/form.h"
 #include "session/guard.h"
 #include "session/http_session.h"
+#include "session/meters.h"
 #include "session/poll_session.h"
 #include "session/sse_session.h"
 #include "session/websocket_session.h"
@@ -35,6 +36,7 @@ Gate::Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOption
       shared_(shared),
       names_(shared.name_key),
       admission_(std::make_unique<Admission>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
+      meters_(std::make_unique<Meters>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
       addresses_(std::make_unique<ClientAddresses>(*this)),
       guard_(std::make_unique<Guard>(*this)),
       http_(std::make_unique<HttpSession>(*this)),
@@ -411,6 +413,7 @@ void Gate::on_closed(ConnectionId id, CloseCause cause) {
   close_at_hub(client, !client.clean_leave);
   if (connection(client).listener == kAdminListener) --admin_connections_;
   if (client.standing) admission_->release(id);
+  if (client.metered) meters_->close(client);
   addresses_->forget(client);
   if (client.admitted) shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   if (client.stalled) {

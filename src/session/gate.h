@@ -51,6 +51,7 @@ class ClientAddresses;
 class Guard;
 class HttpSession;
 struct Judgement;
+class Meters;
 class PollSession;
 class SseSession;
 class StaticFiles;
@@ -140,6 +141,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   SseSession& sse() { return *sse_; }
   PollSession& poll() { return *poll_; }
   Admission& admission() { return *admission_; }
+  Meters& meters() { return *meters_; }
   ClientAddresses& addresses() { return *addresses_; }
   Guard& guard() { return *guard_; }
   uint16_t core() const { return reactor_.core(); }
@@ -276,6 +278,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   } clients_;
 
   std::unique_ptr<Admission> admission_;
+  std::unique_ptr<Meters> meters_;
   std::unique_ptr<ClientAddresses> addresses_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<HttpSession> http_;

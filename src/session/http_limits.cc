@@ -5,6 +5,7 @@
 #include "session/client_address.h"
 #include "session/gate.h"
 #include "session/http_session.h"
+#include "session/meters.h"
 #include "session/request.h"
 #include "wire/names.h"
 
@@ -32,7 +33,8 @@ uint64_t limit_of(const auth::RateLimits& limits, Scope scope, Charge charge) {
 }  // namespace
 
 std::string limit_text(const auth::RateLimits& limits, const Judgement& judgement, std::string_view whose) {
-  std::string text = "the limit of " + std::string(to_string(judgement.scope));
+  std::string text = whose.empty() ? "the limit of this " : "the limit of ";
+  text += to_string(judgement.scope);
   if (!whose.empty()) text += " " + wire::quoted(whose);
   text += " is " + std::to_string(limit_of(limits, judgement.scope, judgement.why)) + " ";
   text += noun_of(judgement.why);
@@ -85,6 +87,14 @@ bool HttpSession::ask_limits(Client& client, const auth::Identity& identity, con
   if (!client.waiting) gate_.await(client);
   gate_.admission().ask(client.id, questions_, false);
   return true;
+}
+
+void HttpSession::meter(Client& client, const auth::Identity& identity, const IpAddress& address) {
+  if (!gate_.options().limits.limits_sending() || identity.method == auth::Method::admin) return;
+  std::array<auth::LimitSubject, Meters::kSubjectsMax> subjects;
+  size_t count = 0;
+  subjects_of(client, identity, address, [&](const auth::LimitSubject& subject, bool) { subjects[count++] = subject; });
+  gate_.meters().open(client, {subjects.data(), count});
 }
 
 void HttpSession::on_judged(Client& client, Connection& connection, const Judgement& judgement) {

@@ -275,6 +275,7 @@ void HttpSession::hand_over(Client& client, Connection& connection, const Reques
     default: gate_.poll().open(client, connection, request); break;
   }
   handing_over_ = nullptr;
+  if (client.kind == Kind::websocket) meter(client, request.identity, current.address);
   if (client.kind == Kind::http && client.standing) gate_.admission().release_request(client.id);
   keep_parser(current);
   if (client.kind == Kind::poll && client.extra != nullptr) client.extra->below = std::move(held);

@@ -135,6 +135,8 @@ class HttpSession {
   // Those whose limits hold for what this caller does; the second: its connection is counted already.
   using Subjects = std::function<void(const auth::LimitSubject&, bool)>;
   void subjects_of(const Client& client, const auth::Identity& identity, const IpAddress& address, const Subjects& add);
+  // A WebSocket has opened: what it sends is counted from here on.
+  void meter(Client& client, const auth::Identity& identity, const IpAddress& address);
   void refuse_limit(Client& client, runtime::Connection& connection, const Judgement& judgement);
 
   // rest_rooms.cc: questions to the hub and their answers.

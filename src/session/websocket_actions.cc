@@ -41,15 +41,18 @@ std::string_view text_of(hub::Status status) {
 
 }  // namespace
 
-bool WebSocketSession::take_action(Client& client, Connection& connection, std::string_view text) {
+std::optional<Error> WebSocketSession::read_action(const Client& client, std::string_view text, Action& action) const {
   const SessionOptions& options = gate_.options();
-  Action action;
   const wire::JsonLimits limits{.depth_max = options.json_depth_max,
                                 .payload_bytes_max = gate_.message_max(client),
                                 .batch_items_max = options.batch_items_max};
   const auto read = table_of(form_of(client.form).dialect).read;
-  const auto error = read == nullptr ? wire::parse_action(text, limits, action) : read(text, limits, action);
-  if (error) {
+  return read == nullptr ? wire::parse_action(text, limits, action) : read(text, limits, action);
+}
+
+bool WebSocketSession::take_action(Client& client, Connection& connection, std::string_view text) {
+  Action action;
+  if (const auto error = read_action(client, text, action)) {
     send_error(connection, error->code, error->message, action.ref);
     return true;
   }

@@ -60,6 +60,11 @@ size_t WebSocketSession::on_bytes(Client& client, Connection& connection, std::s
       case WebSocketEventKind::binary: {
         if (client.phase == Phase::closing) break;  // RFC 6455 section 1.4: discarded after our close
         const bool text = event.kind == WebSocketEventKind::text;
+        if (client.metered) {
+          const Passage passage = pass(client, connection, text, event.payload);
+          if (passage == Passage::waiting) return bytes.size() - rest.size();
+          if (passage == Passage::refused) break;
+        }
         if (client.echo_endpoint) {
           take_echo(client, connection, text, bytes, event.payload);
         } else if (!take_message(client, connection, text, event.payload)) {

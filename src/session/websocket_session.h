@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "session/client.h"
 #include "session/dialect/spelling.h"
 #include "session/heartbeat.h"
+#include "session/meters.h"
 #include "session/websocket_asides.h"
 #include "wire/action.h"
 #include "wire/websocket_handshake.h"
@@ -52,6 +54,8 @@ class WebSocketSession {
   // Its token: about to end, or at its end.
   void tell_expiring(Connection& connection, uint64_t left_ms);
   void end_token(Client& client, Connection& connection, TokenEnd how);
+  // A lease has come, or has been refused: the message that waited for it is tried again.
+  void on_allowance(Client& client, Connection& connection);
   // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
   void on_tick();
 
@@ -67,6 +71,7 @@ class WebSocketSession {
   // --- websocket_actions.cc; false: an answer or credit is waited for, what follows stays unread ---
   bool take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload);
   bool take_action(Client& client, Connection& connection, std::string_view text);
+  std::optional<Error> read_action(const Client& client, std::string_view text, wire::Action& action) const;
   bool act_join(Client& client, Connection& connection, const wire::Action& action);
   bool act_query(Client& client, Connection& connection, const wire::Action& action);
   void act_leave(Client& client, Connection& connection, const wire::Action& action);
@@ -90,6 +95,11 @@ class WebSocketSession {
   bool act_typing(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
   void act_binary(Client& client, Connection& connection, const wire::Action& action);
   bool may_publish(Client& client, Connection& connection, std::string_view key, std::string_view ref);
+
+  // --- websocket_limits.cc ---
+  Passage pass(Client& client, Connection& connection, bool text, std::span<const uint8_t> payload);
+  void refuse_message(Client& client, Connection& connection, bool text, std::string_view message,
+                      const Judgement& judgement);
 
   // --- websocket_session.cc ---
   void take_echo(Client& client, Connection& connection, bool text, std::span<uint8_t> received,

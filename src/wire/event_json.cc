@@ -151,6 +151,13 @@ void append_error_event(std::string& out, ErrorEvent type, std::string_view code
   end(writer, ref);
 }
 
+void append_rate_limited_event(std::string& out, std::string_view message, uint64_t retry_after_ms,
+                               std::string_view ref) {
+  JsonWriter writer = begin(out, "error");
+  writer.string("code", "rate_limited").string("message", message).uint("retry_after_ms", retry_after_ms);
+  end(writer, ref);
+}
+
 void append_close_event(std::string& out, uint16_t code, std::string_view reason) {
   JsonWriter writer = begin(out, "close");
   writer.uint("code", code).string("reason", reason).end_object();

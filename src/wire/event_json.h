@@ -90,6 +90,9 @@ void append_token_expiring_event(std::string& out, uint64_t expires_in_ms);
 enum class ErrorEvent : uint8_t { error, problem };
 void append_error_event(std::string& out, ErrorEvent type, std::string_view code, std::string_view message,
                         std::string_view ref);
+// The error of a message that came too soon: when the same may be sent again.
+void append_rate_limited_event(std::string& out, std::string_view message, uint64_t retry_after_ms,
+                               std::string_view ref);
 // The last event of an SSE stream: the WebSocket close code that would have been sent, and why.
 void append_close_event(std::string& out, uint16_t code, std::string_view reason);
 

@@ -35,6 +35,17 @@ TEST(TokenBucket, BurstThenRate) {
   EXPECT_EQ(taken, 20 + 99);
 }
 
+TEST(TokenBucket, AWholeBurstOneByOne) {
+  for (const uint64_t amount : {3u, 6u, 7u, 13u, 600u, 999'999u}) {
+    const Rate rate{.amount = amount, .period = 1s, .burst = 1s};
+    TokenBucket bucket;
+    uint64_t taken = 0;
+    for (; bucket.wait(rate, 1, 9s) == 0ns; ++taken) bucket.take(rate, 1, 9s);
+    EXPECT_GE(taken, rate.burst_units());
+    EXPECT_LE(taken, rate.burst_units() + 1) << "a nanosecond's rounding";
+  }
+}
+
 TEST(TokenBucket, WithoutALimit) {
   TokenBucket bucket;
   bucket.take({}, 1'000'000, 1s);

@@ -171,6 +171,43 @@ TEST(Limits, ConnectsOfAUser) {
   EXPECT_EQ(status_of(poll(0)), 429);
 }
 
+TEST(Limits, ConnectsOfAnAddressAndOfAKey) {
+  World world({.cores = 2});
+  world.options().api_keys = auth::ApiKeys({"shop:0123456789abcdef0123"});
+  world.options().limits.rate(Scope::address, Charge::connects) = {.amount = 6, .period = kMinute, .burst = 20s};
+  world.options().limits.rate(Scope::key, Charge::connects) = {.amount = 6, .period = kMinute, .burst = 10s};
+  const auto poll = [&](uint16_t core, std::string_view address, std::string_view fields = {}) {
+    return world.ask(world.connect(core, address), get("/poll?rooms=a", fields));
+  };
+  EXPECT_EQ(status_of(poll(0, "203.0.113.7:1")), 200);
+  EXPECT_EQ(status_of(poll(1, "203.0.113.7:2")), 200);
+  const std::string refused = poll(0, "203.0.113.7:3");
+  EXPECT_EQ(status_of(refused), 429);
+  EXPECT_THAT(body_of(refused), HasSubstr("203.0.113.7"));
+  EXPECT_EQ(status_of(poll(0, "203.0.113.8:1")), 200);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(status_of(poll(0, "127.0.0.1:1")), 200);
+  constexpr std::string_view kKey = "X-API-Key: 0123456789abcdef0123\r\n";
+  EXPECT_EQ(status_of(poll(0, "203.0.113.7:4", kKey)), 200) << "counts for its key";
+  EXPECT_EQ(status_of(poll(1, "127.0.0.1:1", kKey)), 429);
+  EXPECT_EQ(world.gate(1).stats().limited(Scope::key, Charge::connects).get(), 1u);
+}
+
+TEST(Limits, BytesOfAnAddress) {
+  World world({.cores = 2});
+  world.options().limits.rate(Scope::address, Charge::bytes) = {.amount = 100, .period = 1s, .burst = 1s};
+  const auto say = [&](uint16_t core) {
+    const std::string body = R"({"room":"r","content":")" + std::string(60, 'x') + "\"}";
+    return world.ask(world.connect(core, "203.0.113.7:1"), post("/messages", body));
+  };
+  EXPECT_EQ(status_of(say(0)), 200);
+  const std::string refused = say(1);
+  EXPECT_EQ(status_of(refused), 429);
+  EXPECT_NE(header_of(refused, "Retry-After"), "");
+  EXPECT_THAT(body_of(refused), HasSubstr("100 bytes a second"));
+  world.pass(1s);
+  EXPECT_EQ(status_of(say(1)), 200);
+}
+
 TEST(Limits, MessagesAndBytesOfAKeyOverHttp) {
   World world({.cores = 2});
   world.options().api_keys = auth::ApiKeys({"shop:0123456789abcdef0123", "till:abcdef0123456789abcd"});

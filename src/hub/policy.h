@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/glob.h"
+
 namespace ringcast::hub {
 
 enum class SlowPolicy : uint8_t { disconnect, drop_oldest };
@@ -34,9 +36,9 @@ struct RoomPolicy {
   std::chrono::milliseconds poll_leave_grace{10000};
 };
 
-// Glob over the channel's name: `*` matches any run of characters but '/', `**` any run; everything else is literal.
-// Names never contain a star, so "*" matches every name without a slash; the broadcast channel has its own policy.
-bool glob_match(std::string_view pattern, std::string_view text);
+// Over the channel's name, which never contains a star: "*" matches every one without a slash; the broadcast channel
+// has its own policy.
+using ringcast::glob_match;
 
 class RoomPolicies {
  public:

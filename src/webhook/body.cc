@@ -1,0 +1,52 @@
+#include "webhook/body.h"
+
+#include <cstdint>
+#include <span>
+
+#include "wire/base64.h"
+#include "wire/json_writer.h"
+
+namespace ringcast::webhook {
+
+namespace {
+
+void append_message(wire::JsonWriter& json, const Message& message) {
+  json.key("message").begin_object();
+  json.string("event", message.event.empty() ? std::string_view("message") : std::string_view(message.event));
+  switch (message.kind) {
+    case Message::Kind::none: break;
+    case Message::Kind::content: json.raw("content", message.payload); break;
+    case Message::Kind::data: json.raw("data", message.payload); break;
+    case Message::Kind::binary: {
+      std::string text;
+      wire::append_base64(text, {reinterpret_cast<const uint8_t*>(message.payload.data()), message.payload.size()});
+      json.string("binary", text);
+      break;
+    }
+  }
+  json.end_object();
+}
+
+}  // namespace
+
+void append_event(std::string& out, const Call& call, std::string_view id) {
+  wire::JsonWriter json(out);
+  json.begin_object();
+  json.string("id", id);
+  json.string("event", to_string(call.event));
+  json.timestamp("time", static_cast<int64_t>(call.time_us));
+  const auto optional = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) json.string(name, value);
+  };
+  optional("connection", call.connection);
+  optional("user", call.user);
+  optional("tenant", call.tenant);
+  optional("transport", call.transport);
+  optional("address", call.address);
+  optional("room", call.room);
+  optional("reason", call.reason);
+  if (call.event == Event::publish) append_message(json, call.message);
+  json.end_object();
+}
+
+}  // namespace ringcast::webhook

@@ -1,0 +1,16 @@
+// The JSON of calls. An event is an object; notifications travel as {"events":[…]}, a decision as the object itself.
+// Pure functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "webhook/event.h"
+
+namespace ringcast::webhook {
+
+// {"id":…,"event":"join","time":"2026-…Z","connection":…,"user":…,…}: what is empty is left out.
+void append_event(std::string& out, const Call& call, std::string_view id);
+
+}  // namespace ringcast::webhook

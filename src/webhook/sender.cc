@@ -1,0 +1,150 @@
+#include "webhook/sender.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/log.h"
+#include "webhook/body.h"
+
+namespace ringcast::webhook {
+
+namespace {
+// Answers that a core did not take are offered again after this long.
+constexpr milliseconds kAnswerPause{5};
+constexpr milliseconds kSleepMax{10'000};
+}  // namespace
+
+Result<std::unique_ptr<Sender>> Sender::create(SenderOptions options, Answer answer) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CURLM* const multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
+  if (multi == nullptr) return fail("webhooks_failed", "libcurl cannot be used");
+  auto inlet = Inlet::create(options.cores, options.ring_slots);
+  if (!inlet) {
+    curl_multi_cleanup(multi);
+    return tl::unexpected<Error>(std::move(inlet.error()));
+  }
+  return std::unique_ptr<Sender>(new Sender(std::move(options), std::move(answer), *std::move(inlet), multi));
+}
+
+Sender::Sender(SenderOptions options, Answer answer, std::unique_ptr<Inlet> inlet, CURLM* multi)
+    : options_(std::move(options)),
+      endpoints_(options_.endpoints),
+      answer_(std::move(answer)),
+      inlet_(std::move(inlet)),
+      multi_(multi) {
+  for (size_t i = 0; i < endpoints_.size(); ++i) {
+    lanes_.push_back(std::make_unique<Lane>(multi_, endpoints_[i], ids_, options_.payload_max,
+                                            [this](std::unique_ptr<Call> call, Decision decision) {
+                                              decided_.emplace_back(std::move(call), std::move(decision));
+                                            }));
+  }
+}
+
+Sender::~Sender() {
+  stop();
+  lanes_.clear();
+  curl_multi_cleanup(multi_);
+}
+
+void Sender::start() {
+  // A new thread has its maker's mask: of the signals none is for this one.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Sender::stop() {
+  stopping_.store(true, std::memory_order_release);
+  inlet_->wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Sender::offer(uint16_t core, std::unique_ptr<Call>& call) noexcept {
+  call->endpoints = endpoints_.wanted(call->event, call->room);
+  return call->endpoints == 0 || inlet_->offer(core, call);
+}
+
+void Sender::run() {
+  pthread_setname_np(pthread_self(), "webhooks");
+  SteadyTime end = SteadyTime::max();
+  for (;;) {
+    SteadyTime now = std::chrono::steady_clock::now();
+    inlet_->drain([&](std::unique_ptr<Call> call) { take(std::move(call), now); });
+    // After the drain that follows the order to stop nothing more comes.
+    if (stopping_.load(std::memory_order_acquire) && end == SteadyTime::max()) {
+      end = now + options_.farewell;
+      inlet_->drain([&](std::unique_ptr<Call> call) { take(std::move(call), now); });
+    }
+    for (const auto& lane : lanes_) lane->advance(now);
+    perform(now);
+    hand_over();
+    if (end != SteadyTime::max() && (idle() || now >= end)) break;
+    sleep(now);
+  }
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    const size_t lost = lanes_[i]->abandon();
+    if (lost != 0) {
+      log_warning("webhook_dropped", {{"url", shown_url(endpoints_[i].url)},
+                                      {"why", "the server stops and the endpoint has not taken them"},
+                                      {"events", lost}});
+    }
+  }
+}
+
+void Sender::take(std::unique_ptr<Call> call, SteadyTime now) {
+  if (is_decision(call->event)) {
+    const size_t first = static_cast<size_t>(std::countr_zero(call->endpoints));
+    lanes_[first]->ask(std::move(call), now);
+    return;
+  }
+  std::string json;
+  append_event(json, *call, ids_.next());
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if ((call->endpoints >> i & 1) != 0) lanes_[i]->notify(json);
+  }
+}
+
+void Sender::perform(SteadyTime now) {
+  int running = 0;
+  curl_multi_perform(multi_, &running);
+  int left = 0;
+  while (const CURLMsg* const message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    Lane::finish(*static_cast<Lane::Exchange*>(Transfer::owner_of(message->easy_handle)), code, now);
+  }
+}
+
+void Sender::hand_over() {
+  const bool stopping = stopping_.load(std::memory_order_acquire);
+  while (!decided_.empty()) {
+    auto& [call, decision] = decided_.front();
+    if (!stopping && !answer_(*call, decision)) return;
+    decided_.pop_front();
+  }
+}
+
+void Sender::sleep(SteadyTime now) {
+  milliseconds wait = decided_.empty() ? kSleepMax : kAnswerPause;
+  if (stopping_.load(std::memory_order_acquire)) wait = std::min(wait, milliseconds(50));
+  for (const auto& lane : lanes_) {
+    const SteadyTime due = lane->due();
+    if (due <= now) return;
+    if (due - now < wait) wait = std::chrono::ceil<milliseconds>(due - now);
+  }
+  if (!inlet_->prepare_sleep()) return;
+  curl_waitfd woken{inlet_->descriptor(), CURL_WAIT_POLLIN, 0};
+  curl_multi_poll(multi_, &woken, 1, static_cast<int>(wait.count()), nullptr);
+  inlet_->finish_sleep();
+}
+
+bool Sender::idle() const {
+  return decided_.empty() && std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->idle(); });
+}
+
+}  // namespace ringcast::webhook

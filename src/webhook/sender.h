@@ -1,0 +1,79 @@
+// Calls the operator's HTTP servers, on one thread of its own with libcurl: reactors hand events over and never wait.
+// Made, started and stopped by the main thread; offer() belongs to the thread of the core that it names; answers of
+// decisions are given on the sender's thread.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "webhook/endpoints.h"
+#include "webhook/event.h"
+#include "webhook/inlet.h"
+#include "webhook/lane.h"
+
+namespace ringcast::webhook {
+
+struct SenderOptions {
+  std::vector<EndpointOptions> endpoints;
+  uint16_t cores = 1;
+  uint32_t ring_slots = 1024;       // of each core; a power of two
+  uint32_t payload_max = 64 << 10;  // of a changed message
+  milliseconds farewell{5'000};     // at stop(), for what still waits
+};
+
+class Sender {
+ public:
+  // False: not now; it is asked again soon, with the same values.
+  using Answer = std::function<bool(Call&, Decision&)>;
+
+  // Before reactors have descriptor tables of their own, in which wake_descriptor() must stay open.
+  static Result<std::unique_ptr<Sender>> create(SenderOptions options, Answer answer);
+  ~Sender();
+  int wake_descriptor() const { return inlet_->descriptor(); }
+
+  void start();
+  // When no core offers anything any more. Delivers what it can within `farewell`; answers go nowhere.
+  void stop();
+
+  const Endpoints& endpoints() const { return endpoints_; }
+  // Fills in which endpoints get it; the caller has found by wanted() that there are any. False: too much waits, the
+  // call stays with the caller, who decides a decision for itself. Never waits.
+  bool offer(uint16_t core, std::unique_ptr<Call>& call) noexcept;
+
+  // Any thread.
+  const EndpointStats& stats(size_t endpoint) const { return lanes_[endpoint]->stats(); }
+  uint64_t refused(uint16_t core) const { return inlet_->refused(core); }
+
+ private:
+  Sender(SenderOptions options, Answer answer, std::unique_ptr<Inlet> inlet, CURLM* multi);
+  void run();
+  void take(std::unique_ptr<Call> call, SteadyTime now);
+  void perform(SteadyTime now);
+  void hand_over();
+  void sleep(SteadyTime now);
+  bool idle() const;
+
+  const SenderOptions options_;
+  const Endpoints endpoints_;
+  const Answer answer_;
+  const std::unique_ptr<Inlet> inlet_;
+  CURLM* const multi_;
+  CallIds ids_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::deque<std::pair<std::unique_ptr<Call>, Decision>> decided_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace ringcast::webhook

@@ -72,6 +72,14 @@ inline constexpr uint64_t kKick = 0xff;  // an evict's value: close the connecti
 inline constexpr uint64_t kJoinedGap = 1, kJoinedReset = 2, kJoinedEnded = 4, kJoinedNoHistory = 8;
 inline constexpr uint32_t kJoinedStatusShift = 4, kJoinedStatusMask = 3;  // inboxes: the user's Status
 
+// For mail that nobody will read any more: gives back the blocks that it refers to.
+inline void discard_mail(const Mail& mail) {
+  if (mail.block != nullptr) mail.block->release();
+  if (static_cast<Kind>(mail.kind) == Kind::deliver && (mail.flags & flag::kCompressed) != 0) {
+    reinterpret_cast<Block*>(mail.value)->release();
+  }
+}
+
 // Variable-length payloads: fixed header, then strings, each after its length.
 class RecordWriter {
  public:

@@ -23,7 +23,7 @@ tl::unexpected<Error> listen_error(const SocketAddress& address, std::string_vie
       code = "address_in_use";
       text += address.family() == AF_UNIX
                   ? " (another process listens there, or the file is not a socket; remove it or choose another path)"
-                  : " (another process or another user's process has this port: `ss -ltnp` shows it; stop it or choose "
+                  : " (another process has this port: `ss -ltnp` shows it; stop it or choose "
                     "another port)";
       break;
     case EACCES:
@@ -95,7 +95,20 @@ Result<UniqueFd> open_unix(const SocketAddress& address, const ListenerOptions& 
   return fd;
 }
 
+// Two listeners with SO_REUSEPORT share clients without a word; one without it cannot be bound beside them.
+Result<void> check_unused(const SocketAddress& address) {
+  const UniqueFd probe(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!probe) return listen_error(address, "socket", errno);
+  set(probe.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address.family() == AF_INET6) set(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (::bind(probe.get(), address.data(), address.size()) != 0) return listen_error(address, "bind", errno);
+  return {};
+}
+
 Result<UniqueFd> open_inet(const SocketAddress& address, const ListenerOptions& options) {
+  if (options.alone && address.port() != 0) {
+    if (auto unused = check_unused(address); !unused) return tl::unexpected<Error>(std::move(unused.error()));
+  }
   UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return listen_error(address, "socket", errno);
   // Without it a restart fails for a minute, as long as old connections are in TIME_WAIT.

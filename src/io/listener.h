@@ -13,6 +13,7 @@ namespace ringcast::io {
 struct ListenerOptions {
   int backlog = 4096;                              // clamped by net.core.somaxconn
   bool reuse_port = true;                          // one listener per reactor on the same address
+  bool alone = false;                              // refuses what anybody listens on already, with SO_REUSEPORT too
   bool no_delay = true;                            // TCP_NODELAY: one send is one message already
   std::chrono::milliseconds user_timeout{35'000};  // TCP_USER_TIMEOUT (RFC 5482); 0: the kernel's
   bool keepalive = true;

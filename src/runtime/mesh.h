@@ -56,6 +56,13 @@ class Mesh {
   Result<Producer> attach_producer();
   // Blocked producers return, and later calls fail. Any thread.
   void stop_producers() noexcept;
+  // With no other thread left: hands out what is still in the rings.
+  template <class Fn>
+  void discard(Fn&& fn) {
+    for (const auto& pair : pairs_) {
+      if (pair) pair->ring.drain(fn);
+    }
+  }
 
  private:
   friend class Mailboxes;

@@ -120,6 +120,8 @@ class Reactor {
   void cancel_timer(Connection& connection);
 
   void post(uint16_t to, const Mail& mail) { mailboxes_.send(to, mail); }
+  // For one publish of a foreign thread.
+  void return_credit(MemberId producer, uint32_t bytes) { mailboxes_.return_credit(producer, 1, bytes); }
   io::Nanoseconds now() const { return now_; }  // monotonic, read once per tick
   // Not the tick's time but now.
   io::Nanoseconds read_clock() { return io::Nanoseconds(clock_.refresh().monotonic_ns); }

@@ -16,6 +16,7 @@
 #include "io/listener.h"
 #include "runtime/reactor.h"
 #include "session/encoder.h"
+#include "session/foreign_requests.h"
 #include "session/gate.h"
 
 namespace ringcast::server {
@@ -61,6 +62,7 @@ struct Core::Parts {
   std::unique_ptr<session::Gate> gate;
   std::unique_ptr<hub::Hub> hub;
 
+  ~Parts() { mailboxes.abandon(session::discard_mail); }
   explicit Parts(const CorePlan& plan)
       : log(plan.index), mailboxes(*plan.mesh, plan.index), post(mailboxes), encoder(encoder_options(*plan.options)) {}
 };
@@ -77,6 +79,7 @@ Result<void> Core::start() {
 
 Result<void> Core::listen(io::Backend& backend) {
   io::ListenerOptions options = listener_options(*plan_.options);
+  options.alone = plan_.index == 0;  // the others join the first
   Error last;
   uint16_t number = 0;
   for (io::SocketAddress address : plan_.addresses) {

@@ -11,6 +11,7 @@
 #include "server/page.h"
 #include "server/token_policy.h"
 #include "server/usage.h"
+#include "session/foreign_requests.h"
 
 namespace ringcast::server {
 
@@ -180,8 +181,10 @@ bool Server::is_empty(session::DrainPhase phase) const {
 }
 
 void Server::stop() {
+  if (mesh_ != nullptr) mesh_->stop_producers();
   for (const auto& core : cores_) core->stop();
   for (const auto& core : cores_) core->join();
+  if (mesh_ != nullptr) mesh_->discard(session::discard_mail);
   cores_.clear();
 }
 

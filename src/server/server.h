@@ -8,6 +8,7 @@
 #include "auth/authority.h"
 #include "auth/jwks_source.h"
 #include "base/error.h"
+#include "runtime/mesh_producer.h"
 #include "server/core.h"
 #include "session/routes.h"
 #include "session/static_files.h"
@@ -52,7 +53,15 @@ class Server {
     enter(session::DrainPhase::admin);
     wait(std::chrono::seconds(1), never, [this] { return is_empty(session::DrainPhase::admin); });
   }
+  // Every connection is closed. Foreign threads that wait for credit return; their Producers may outlive this call, but
+  // not the server.
   void stop();
+
+  // A foreign thread's way to the cores; see runtime::Producer. Any thread.
+  Result<runtime::Producer> attach_producer() { return mesh_->attach_producer(); }
+  const session::Shared& shared() const { return shared_; }
+  // Before start(); outlives this.
+  void set_hooks(session::Hooks* hooks) { shared_.hooks = hooks; }
 
  private:
   // For a reactor's gates: settings with what they share.

@@ -6,6 +6,7 @@
 
 #include "session/admission.h"
 #include "session/client_address.h"
+#include "session/foreign_requests.h"
 #include "session/form.h"
 #include "session/guard.h"
 #include "session/http_session.h"
@@ -39,6 +40,7 @@ Gate::Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOption
       meters_(std::make_unique<Meters>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
       addresses_(std::make_unique<ClientAddresses>(*this)),
       guard_(std::make_unique<Guard>(*this)),
+      foreign_(std::make_unique<ForeignRequests>(*this)),
       http_(std::make_unique<HttpSession>(*this)),
       websocket_(std::make_unique<WebSocketSession>(*this)),
       sse_(std::make_unique<SseSession>(*this)),
@@ -328,7 +330,7 @@ void Gate::on_timer(ConnectionId id) {
 }
 
 void Gate::on_mail(const runtime::Mail& mail) {
-  if (!admission_->on_mail(mail)) hub_->on_mail(mail);
+  if (!admission_->on_mail(mail) && !foreign_->on_mail(mail)) hub_->on_mail(mail);
 }
 
 void Gate::on_tick() {
@@ -358,6 +360,7 @@ void Gate::on_interval() {
 void Gate::serve_stalled() {
   if (!credit_came_) return;
   credit_came_ = false;
+  foreign_->on_credit();
   for (size_t home = 0; home < stalled_.size(); ++home) {
     std::deque<ConnectionId>& line = stalled_[home];
     serving_home_ = static_cast<int>(home);

@@ -49,6 +49,8 @@ namespace ringcast::session {
 class Admission;
 class ClientAddresses;
 class Guard;
+class ForeignRequests;
+class Hooks;
 class HttpSession;
 struct Judgement;
 class Meters;
@@ -84,6 +86,7 @@ constexpr bool is_proxy_listener(uint16_t listener) {
 struct Shared {
   HashKey name_key;  // of connection names
   const Routes* routes = nullptr;
+  Hooks* hooks = nullptr;              // nullptr: no host program
   const StaticFiles* files = nullptr;  // nullptr: no page
   std::string version = "0.1.0";
   std::string engine;
@@ -281,6 +284,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   std::unique_ptr<Meters> meters_;
   std::unique_ptr<ClientAddresses> addresses_;
   std::unique_ptr<Guard> guard_;
+  std::unique_ptr<ForeignRequests> foreign_;
   std::unique_ptr<HttpSession> http_;
   std::unique_ptr<WebSocketSession> websocket_;
   std::unique_ptr<SseSession> sse_;

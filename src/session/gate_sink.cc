@@ -1,5 +1,6 @@
 // Gate: what the hub tells, and the drain.
 
+#include "session/foreign_requests.h"
 #include "session/form.h"
 #include "session/gate.h"
 #include "session/http_session.h"
@@ -69,6 +70,7 @@ void Gate::left(ConnectionId id, std::string_view key, hub::LeftReason reason) {
 }
 
 void Gate::published(ConnectionId id, const hub::Published& published) {
+  if (ForeignRequests::is_foreign(id)) return foreign_->published(published);
   Client* client = find(id);
   if (client == nullptr) return;
   Connection& at = connection(*client);
@@ -80,6 +82,7 @@ void Gate::published(ConnectionId id, const hub::Published& published) {
 }
 
 void Gate::answered(ConnectionId id, const hub::Answer& answer) {
+  if (ForeignRequests::is_foreign(id)) return foreign_->answered(answer);
   Client* client = find(id);
   if (client == nullptr) return;
   Connection& at = connection(*client);

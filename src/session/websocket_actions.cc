@@ -6,6 +6,7 @@
 
 #include "session/gate.h"
 #include "session/guard.h"
+#include "session/hooks.h"
 #include "session/websocket_session.h"
 #include "session/websocket_states.h"
 #include "wire/event_json.h"
@@ -53,6 +54,8 @@ std::optional<Error> WebSocketSession::read_action(const Client& client, std::st
 bool WebSocketSession::take_action(Client& client, Connection& connection, std::string_view text) {
   Action action;
   if (const auto error = read_action(client, text, action)) {
+    const bool native = table_of(form_of(client.form).dialect).read == nullptr;
+    if (error->code == "unknown_action" && native && offer_to_host(client, text)) return true;
     send_error(connection, error->code, error->message, action.ref);
     return true;
   }
@@ -72,6 +75,15 @@ bool WebSocketSession::take_action(Client& client, Connection& connection, std::
   }
   send_error(connection, "unknown_action", "there is no such action", action.ref);
   return true;
+}
+
+// Actions that the server does not have may be those of the program that it is part of.
+bool WebSocketSession::offer_to_host(Client& client, std::string_view text) {
+  Hooks* const hooks = gate_.shared().hooks;
+  if (hooks == nullptr) return false;
+  std::string name;
+  gate_.append_name(name, client);
+  return hooks->on_action({name, client.user(), client.tenant()}, text);
 }
 
 // --- which channel ---

@@ -70,6 +70,7 @@ class WebSocketSession {
 
   // --- websocket_actions.cc; false: an answer or credit is waited for, what follows stays unread ---
   bool take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload);
+  bool offer_to_host(Client& client, std::string_view text);
   bool take_action(Client& client, Connection& connection, std::string_view text);
   std::optional<Error> read_action(const Client& client, std::string_view text, wire::Action& action) const;
   bool act_join(Client& client, Connection& connection, const wire::Action& action);

@@ -72,8 +72,8 @@ def check_file(root, path, folder, rows):
             if owner != folder and owner not in uses and name not in uses:
                 yield f"{place}: {folder} may not use {owner} (\"{name}\")"
         elif name.startswith("ringcast/"):
-            if folder != "src/server":
-                yield f"{place}: only src/server may use the public headers (\"{name}\")"
+            if folder != "src/embed":
+                yield f"{place}: only src/embed may use the public headers (\"{name}\")"
         elif not beside and name not in own_system:
             yield f"{place}: \"{name}\" is in no folder of the table"
 
@@ -114,7 +114,7 @@ def self_test():
         ({"src/low/a.h": "#include <own.h>\n"}, None),
         ({"src/high/a.cc": '#include "elsewhere/b.h"\n'}, "is in no folder of the table"),
         ({"src/high/a.cc": '#include "b.h"\n', "src/high/b.h": ""}, None),
-        ({"src/high/a.cc": '#include "ringcast/server.h"\n'}, "only src/server may use the public headers"),
+        ({"src/high/a.cc": '#include "ringcast/server.h"\n'}, "only src/embed may use the public headers"),
         ({"src/new/a.cc": "", "src/low/b.cc": ""}, "no row for src/new"),
         ({"include/ringcast/a.h": "#include <string>\n", "src/low/a.cc": ""}, None),
         ({"include/ringcast/a.h": "#include <zlib.h>\n", "src/low/a.cc": ""}, "the standard library only"),

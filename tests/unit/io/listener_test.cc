@@ -57,6 +57,17 @@ TEST(Listener, SeveralShareAPortAndOthersAreToldWhy) {
   EXPECT_NE(refused.error().message.find("ss -ltnp"), std::string::npos);
 }
 
+TEST(Listener, AloneMeansThatNobodyElseListensThere) {
+  auto first = open_listener(address("127.0.0.1:0"), {.alone = true});
+  ASSERT_TRUE(first);
+  const SocketAddress bound = local_address(first->get());
+  const auto refused = open_listener(bound, {.alone = true});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "address_in_use");
+  first->reset();
+  EXPECT_TRUE(open_listener(bound, {.alone = true}));
+}
+
 TEST(Listener, ForeignAddressIsNamed) {
   const auto refused = open_listener(address("192.0.2.200:0"), {});
   ASSERT_FALSE(refused);

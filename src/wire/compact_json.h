@@ -1,0 +1,16 @@
+// One JSON value of any kind, checked as a whole and re-serialised on one line. Pure; uses this thread's scratch, so
+// views of the last parsed body or action are gone.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "wire/action.h"
+
+namespace ringcast::wire {
+
+// Appends to `out`. Codes: bad_json, too_deep.
+Result<void> append_compact_json(std::string& out, std::string_view text, const JsonLimits& limits);
+
+}  // namespace ringcast::wire

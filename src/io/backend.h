@@ -121,6 +121,11 @@ class WakeTarget {
 
 using Nanoseconds = std::chrono::nanoseconds;
 
+struct SocketTuning {
+  uint32_t send_buffer_bytes = 0;             // as getsockopt shows it
+  std::chrono::milliseconds user_timeout{0};  // TCP_USER_TIMEOUT (RFC 5482)
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -159,6 +164,8 @@ class Backend {
 
   // The peer's address; unset (family AF_UNSPEC) when it is already gone.
   virtual SocketAddress peer_address(Socket socket) = 0;
+  // Options of a connected socket that differ from its listener's; zero: as they are. Advice: a failure is not told.
+  virtual void tune(Socket, const SocketTuning&) {}
 
   // Submits what is queued, gives back the buffers of the last batch, waits for events until `timeout` has passed
   // (0: only looks; negative: no limit) or somebody wakes this backend. May return an empty batch.

@@ -192,6 +192,11 @@ void EpollBackend::close(Socket socket, CloseMode mode) {
   ::close(socket.value);  // the only reference: epoll forgets it too
 }
 
+void EpollBackend::tune(Socket socket, const SocketTuning& tuning) {
+  ++stats_.syscalls;
+  tune_socket(socket.value, tuning);
+}
+
 SocketAddress EpollBackend::peer_address(Socket socket) {
   ++stats_.syscalls;
   return peer_address_of(socket.value);

@@ -35,6 +35,7 @@ class EpollBackend final : public Backend {
   void shutdown_write(Socket socket) override;
   void close(Socket socket, CloseMode mode) override;
   SocketAddress peer_address(Socket socket) override;
+  void tune(Socket socket, const SocketTuning& tuning) override;
   std::span<const Event> wait(Nanoseconds timeout) override;
   const BackendStats& stats() const override { return stats_; }
 

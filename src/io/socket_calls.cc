@@ -72,6 +72,17 @@ SocketAddress peer_address_of(int fd) {
   return SocketAddress::from(reinterpret_cast<const sockaddr*>(&storage), size);
 }
 
+void tune_socket(int fd, const SocketTuning& tuning) {
+  if (tuning.send_buffer_bytes != 0) {
+    const int half = static_cast<int>(tuning.send_buffer_bytes / 2);  // socket(7): the kernel doubles it
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof half);
+  }
+  if (tuning.user_timeout.count() != 0) {
+    const int timeout = static_cast<int>(tuning.user_timeout.count());
+    ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+  }
+}
+
 void set_nonblocking(int fd, bool nonblocking) {
   const int flags = ::fcntl(fd, F_GETFL);
   ::fcntl(fd, F_SETFL, nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);

@@ -22,6 +22,8 @@ void reset_connection(int fd);
 
 SocketAddress peer_address_of(int fd);
 
+void tune_socket(int fd, const SocketTuning& tuning);
+
 void set_nonblocking(int fd, bool nonblocking);
 
 }  // namespace ringcast::io

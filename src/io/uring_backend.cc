@@ -296,6 +296,11 @@ void UringBackend::close(Socket socket, CloseMode mode) {
   sqe->user_data = UserData::pack(UringOp::ignored, 0);
 }
 
+void UringBackend::tune(Socket socket, const SocketTuning& tuning) {
+  ++stats_.syscalls;
+  tune_socket(socket.value, tuning);
+}
+
 SocketAddress UringBackend::peer_address(Socket socket) {
   ++stats_.syscalls;
   return peer_address_of(socket.value);

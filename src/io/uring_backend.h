@@ -40,6 +40,7 @@ class UringBackend final : public Backend {
   void shutdown_write(Socket socket) override;
   void close(Socket socket, CloseMode mode) override;
   SocketAddress peer_address(Socket socket) override;
+  void tune(Socket socket, const SocketTuning& tuning) override;
   std::span<const Event> wait(Nanoseconds timeout) override;
   const BackendStats& stats() const override { return stats_; }
 

@@ -15,6 +15,7 @@
 #include "hub/policy.h"
 #include "io/backend.h"
 #include "server/size_duration.h"
+#include "session/routes.h"
 
 namespace ringcast::io {
 class SocketAddress;
@@ -63,6 +64,17 @@ struct PermissionRule {
   friend bool operator==(const PermissionRule&, const PermissionRule&) = default;
 };
 inline constexpr size_t kPermissionRulesMax = 250;
+
+// A `[[routes]]` section: what is spoken at a path, and what is set for the connections that come there.
+struct RouteRule {
+  std::string path;  // "{}" stands for one or more characters
+  session::Dialect dialect = session::Dialect::native;
+  session::NativeTransport transport = session::NativeTransport::websocket;
+  std::vector<std::string> with, without, join;
+  session::RouteSettings settings;
+
+  friend bool operator==(const RouteRule&, const RouteRule&) = default;
+};
 
 struct Options {
   Options();  // the defaults of the table
@@ -175,7 +187,8 @@ struct Options {
 
   // Rooms
   RoomOptions room_defaults;
-  std::vector<RoomRule> rooms;  // first match wins
+  std::vector<RoomRule> rooms;    // first match wins
+  std::vector<RouteRule> routes;  // before the built-in ones; first match wins
   uint64_t inbox_messages;
   uint64_t history_total_size_max;  // 0: a quarter of memory
   uint64_t channels_max;

@@ -1,11 +1,10 @@
 // The TOML file. Its syntax is toml++'s business; keys, types and ranges are the table's.
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <optional>
 
-#include "server/options_draft.h"
+#include "server/options_toml.h"
 #include "wire/names.h"
 
 namespace ringcast::server {
@@ -13,17 +12,12 @@ namespace {
 
 constexpr size_t kFileSizeMax = 1 << 20;
 
-struct Entry {
-  std::string key;
-  const toml::node* node;
-  uint32_t line;
-};
+}  // namespace
 
-// toml++ sorts by key; people read by line, and the first mistake should be the first one reported.
-std::vector<Entry> by_line(const toml::table& table) {
-  std::vector<Entry> entries;
+std::vector<TomlEntry> by_line(const toml::table& table) {
+  std::vector<TomlEntry> entries;
   for (const auto& [key, node] : table) entries.push_back({std::string(key.str()), &node, key.source().begin.line});
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.line < b.line; });
+  std::sort(entries.begin(), entries.end(), [](const TomlEntry& a, const TomlEntry& b) { return a.line < b.line; });
   return entries;
 }
 
@@ -38,10 +32,12 @@ std::string spelled(const toml::node& node) {
   return text;
 }
 
+namespace {
+
 // final_when = {status = ["completed", "failed"]} is the list "status=completed", "status=failed".
 Result<Value> read_final_when(const Setting& setting, const toml::table& table) {
   std::vector<std::string> items;
-  for (const Entry& entry : by_line(table)) {
+  for (const TomlEntry& entry : by_line(table)) {
     const auto add = [&](const toml::node& node) {
       const auto text = node.value_exact<std::string>();
       if (text) items.push_back(entry.key + "=" + *text);
@@ -73,6 +69,8 @@ Result<Value> read_list(const Setting& setting, const toml::node& node) {
   return value;
 }
 
+}  // namespace
+
 // The types of TOML are held to: a count is an integer, a boolean is no string. A size may be an integer of bytes.
 Result<Value> read_value(const Setting& setting, const toml::node& node) {
   const bool takes_integer = setting.kind == Kind::count || setting.kind == Kind::size;
@@ -89,10 +87,23 @@ Result<Value> read_value(const Setting& setting, const toml::node& node) {
   return fail("bad_type", "must be " + allowed(setting));
 }
 
+Result<const toml::array*> sections_of(const TomlEntry& entry, const std::string& path, size_t max) {
+  const std::string place = path + ":" + std::to_string(entry.line);
+  const toml::array* sections = entry.node->as_array();
+  if (sections == nullptr || !sections->is_array_of_tables())
+    return fail("bad_type", place + ": " + entry.key + " must be written as [[" + entry.key + "]] sections");
+  if (sections->size() > max)
+    return fail("bad_value", place + ": at most " + std::to_string(max) + " [[" + entry.key + "]] sections, not " +
+                                 std::to_string(sections->size()));
+  return sections;
+}
+
+namespace {
+
 Result<void> read_room(const toml::table& table, const std::string& path, Draft& draft) {
   RoomDraft room;
   room.place = path + ":" + std::to_string(table.source().begin.line);
-  for (const Entry& entry : by_line(table)) {
+  for (const TomlEntry& entry : by_line(table)) {
     const std::string place = path + ":" + std::to_string(entry.line);
     if (entry.key == "match") {
       const auto pattern = entry.node->value_exact<std::string>();
@@ -119,15 +130,10 @@ Result<void> read_room(const toml::table& table, const std::string& path, Draft&
   return {};
 }
 
-Result<void> read_rooms(const Entry& entry, const std::string& path, Draft& draft) {
-  const std::string place = path + ":" + std::to_string(entry.line);
-  const toml::array* sections = entry.node->as_array();
-  if (sections == nullptr || !sections->is_array_of_tables())
-    return fail("bad_type", place + ": rooms must be written as [[rooms]] sections");
-  if (sections->size() > kRoomRulesMax)
-    return fail("bad_value", place + ": at most " + std::to_string(kRoomRulesMax) + " [[rooms]] sections, not " +
-                                 std::to_string(sections->size()));
-  for (const toml::node& section : *sections) {
+Result<void> read_rooms(const TomlEntry& entry, const std::string& path, Draft& draft) {
+  const auto sections = sections_of(entry, path, kRoomRulesMax);
+  if (!sections) return tl::unexpected(sections.error());
+  for (const toml::node& section : **sections) {
     if (auto read = read_room(*section.as_table(), path, draft); !read) return read;
   }
   return {};
@@ -150,7 +156,7 @@ std::optional<std::vector<std::string>> strings_of(const toml::node& node) {
 Result<void> read_permission(const toml::table& table, const std::string& path, Draft& draft) {
   PermissionRule rule;
   const std::string section = path + ":" + std::to_string(table.source().begin.line);
-  for (const Entry& entry : by_line(table)) {
+  for (const TomlEntry& entry : by_line(table)) {
     const std::string place = path + ":" + std::to_string(entry.line);
     const auto wrong = [&](std::string_view why) { return bad_setting(place, entry.key, spelled(*entry.node), why); };
     if (entry.key == "match") {
@@ -186,7 +192,7 @@ Result<void> read_permission(const toml::table& table, const std::string& path, 
   return {};
 }
 
-Result<void> read_permissions(const Entry& entry, const std::string& path, Draft& draft) {
+Result<void> read_permissions(const TomlEntry& entry, const std::string& path, Draft& draft) {
   const std::string place = path + ":" + std::to_string(entry.line);
   const toml::array* sections = entry.node->as_array();
   if (sections == nullptr || !sections->is_array_of_tables())
@@ -225,13 +231,17 @@ Result<void> read_file(const std::string& path, Draft& draft) {
     std::replace(why.begin(), why.end(), '\n', ' ');
     return fail("bad_file", path + ":" + std::to_string(error.source().begin.line) + ": " + why);
   }
-  for (const Entry& entry : by_line(table)) {
+  for (const TomlEntry& entry : by_line(table)) {
     if (entry.key == "rooms") {
       if (auto read = read_rooms(entry, path, draft); !read) return read;
       continue;
     }
     if (entry.key == "permissions") {
       if (auto read = read_permissions(entry, path, draft); !read) return read;
+      continue;
+    }
+    if (entry.key == "routes") {
+      if (auto read = read_routes(entry, path, draft); !read) return read;
       continue;
     }
     const std::string place = path + ":" + std::to_string(entry.line);

@@ -113,7 +113,7 @@ std::string print_config(const Options& options) {
     list("allow", allow);
     if (!rule.users.empty()) list("users", rule.users);
   }
-  return out;
+  return out + print_routes(options.routes);
 }
 
 std::string help_text() {
@@ -169,6 +169,7 @@ OptionsChange diff_reloadable(const Options& running, const Options& loaded) {
   });
   if (running.rooms != loaded.rooms) change.needs_restart.emplace_back("rooms");
   if (running.permissions != loaded.permissions) change.reloadable.emplace_back("permissions");
+  if (running.routes != loaded.routes) change.needs_restart.emplace_back("routes");
   return change;
 }
 

@@ -53,6 +53,7 @@ std::string allowed(const Setting& setting);                           // "a dur
 std::string format_value(const Setting& setting, const Value& value);  // for people: 25s, 64KiB, a, b
 std::string toml_value(const Setting& setting, const Value& value);    // "25s", 100, ["a", "b"]
 std::string quoted_toml(std::string_view text);                        // without control characters in it
+std::string print_routes(const std::vector<RouteRule>& routes);        // [[routes]] sections
 std::string help_text();                                               // of --help
 std::string reference_table();                                         // the Markdown of docs/configuration.md
 

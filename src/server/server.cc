@@ -49,9 +49,7 @@ Result<void> Server::start() {
   if (!options_.static_dir.empty()) {
     if (auto added = files_.add_directory(options_.static_dir, "/static/"); !added) return added;
   }
-  session::Routes::Options routes;
-  routes.echo = options_.echo;
-  routes_ = std::make_unique<session::Routes>(routes);
+  routes_ = std::make_unique<session::Routes>(route_options(options_));
   authority_ = std::make_unique<auth::Authority>(options_.revocations_max);
   auto policy = token_policy(options_, *authority_);
   if (!policy) return tl::unexpected<Error>(std::move(policy.error()));

@@ -166,6 +166,21 @@ session::SessionOptions session_options(const Options& options, const Machine& m
   return out;
 }
 
+session::Routes::Options route_options(const Options& options) {
+  session::Routes::Options out;
+  out.echo = options.echo;
+  for (const RouteRule& rule : options.routes) {
+    session::Route route{wire::HttpMethod::get, rule.path, endpoint_of(rule.dialect, rule.transport),
+                         session::Access::client, rule.dialect};
+    route.with = rule.with;
+    route.without = rule.without;
+    route.join = rule.join;
+    route.settings = rule.settings;
+    out.configured.push_back(std::move(route));
+  }
+  return out;
+}
+
 hub::RoomPolicies room_policies(const Options& options) {
   hub::RoomPolicies policies;
   const hub::RoomPolicy base = policy_of(options.room_defaults);

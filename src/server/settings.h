@@ -24,6 +24,7 @@ struct Machine {
 
 uint16_t reactor_count(const Options& options, const Machine& machine);
 auth::RateLimits rate_limits(const Options& options, uint16_t cores);
+session::Routes::Options route_options(const Options& options);
 session::SessionOptions session_options(const Options& options, const Machine& machine);
 hub::RoomPolicies room_policies(const Options& options);
 hub::HubOptions hub_options(const Options& options, const Machine& machine);

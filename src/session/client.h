@@ -78,6 +78,7 @@ struct Client {
   bool over_address : 1 = false;  // beyond those of its address: likewise
   bool admitted : 1 = false;      // counted against the process-wide limit
   bool by_address : 1 = false;    // counted against its address, request by request no more
+  bool by_route : 1 = false;      // counted against its route
   bool standing : 1 = false;      // Admission knows it
   bool proxy_header : 1 = false;  // a PROXY header is expected
   bool proxied : 1 = false;       // ClientAddresses knows what it said
@@ -111,7 +112,7 @@ struct Client {
   uint32_t heard_decisecond = 0;  // when bytes last came, since the gate's start
 
   Who who;
-  CompactString room;  // WebSocket: the room joined last, as a key
+  CompactString room;  // WebSocket: the room joined last, as a key; chat room over SSE: that room
   std::unique_ptr<Extra> extra;
   std::unique_ptr<std::string> stash;  // bytes received while reading is paused
   wire::WebSocketDecoder decoder{wire::WebSocketDecoder::Options{}};

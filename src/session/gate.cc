@@ -100,17 +100,6 @@ void Gate::read_on(Client& client) {
   ready_.push_back(client.id);
 }
 
-void Gate::count_opened(const Client& client, Transport transport) {
-  stats_.opened_ever(transport).add();
-  stats_.open_now(transport).add();
-  connection(client).begun_decisecond = decisecond_;
-}
-
-void Gate::count_ended(const Client& client, Transport transport) {
-  stats_.open_now(transport).subtract();
-  stats_.lasted[static_cast<size_t>(transport)].record(decisecond_ - connection(client).begun_decisecond);
-}
-
 void Gate::close_gently(Client& client, CloseCause cause) {
   close_at_hub(client, !client.clean_leave);
   client.phase = Phase::closing;
@@ -135,6 +124,38 @@ void Gate::limit_output(const Client& client, Connection& connection) const {
   connection.outbox_bytes_max = either(settings.outbox_bytes_max, options_->outbox_bytes_max);
   connection.outbox_messages_max = either(settings.outbox_messages_max, options_->outbox_messages_max);
   connection.unlimited_output = false;
+  if (settings.send_buffer_bytes != 0 || settings.write_timeout.count() != 0) {
+    reactor_.backend().tune(connection.socket, {settings.send_buffer_bytes, settings.write_timeout});
+  }
+}
+
+void Gate::opened(const Client& client, Transport transport) {
+  stats_.opened_ever(transport).add();
+  stats_.open_now(transport).add();
+  connection(client).begun_decisecond = decisecond_;
+  stats_.spoken[static_cast<size_t>(route_of(client).dialect)].add();
+}
+
+void Gate::ended(Client& client, Transport transport) {
+  stats_.open_now(transport).subtract();
+  stats_.lasted[static_cast<size_t>(transport)].record(decisecond_ - connection(client).begun_decisecond);
+  stats_.spoken[static_cast<size_t>(route_of(client).dialect)].subtract();
+  give_place(client);
+}
+
+bool Gate::take_place(Client& client) {
+  const uint32_t max = route_of(client).settings.connections_max;
+  if (max == 0) return true;
+  client.by_route = shared_.by_route[client.route].fetch_add(1, std::memory_order_relaxed) < max;
+  if (client.by_route) return true;
+  shared_.by_route[client.route].fetch_sub(1, std::memory_order_relaxed);
+  stats_.over_limit.add();
+  return false;
+}
+
+void Gate::give_place(Client& client) {
+  if (client.by_route) shared_.by_route[client.route].fetch_sub(1, std::memory_order_relaxed);
+  client.by_route = false;
 }
 
 std::string_view Gate::http_date() {

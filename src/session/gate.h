@@ -24,6 +24,7 @@
 //   void on_closed(Client&)                 the connection is gone; the gate has left the hub for it
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -97,6 +98,7 @@ struct Shared {
   uint64_t (*cpu_ns)() = nullptr;
   uint64_t (*resident_bytes)() = nullptr;
   std::atomic<uint32_t> connections{0};
+  std::array<std::atomic<uint32_t>, kRoutesMax> by_route{};  // of routes that set a limit
 };
 
 // SIGTERM's way, see ARCHITECTURE.md "Drain". Each phase includes those before it.
@@ -179,10 +181,6 @@ class Gate final : public runtime::Handler, public hub::Sink {
   // Has read_stash() run for the client before this tick's flush, e.g. when it went back to HTTP.
   void read_on(Client& client);
 
-  // A WebSocket, a stream or a waiting poll begins, and ends.
-  void count_opened(const Client& client, Transport transport);
-  void count_ended(const Client& client, Transport transport);
-
   // What is queued leaves, FIN, then for at most close_timeout the peer's FIN is awaited. Nothing is sent after it.
   void close_gently(Client& client, runtime::CloseCause cause);
   void close_now(Client& client, runtime::CloseCause cause, io::CloseMode mode = io::CloseMode::graceful);
@@ -199,6 +197,12 @@ class Gate final : public runtime::Handler, public hub::Sink {
   uint32_t message_max(const Client& client) const {
     return either(route_of(client).settings.message_max, options_->message_max);
   }
+  // A WebSocket, a stream or a poll of this client, from its first step to its last.
+  void opened(const Client& client, Transport transport);
+  void ended(Client& client, Transport transport);
+  // Its place among the connections of its route; false when none is left.
+  bool take_place(Client& client);
+  void give_place(Client& client);
   // Limits and socket options of a connection that becomes a stream.
   void limit_output(const Client& client, runtime::Connection& connection) const;
 

@@ -89,6 +89,7 @@ void Gate::answered(ConnectionId id, const hub::Answer& answer) {
   switch (client->kind) {
     case Kind::http: return http_->on_answer(*client, at, answer);
     case Kind::websocket: return websocket_->on_answer(*client, at, answer);
+    case Kind::sse: return sse_->on_answer(answer);
     default: return;
   }
 }

@@ -57,7 +57,8 @@ bool is_websocket(Endpoint endpoint) {
 }
 
 bool takes_user(Endpoint endpoint) {
-  return is_websocket(endpoint) || endpoint == Endpoint::events || endpoint == Endpoint::poll;
+  return is_websocket(endpoint) || endpoint == Endpoint::events || endpoint == Endpoint::poll ||
+         endpoint == Endpoint::send;
 }
 
 }  // namespace
@@ -77,7 +78,9 @@ void HttpSession::challenge(Client& client, runtime::Connection& connection, con
                             std::string_view wanted) {
   static constexpr wire::HttpHeader kAsk{"WWW-Authenticate", "Bearer"};
   static constexpr wire::HttpHeader kWrong{"WWW-Authenticate", "Bearer error=\"invalid_token\""};
-  refuse(client, connection, 401, "unauthorized", error == nullptr ? wanted : error->message,
+  const std::string_view denied = table_of(gate_.route_of(client).dialect).denied;
+  const std::string_view why = error == nullptr ? wanted : error->message;
+  refuse(client, connection, 401, "unauthorized", denied.empty() ? why : denied,
          {error == nullptr ? &kAsk : &kWrong, 1});
 }
 
@@ -153,20 +156,23 @@ bool HttpSession::authenticate(Client& client, runtime::Connection& connection, 
 Result<void> HttpSession::name(Request& request) const {
   const SessionOptions& options = gate_.options();
   auth::Identity& identity = request.identity;
-  if (identity.method == Method::token) return {};  // the token has said it all
+  const DialectTable& dialect = table_of(request.route.dialect);
+  // The token has said it all; who may come without one is nobody in particular.
   const bool tokens = gate_.guard().tokens();
-  if (options.tenants && (identity.is_server() || (options.api_keys.empty() && !tokens))) {
+  const bool proved = identity.method == Method::token;
+  if (!proved && options.tenants && (identity.is_server() || (options.api_keys.empty() && !tokens))) {
     const std::string_view tenant = request.query.get_any({"tenant", "tenant_id"}).value_or("");
     if (auto checked = tenant.empty() ? Result<void>() : wire::check_tenant(tenant); !checked) return checked;
     identity.tenant = tenant;
   }
-  // Who may come without a token is nobody in particular.
-  if (tokens && !identity.is_server()) return {};
-  const std::string_view user = request.query.get(table_of(request.route.dialect).user_parameter).value_or("");
-  if (!takes_user(request.route.endpoint) || user.empty()) return {};
-  if (auto checked = wire::check_user(user); !checked) return checked;
-  identity.user = user;
-  return {};
+  if (!takes_user(request.route.endpoint)) return {};
+  if (!proved && (!tokens || identity.is_server())) {
+    const std::string_view user = request.query.get(dialect.user_parameter).value_or("");
+    if (auto checked = user.empty() ? Result<void>() : wire::check_user(user); !checked) return checked;
+    if (!user.empty()) identity.user = user;
+  }
+  if (request.route.endpoint == Endpoint::send || dialect.check_user == nullptr) return {};
+  return dialect.check_user(identity.anonymous() ? std::string_view() : std::string_view(identity.user));
 }
 
 }  // namespace ringcast::session

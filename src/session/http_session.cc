@@ -210,7 +210,7 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
     return false;
   }
   if (!authenticate(client, connection, http, route)) return false;
-  if (gate_.draining() && (is_stream_endpoint(route.endpoint) || route.endpoint == Endpoint::messages)) {
+  if (gate_.draining() && (is_stream_endpoint(route.endpoint) || is_publish_endpoint(route.endpoint))) {
     client.keep_alive = false;
     refuse(client, connection, 503, "draining", "this server is about to stop");
     return false;
@@ -234,7 +234,7 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
   const Endpoint endpoint = request.route.endpoint;
   const bool opens = is_stream_endpoint(endpoint);
   // What is published is known only when the body has been read: rest_messages.cc asks for it.
-  const bool asked_later = endpoint == Endpoint::messages;
+  const bool asked_later = is_publish_endpoint(endpoint);
   if (!current.judged && !asked_later && !is_status_endpoint(endpoint) && endpoint != Endpoint::file) {
     const auth::Question cost{.connects = opens ? 1u : 0u, .messages = opens ? 0u : 1u};
     if (ask_limits(client, request.identity, cost)) {
@@ -258,12 +258,18 @@ bool HttpSession::read_names(Client& client, Connection& connection, Request& re
   }
   if (request.route.endpoint == Endpoint::file) return true;
   if (const auto named = name(request); !named) {
-    return refuse(client, connection, 400, named.error().code, named.error().message), false;
+    const uint16_t status = named.error().code == "unauthorized" ? 401 : 400;
+    return refuse(client, connection, status, named.error().code, named.error().message), false;
   }
   return true;
 }
 
 void HttpSession::hand_over(Client& client, Connection& connection, const Request& request) {
+  if (!gate_.take_place(client)) {
+    client.keep_alive = false;
+    if (client.standing) gate_.admission().release_request(client.id);
+    return refuse(client, connection, 503, "full", "this route has as many connections as it may have");
+  }
   // The request is looked at while the new session already keeps its own state in client.extra.
   std::unique_ptr<Extra> held = std::move(client.extra);
   HttpState& current = static_cast<HttpState&>(*held);
@@ -277,6 +283,7 @@ void HttpSession::hand_over(Client& client, Connection& connection, const Reques
   handing_over_ = nullptr;
   if (client.kind == Kind::websocket) meter(client, request.identity, current.address);
   if (client.kind == Kind::http && client.standing) gate_.admission().release_request(client.id);
+  if (client.kind == Kind::http) gate_.give_place(client);
   keep_parser(current);
   if (client.kind == Kind::poll && client.extra != nullptr) client.extra->below = std::move(held);
 }
@@ -296,8 +303,11 @@ std::string_view HttpSession::allow_origin(const Client& client) const {
 
 void HttpSession::serve(Client& client, Connection& connection, Request& request, std::string_view second) {
   switch (request.route.endpoint) {
-    case Endpoint::messages: return begin_publish(client, connection, request);
-    case Endpoint::stats: return ask_stats(client, request.identity.tenant);
+    case Endpoint::messages:
+    case Endpoint::send: return begin_publish(client, connection, request);
+    case Endpoint::online: return answer_online(client, connection);
+    case Endpoint::stats:
+    case Endpoint::broker_stats: return ask_stats(client, request.identity.tenant, request.route.endpoint);
     case Endpoint::stats_stream: return open_stats_stream(client, connection, request);
     case Endpoint::metrics: return answer_metrics(client, connection);
     case Endpoint::health:
@@ -314,6 +324,7 @@ void HttpSession::on_answer(Client& client, Connection& connection, const hub::A
   HttpState& current = client.extra_as<HttpState>();
   if (current.publish != nullptr) return take_delivery(client, connection, answer);
   if (answer.correlation != client.correlation) return;
+  if (current.endpoint == Endpoint::broker_stats) return answer_broker_stats(client, connection, answer);
   if (current.endpoint == Endpoint::stats) return answer_stats(client, connection, answer);
   gate_.proceed(client);
   answer_rooms(client, connection, answer);

@@ -144,9 +144,11 @@ class HttpSession {
   void answer_rooms(Client& client, runtime::Connection& connection, const hub::Answer& answer);
   void revoke(Client& client, runtime::Connection& connection, const Request& request);
   // rest_stats.cc
-  void ask_stats(Client& client, std::string tenant);
+  void ask_stats(Client& client, std::string tenant, Endpoint endpoint = Endpoint::stats);
   void ask_position(Client& client);
   void answer_stats(Client& client, runtime::Connection& connection, const hub::Answer& answer);
+  void answer_broker_stats(Client& client, runtime::Connection& connection, const hub::Answer& answer);
+  void answer_online(Client& client, runtime::Connection& connection);
   void answer_metrics(Client& client, runtime::Connection& connection);
   void answer_status(Client& client, runtime::Connection& connection, const Request& request);
   // stats_stream.cc

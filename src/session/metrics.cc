@@ -168,6 +168,13 @@ void append_connections(Writer& writer, const Shared& shared) {
   per_transport(
       writer, shared, "clients", "gauge", "Open WebSockets and streams, and waiting polls.",
       [](const SessionStats& stats) -> auto& { return stats.open; });
+  writer.family("clients_by_dialect", "gauge", "Open WebSockets and streams, and waiting polls, by what they speak.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t d = 0; d < kDialects; ++d) {
+      writer.sample(label(i, "dialect", table_of(static_cast<Dialect>(d)).name),
+                    shared.cores[i].sessions->spoken[d].get());
+    }
+  }
   per_transport(
       writer, shared, "clients_opened_total", "counter", "WebSockets, streams and polls that were opened.",
       [](const SessionStats& stats) -> auto& { return stats.opened; });
@@ -358,6 +365,33 @@ uint64_t Totals::clients() const {
   return sum;
 }
 
+namespace {
+
+// The names that users of R5 have in their dashboards.
+void append_broker(std::string& out, const Shared& shared) {
+  constexpr auto kSse = static_cast<size_t>(Transport::sse);
+  uint64_t open = 0, opened = 0, sent = 0, dropped = 0;
+  for (const CoreView& core : shared.cores) {
+    open += core.sessions->open[kSse].get();
+    opened += core.sessions->opened[kSse].get();
+    sent += core.sessions->events_out[kSse].get();
+    dropped += core.sessions->dropped.get();
+  }
+  const auto family = [&](std::string_view name, std::string_view type, std::string_view help, uint64_t value) {
+    out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ");
+    out.append(type).append("\n").append(name).append(" ");
+    wire::append_uint(out, value);
+    out += '\n';
+  };
+  family("sse_active_connections_total", "gauge", "SSE streams open.", open);
+  family("sse_messages_sent_total", "counter", "Messages queued for SSE streams.", sent);
+  family("sse_messages_dropped_total", "counter", "Messages dropped from the outboxes of slow clients.", dropped);
+  family("sse_client_connect_total", "counter", "SSE streams opened.", opened);
+  family("sse_client_disconnect_total", "counter", "SSE streams ended.", opened - std::min(opened, open));
+}
+
+}  // namespace
+
 void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, int drain_phase) {
   Writer writer(out);
   writer.family("info", "gauge", "Version and engine.");
@@ -396,6 +430,7 @@ void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, in
   append_hub(writer, shared);
   append_reactors(writer, shared);
   append_histograms(writer, shared);
+  append_broker(out, shared);
 }
 
 }  // namespace ringcast::session

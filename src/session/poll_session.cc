@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "session/canonical.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/guard.h"
@@ -9,6 +10,8 @@
 #include "session/request.h"
 #include "session/subscription.h"
 #include "wire/cursor.h"
+#include "wire/json_members.h"
+#include "wire/json_writer.h"
 #include "wire/poll_json.h"
 
 namespace ringcast::session {
@@ -36,6 +39,12 @@ struct PollSession::Poll final : Extra {
   bool forced = false;               // is answered whatever it holds
   bool in_line = false;              // on_tick looks at it
   const char* error = nullptr;       // code: it cannot be answered
+  // R11: notifications are asked for by time, not by position.
+  bool by_time = false;
+  bool since_now = false;  // nobody said since when
+  uint64_t since_ms = 0;
+  uint64_t newest_ms = 0;     // of what was seen
+  std::string notifications;  // the answer's, separated by commas
   std::string body;
   wire::PollAnswer answer;
 };
@@ -49,7 +58,8 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
     http.refuse(client, connection, error.code == "forbidden" ? 403 : 400, error.code, error.message);
   };
   identify(client, request);
-  auto channels = requested_channels(request, client, options.rooms_per_stream_max);
+  const bool by_time = request.route.dialect == Dialect::notifications;
+  auto channels = initial_channels(request, client, options.rooms_per_stream_max);
   if (!channels) return refuse(channels.error());
   if (channels->empty()) return refuse({"missing_rooms", "a poll names its channels: rooms=general,@me"});
   const auto seconds = [](milliseconds time) {
@@ -59,7 +69,16 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
       request.query.get_uint("timeout", seconds(options.poll_timeout), 1, seconds(options.poll_timeout_max));
   if (!timeout) return refuse(timeout.error());
   const std::string_view since = request.query.get_any({"since", "last_event_id", "last_id"}).value_or("");
-  if (const auto applied = apply_cursor(since, client.user(), *channels); !applied) return refuse(applied.error());
+  uint64_t since_ms = gate_.reactor().wall_us() / 1000;
+  if (by_time) {
+    const auto given = request.query.get_uint("since", since_ms, 0, wire::kMessageIdMax);
+    if (!given) return refuse(given.error());
+    since_ms = *given;
+    // Positions say nothing of times: all that history has left is looked at.
+    for (Subscribed& channel : *channels) channel.has_cursor = true;
+  } else if (const auto applied = apply_cursor(since, client.user(), *channels); !applied) {
+    return refuse(applied.error());
+  }
   if (const auto permitted = permit(gate_.guard(), client, *channels); !permitted) return refuse(permitted.error());
 
   auto made = std::make_unique<Poll>(options.poll_answer_max);
@@ -71,12 +90,15 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
   for (const Subscribed& channel : poll.channels) names.push_back(channel.name());
   poll.hash = wire::cursor_hash(names);
   poll.positions.resize(poll.channels.size(), 0);
-  poll.at_once = since.empty() || client.head_only;
+  poll.by_time = by_time;
+  poll.since_now = since.empty();
+  poll.since_ms = since_ms;
+  poll.at_once = (since.empty() && !by_time) || client.head_only;
 
   client.kind = Kind::poll;
   client.phase = Phase::open;
   client.extra = std::move(made);
-  gate_.count_opened(client, Transport::poll);
+  gate_.opened(client, Transport::poll);
   gate_.reactor().arm_timer(connection, std::chrono::seconds(std::min(*timeout, gate_.guard().seconds_left(client))));
   gate_.open_at_hub(client, form_id(WireForm::poll, request.route.dialect));
   for (const Subscribed& channel : poll.channels) {
@@ -106,7 +128,7 @@ void PollSession::on_slow(Client& client, Connection&, CloseCause cause) {
 }
 
 void PollSession::on_closed(Client& client) {
-  gate_.count_ended(client, Transport::poll);
+  gate_.ended(client, Transport::poll);
 }
 
 // --- what arrives ---
@@ -127,7 +149,8 @@ void PollSession::on_joined(Client& client, Connection&, const hub::Joined& join
   } else if (at != Poll::kUnknown) {
     poll.positions[at] = joined.id;
     if (!joined.keeps_history) poll.error = "no_history";
-    if (!joined.recovered || poll.channels[at].mismatch) {
+    const bool gap = !joined.recovered || poll.channels[at].mismatch;
+    if (gap && !poll.by_time) {
       gate_.stats().gaps.add();
       poll.answer.add_gap(hub::name_of(joined.key), joined.oldest);
     } else if (joined.replayed != 0) {
@@ -147,10 +170,38 @@ void PollSession::add(Client& client, Poll& poll, uint32_t channel, std::string_
   later(client, poll);
 }
 
+void PollSession::add_by_time(Client& client, Poll& poll, std::string_view canonical, std::string_view json,
+                              bool replayed) {
+  if (poll.full) return;
+  const uint64_t at_ms = wire::timestamp_ms(wire::json_member(read_canonical(canonical).json, "timestamp"));
+  // What comes live is new to who asks from now on, whatever the clocks of two cores say.
+  const bool wanted = at_ms > poll.since_ms || (poll.since_now && !replayed);
+  if (wanted && !poll.notifications.empty() &&
+      poll.notifications.size() + json.size() > gate_.options().poll_answer_max) {
+    poll.full = true;
+  } else {
+    poll.newest_ms = std::max(poll.newest_ms, at_ms);
+    if (!wanted) return;
+    if (!poll.notifications.empty()) poll.notifications += ',';
+    poll.notifications += json;
+  }
+  later(client, poll);
+}
+
+// A later answer begins where this one ends. An inbox's times rise strictly, so what was seen ends it; where nothing
+// was, time itself does not: another core's clock may be a moment behind.
+void PollSession::write_notifications(const Poll& poll, std::string& body) const {
+  constexpr uint64_t kClocksApartMs = 2000;
+  const uint64_t nothing = poll.since_now ? poll.since_ms - std::min(poll.since_ms, kClocksApartMs) : poll.since_ms;
+  body = "{\"notifications\":[" + poll.notifications + "],\"timestamp\":";
+  wire::append_uint(body, std::max(nothing, poll.newest_ms));
+  body += '}';
+}
+
 void PollSession::on_replay(Client& client, Connection&, std::string_view key, std::span<const Slice> canonical,
                             uint64_t first_id, uint32_t, uint64_t gap_oldest, bool) {
   auto& poll = client.extra_as<Poll>();
-  if (gap_oldest != 0 && !poll.full) {
+  if (gap_oldest != 0 && !poll.full && !poll.by_time) {
     gate_.stats().gaps.add();
     poll.answer.add_gap(hub::name_of(key), gap_oldest);
   }
@@ -161,8 +212,13 @@ void PollSession::on_replay(Client& client, Connection&, std::string_view key, s
     while (!run.empty() && !poll.full) {
       const uint32_t length = websocket_frame_length({reinterpret_cast<const uint8_t*>(run.data()), run.size()});
       text_.clear();
-      gate_.encoder().derive(client.form, run.substr(0, length), id, text_);
-      add(client, poll, channel, text_, id++);
+      const hub::Derived derived = gate_.encoder().derive(client.form, run.substr(0, length), id, text_);
+      if (poll.by_time) {
+        if (derived.kind != hub::Derived::Kind::nothing) add_by_time(client, poll, run.substr(0, length), text_, true);
+      } else {
+        add(client, poll, channel, text_, id);
+      }
+      ++id;
       run.remove_prefix(length);
     }
   }
@@ -180,7 +236,11 @@ void PollSession::deliver(std::string_view key, const hub::Delivery& delivery) {
       Client& client = gate_.at(slot);
       if (client.kind != Kind::poll || client.phase != Phase::open) continue;
       auto& poll = client.extra_as<Poll>();
-      add(client, poll, poll.find(key), text_, entry.id);
+      if (poll.by_time) {
+        add_by_time(client, poll, entry.canonical.view(), text_, false);
+      } else {
+        add(client, poll, poll.find(key), text_, entry.id);
+      }
     }
   }
   gate_.stats().out(Transport::poll).add(delivery.entries.size() * delivery.members.size());
@@ -190,7 +250,11 @@ bool PollSession::send_canonical(Client& client, Connection&, std::string_view c
   auto& poll = client.extra_as<Poll>();
   if (poll.full) return false;
   text_.clear();
-  gate_.encoder().derive(client.form, canonical, 0, text_);
+  if (gate_.encoder().derive(client.form, canonical, 0, text_).kind == hub::Derived::Kind::nothing) return false;
+  if (poll.by_time) {
+    add_by_time(client, poll, canonical, text_, false);
+    return true;
+  }
   add(client, poll, Poll::kUnknown, text_, 0);
   return true;
 }
@@ -237,7 +301,7 @@ void PollSession::on_tick() {
       gate_.hub().replay_next(client->id);
       continue;
     }
-    if (poll.at_once || poll.forced || poll.error != nullptr || !poll.answer.empty()) {
+    if (poll.at_once || poll.forced || poll.error != nullptr || !poll.answer.empty() || !poll.notifications.empty()) {
       answer(*client, gate_.connection(*client), poll);
     }
   }
@@ -248,7 +312,9 @@ void PollSession::answer(Client& client, Connection& connection, Poll& poll) {
   const bool positions_known = poll.outstanding == 0;
   const char* error = poll.error;
   std::string body;
-  if (error == nullptr && positions_known) {
+  if (poll.by_time && error == nullptr && positions_known) {
+    write_notifications(poll, body);
+  } else if (error == nullptr && positions_known) {
     text_.clear();
     wire::append_cursor(text_, poll.hash, poll.positions);
     poll.answer.finish(text_);
@@ -256,7 +322,7 @@ void PollSession::answer(Client& client, Connection& connection, Poll& poll) {
   }
   // From here on it is an HTTP request like any other.
   gate_.close_at_hub(client, !client.clean_leave);
-  gate_.count_ended(client, Transport::poll);
+  gate_.ended(client, Transport::poll);
   gate_.reactor().cancel_timer(connection);
   gate_.http().take_back(client);
   HttpSession& http = gate_.http();

@@ -46,6 +46,8 @@ class PollSession {
   struct Poll;
 
   void add(Client& client, Poll& poll, uint32_t channel, std::string_view json, uint64_t id);
+  void add_by_time(Client& client, Poll& poll, std::string_view canonical, std::string_view json, bool replayed);
+  void write_notifications(const Poll& poll, std::string& body) const;
   void later(Client& client, Poll& poll);
   void force(Client& client);
   void answer(Client& client, Connection& connection, Poll& poll);

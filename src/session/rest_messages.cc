@@ -2,6 +2,7 @@
 // order, as far as its credit reaches, and the answer is written when the last outcome has come.
 
 #include "base/assert.h"
+#include "session/dialect/posted.h"
 #include "session/gate.h"
 #include "session/guard.h"
 #include "session/http_session.h"
@@ -43,10 +44,10 @@ bool has_results(const wire::PublishRequest& request) {
 
 // The second time a body is parsed nothing can be wrong with it: what was accepted stays accepted, also when a reload
 // in between has made a limit narrower.
-wire::PublishBody parse_again(const HttpState& state) {
+wire::PublishBody parse_again(Dialect dialect, const HttpState& state) {
   constexpr wire::JsonLimits kWide{1024, UINT32_MAX, UINT32_MAX};
   wire::PublishBody body;
-  const auto error = parse_publish_body(state.parser->request().body, kWide, body);
+  const auto error = read_posted(dialect, state.parser->request().body, kWide, body);
   RINGCAST_ASSERT(!error);
   return body;
 }
@@ -74,11 +75,15 @@ wire::PublishResult result_of(const PublishOutcome& outcome) {
 }  // namespace
 
 void HttpSession::begin_publish(Client& client, Connection& connection, const Request& request) {
-  if (!declares_json(request.http.headers.find_or("Content-Type", ""))) {
+  // A page of another host cannot leave the declaration out without asking first, and those of this host may.
+  const std::string_view type = request.http.headers.find_or("Content-Type", "");
+  const bool declared = declares_json(type) || (type.empty() && request.route.endpoint == Endpoint::send);
+  if (!declared) {
     return refuse(client, connection, 415, "not_json", "the body must be declared as Content-Type: application/json");
   }
   wire::PublishBody body;
-  if (const auto error = parse_publish_body(request.http.body, json_limits_of(gate_.options()), body)) {
+  const Dialect dialect = request.route.dialect;
+  if (const auto error = read_posted(dialect, request.http.body, json_limits_of(gate_.options()), body)) {
     return refuse(client, connection, static_cast<uint16_t>(wire::http_status_of(*error)), error->code, error->message);
   }
   if (!may_publish(client, connection, request.identity, body)) return;
@@ -93,7 +98,8 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
   current.name = request.identity.tenant;
   current.publish = std::make_unique<PublishProgress>();
   current.publish->outcomes.resize(units);
-  if (request.identity.method == auth::Method::token) current.publish->author = request.identity.user;
+  current.publish->forced = request.identity.method == auth::Method::token;
+  if (current.publish->forced || !request.identity.anonymous()) current.publish->author = request.identity.user;
   current.publish->single = !body.is_batch && !has_results(body.requests[0]);
   gate_.await(client);
   current.identity = request.identity;
@@ -168,7 +174,7 @@ void HttpSession::go_on_publishing(Client& client, Connection& connection, const
       }
       hub::Publish publish;
       publish.key = key_;
-      publish.user = progress.author.empty() ? item.user : std::string_view(progress.author);
+      publish.user = progress.forced || item.user.empty() ? std::string_view(progress.author) : item.user;
       publish.event = inbox && item.event == wire::kDefaultEventType ? "direct" : item.event;
       publish.kind = kind_of(item.payload_kind);
       publish.payload = item.payload;
@@ -248,7 +254,8 @@ void HttpSession::take_delivery(Client& client, Connection& connection, const hu
 void HttpSession::on_credit(Client& client, Connection& connection) {
   if (client.extra == nullptr) return;
   const HttpState& current = client.extra_as<HttpState>();
-  if (current.publish != nullptr) go_on_publishing(client, connection, parse_again(current));
+  if (current.publish != nullptr)
+    go_on_publishing(client, connection, parse_again(gate_.route_of(client).dialect, current));
 }
 
 void HttpSession::finish_publish(Client& client, Connection& connection) {
@@ -264,7 +271,7 @@ void HttpSession::finish_publish(Client& client, Connection& connection) {
     wire::append_publish_result(body_, result);
     return respond(client, connection, {200, kJson, body_});
   }
-  const wire::PublishBody body = parse_again(current);
+  const wire::PublishBody body = parse_again(gate_.route_of(client).dialect, current);
   if (body.is_batch) wire::append_batch_begin(body_);
   size_t unit = 0;
   for (const wire::PublishRequest& item : body.requests) {

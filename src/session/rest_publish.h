@@ -26,7 +26,8 @@ struct PublishProgress {
   size_t next = 0;                       // the first unit that has not been handed over
   size_t outstanding = 0;                // handed over and not yet answered
   bool single = false;                   // one item with one target: the answer is its outcome
-  std::string author;                    // a user's token: publishes as nobody else; empty: as the items say
+  std::string author;                    // of items that name nobody; empty: nobody by name
+  bool forced = false;                   // a user's token: publishes as nobody else
   bool asking = false;                   // a unit for one connection is on its way: nothing goes on before its answer
 };
 

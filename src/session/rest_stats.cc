@@ -29,9 +29,9 @@ void HttpSession::answer_metrics(Client& client, Connection& connection) {
 }
 
 // Two questions: the rooms, then the position of `general`.
-void HttpSession::ask_stats(Client& client, std::string tenant) {
+void HttpSession::ask_stats(Client& client, std::string tenant, Endpoint endpoint) {
   HttpState& current = state(client);
-  current.endpoint = Endpoint::stats;
+  current.endpoint = endpoint;
   current.name = std::move(tenant);
   current.partial.clear();
   hub::Query query{hub::QueryKind::rooms};
@@ -105,6 +105,28 @@ void HttpSession::answer_stats(Client& client, Connection& connection, const hub
   }
   json.end_array().end_object();
   if (current.stream) return send_stats(client, connection);
+  respond(client, connection, {200, kJson, body_});
+}
+
+// R8's figure.
+void HttpSession::answer_online(Client& client, Connection& connection) {
+  Totals all;
+  for (const CoreView& core : gate_.shared().cores) all.add(core);
+  body_.clear();
+  wire::JsonWriter(body_).begin_object().uint("online_users", all.clients()).end_object();
+  respond(client, connection, {200, kJson, body_});
+}
+
+// R5's figures.
+void HttpSession::answer_broker_stats(Client& client, Connection& connection, const hub::Answer& answer) {
+  gate_.proceed(client);
+  Totals all;
+  for (const CoreView& core : gate_.shared().cores) all.add(core);
+  body_.clear();
+  wire::JsonWriter json(body_);
+  json.begin_object().uint("TotalClients", all.open[static_cast<size_t>(Transport::sse)]);
+  json.uint("TotalUsers", all.online_users).uint("TotalTopics", answer.count);
+  json.boolean("IsRunning", !gate_.draining()).end_object();
   respond(client, connection, {200, kJson, body_});
 }
 

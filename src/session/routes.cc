@@ -35,6 +35,7 @@ bool match_path(std::string_view pattern, std::string_view path, std::string_vie
 
 namespace {
 
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 // Whether the raw query has a parameter of that name; names of ours need no escapes.
@@ -152,26 +153,27 @@ void Routes::add_dialects() {
     Route& broker = dialect(path, Dialect::broker);
     broker.join = {"@me", "*"};
     broker.settings.heartbeat_interval = seconds(30);
+    broker.settings.write_timeout = minutes(5);
   }
-  add(post, "/api/test/send", send, Access::key, Dialect::broker);
+  add(post, "/api/test/send", send, Access::user, Dialect::broker);
   add(get, "/sse/stats", broker_stats, Access::status, Dialect::broker);
 
   Route& gateway = dialect("/woolive/sse", Dialect::gateway);
   gateway.join = {"@me", "*"};
   gateway.settings.heartbeat_interval = seconds(30);
-  add(post, "/api/send", send, Access::key, Dialect::gateway);
+  add(post, "/api/send", send, Access::user, Dialect::gateway);
 
   Route& room = dialect("/sse", Dialect::chat_room);
   room.join = {"lobby", "@me"};
   room.settings.heartbeat_interval = seconds(30);
-  add(post, "/send", send, Access::key, Dialect::chat_room);
+  add(post, "/send", send, Access::user, Dialect::chat_room);
 
   add(get, "/api/stats", online, Access::status, Dialect::chat_hub);
   dialect("/notifications/poll", Dialect::notifications).join = {"@me"};
 }
 
 Route& Routes::add(HttpMethod method, std::string_view pattern, Endpoint endpoint, Access access, Dialect dialect) {
-  RINGCAST_ASSERT(routes_.size() < 255);
+  RINGCAST_ASSERT(routes_.size() < kRoutesMax - 1);
   routes_.push_back({method, std::string(pattern), endpoint, access, dialect, static_cast<uint8_t>(routes_.size())});
   return routes_.back();
 }

@@ -56,6 +56,10 @@ constexpr bool is_status_endpoint(Endpoint endpoint) {
          endpoint == Endpoint::metrics;
 }
 
+constexpr bool is_publish_endpoint(Endpoint endpoint) {
+  return endpoint == Endpoint::messages || endpoint == Endpoint::send;
+}
+
 enum class Access : uint8_t {
   open,    // everybody, from any page
   client,  // people's clients: pages of this host or listed ones
@@ -77,6 +81,7 @@ struct RouteSettings {
   uint32_t outbox_bytes_max = 0;
   uint32_t outbox_messages_max = 0;
   uint32_t send_buffer_bytes = 0;
+  uint32_t connections_max = 0;
   std::optional<hub::SlowPolicy> slow;  // none: as its rooms say
   bool single_room = false;             // a second join leaves the first
   bool topics = true;                   // R5: topics= is taken
@@ -103,6 +108,7 @@ struct Route {
 enum class NativeTransport : uint8_t { websocket, events, poll };
 Endpoint endpoint_of(Dialect dialect, NativeTransport transport = NativeTransport::websocket);
 inline constexpr size_t kConfiguredRoutesMax = 100;
+inline constexpr size_t kRoutesMax = 256;
 
 // Whether `path` fits; the views of what "{}" stood for go to `first` and `second`.
 bool match_path(std::string_view pattern, std::string_view path, std::string_view& first, std::string_view& second);

@@ -10,6 +10,7 @@
 #include "auth/rate_limits.h"
 #include "base/bucket_histogram.h"
 #include "runtime/connection.h"
+#include "session/dialect/dialect.h"
 
 namespace ringcast::session {
 
@@ -53,6 +54,7 @@ ErrorCount error_count_of(uint16_t status);
 struct SessionStats {
   Counter open[static_cast<size_t>(Transport::count_)];        // now; polls: waiting
   Counter opened[static_cast<size_t>(Transport::count_)];      // ever; polls: asked
+  Counter spoken[kDialects];                                   // open now, by dialect
   Counter events_out[static_cast<size_t>(Transport::count_)];  // messages queued for members
   // How long they lasted; polls: waited. Tenths of a second.
   BucketHistogram lasted[static_cast<size_t>(Transport::count_)];

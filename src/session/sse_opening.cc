@@ -50,6 +50,11 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   if (const auto applied = apply_cursor(cursor, client.user(), channels); !applied) {
     return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
   }
+  const bool chat_room = request.route.dialect == Dialect::chat_room;
+  if (chat_room && cursor.empty()) {
+    // What history has left comes first.
+    for (Subscribed& channel : channels) channel.has_cursor = channel.kind == wire::ChannelKind::room;
+  }
   if (const auto permitted = permit(gate_.guard(), client, channels); !permitted) {
     return http.refuse(client, connection, 403, permitted.error().code, permitted.error().message);
   }
@@ -81,13 +86,13 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   client.resumes = !cursor.empty();
   client.heartbeat_event = request.query.get("heartbeat").value_or("") == "event";
   client.extra = std::move(made);
-  const bool multi = channels.size() > 1;
+  const bool multi = channels.size() > 1 || chat_room;  // whose presence is looked at message by message
   const WireForm form = client.http10 ? (multi ? WireForm::sse_multi_plain : WireForm::sse_plain)
                                       : (multi ? WireForm::sse_multi : WireForm::sse);
   connection.frame_length = frame_length_of(form);
   gate_.limit_output(client, connection);
   gate_.reactor().cork(connection, true);
-  gate_.count_opened(client, Transport::sse);
+  gate_.opened(client, Transport::sse);
   if (client.resumes) gate_.stats().reconnects.add();
 
   gate_.open_at_hub(client, form_id(form, request.route.dialect));
@@ -150,6 +155,7 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
     wire::append_sse_event_cursor(out_, framing, text_);  // nothing to see, and yet it can be resumed
   }
   if (dialect == Dialect::gateway) append_beat(out_, client, Beat::Kind::initial);
+  if (dialect == Dialect::chat_room) welcome(client, out_);
   const Slice first = gate_.reactor().copy(out_);
   gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
   client.phase = Phase::open;
@@ -169,10 +175,26 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   std::string().swap(stream.head);
   if (stream.rooms_left == 0) later_.push_back(client.id);
   if (stream.drained) drained_.push_back(client.id);
-  if (stream.channels.size() == 1 && stream.rooms_left != 0) client.extra.reset();
+  if (!is_multi_sse(form_of(client.form).wire) && stream.rooms_left != 0) client.extra.reset();
   gate_.reactor().cork(connection, false);
   gate_.guard().watch(client);
   arm_beat(client, connection);
+}
+
+// Who enters a chat room is told what the others are told of it, and then who is there.
+void SseSession::welcome(Client& client, std::string& out) {
+  const auto& stream = client.extra_as<SseStream>();
+  const auto room = std::find_if(stream.channels.begin(), stream.channels.end(), [](const SseStream::Channel& channel) {
+    const std::string_view name = hub::name_of(channel.key.view());
+    return !hub::is_inbox(name) && !hub::is_broadcast(name);
+  });
+  if (room == stream.channels.end()) return;
+  text_.clear();
+  wire::append_member_joined_event(text_, hub::name_of(room->key.view()), client.user(), "online", 0);
+  append_event(out, client, "member_joined", text_);
+  if (!gate_.guard().may(client, auth::Operation::presence, room->key.view())) return;
+  client.room.assign(room->key.view());
+  online_lists_.enter(client.id, client.room.view());
 }
 
 void SseSession::refuse(Client& client, Connection& connection, std::string_view code, std::string_view message,

@@ -1,5 +1,6 @@
 #include "session/sse_session.h"
 
+#include "session/canonical.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/http_session.h"
@@ -20,7 +21,7 @@ bool is_multi(const Client& client) {
 
 }  // namespace
 
-SseSession::SseSession(Gate& gate) : gate_(gate) {}
+SseSession::SseSession(Gate& gate) : gate_(gate), online_lists_(gate) {}
 
 wire::SseFraming SseSession::framing_of(const Client& client) {
   return client.http10 ? wire::SseFraming::bare : wire::SseFraming::chunked;
@@ -40,8 +41,19 @@ void SseSession::on_peer_gone(Client& client, Connection& connection, io::CloseR
   gate_.close_now(client, connection.close_cause);
 }
 
+void SseSession::on_answer(const hub::Answer& answer) {
+  online_lists_.take(answer, [&](ConnectionId member, std::string_view list) {
+    const Client* client = gate_.find(member);
+    if (client == nullptr || client->kind != Kind::sse || client->phase != Phase::open) return;
+    out_.clear();
+    wire::append_sse_event(out_, framing_of(*client), std::string_view(), "online_list", list);
+    gate_.reactor().send_copy(gate_.connection(*client), out_);
+  });
+}
+
 void SseSession::on_closed(Client& client) {
-  gate_.count_ended(client, Transport::sse);
+  if (!client.room.empty()) online_lists_.leave(client.id, client.room.view());
+  gate_.ended(client, Transport::sse);
 }
 
 // --- messages ---
@@ -73,7 +85,12 @@ void SseSession::keep_early(SseStream& stream, const Slice& canonical, uint64_t 
 
 void SseSession::deliver(std::string_view key, const hub::Delivery& delivery) {
   runtime::Reactor& reactor = gate_.reactor();
+  const bool chat_room = form_of(delivery.form).dialect == Dialect::chat_room;
   for (const hub::RunEntry& entry : delivery.entries) {
+    if (chat_room && entry.id == 0) {
+      const std::string_view type = read_canonical(entry.canonical.view()).event;
+      if (type == "member_joined" || type == "member_left") online_lists_.changed(key);
+    }
     head_.clear();
     if (gate_.encoder().derive(delivery.form, entry.canonical.view(), entry.id, head_).kind ==
         hub::Derived::Kind::nothing) {
@@ -273,6 +290,7 @@ void SseSession::on_tick() {
     drain(*client, gate_.connection(*client));
   }
   drained_.clear();
+  online_lists_.ask();
 }
 
 // Nothing of a stream was sent yet: there is nothing to come, or it could not be opened.
@@ -283,7 +301,7 @@ void SseSession::go_back(Client& client, Connection& connection) {
   connection.want_drained = false;
   connection.unlimited_output = true;
   gate_.reactor().cork(connection, false);
-  gate_.count_ended(client, Transport::sse);
+  gate_.ended(client, Transport::sse);
   gate_.http().take_back(client);
   client.phase = Phase::open;
   if (failed) {

@@ -13,6 +13,7 @@
 #include "hub/sink.h"
 #include "runtime/reactor.h"
 #include "session/client.h"
+#include "session/dialect/online_lists.h"
 #include "session/dialect/spelling.h"
 #include "session/heartbeat.h"
 #include "wire/sse.h"
@@ -39,6 +40,7 @@ class SseSession {
   void on_replay(Client& client, Connection& connection, std::string_view key, std::span<const Slice> canonical,
                  uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more);
   void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason);
+  void on_answer(const hub::Answer& answer);
   void on_kicked(Client& client, Connection& connection);
   void drain(Client& client, Connection& connection);
   bool send_canonical(Client& client, Connection& connection, std::string_view canonical);
@@ -63,6 +65,7 @@ class SseSession {
   // --- sse_opening.cc ---
   void append_head(std::string& out, const Client& client, bool keep_alive = false);
   void finish_opening(Client& client, Connection& connection);
+  void welcome(Client& client, std::string& out);
 
   void keep_early(SseStream& stream, const Slice& canonical, uint64_t id, uint32_t channel, bool replayed);
   void append_message(std::string& out, Client& client, std::string_view canonical, uint64_t id, uint32_t channel,
@@ -83,6 +86,7 @@ class SseSession {
 
   Gate& gate_;
   Spelling spelling_;
+  OnlineLists online_lists_;
   HeartbeatBytes beats_[2][kDialects + 1];  // by framing and dialect; the first is the comment
   std::vector<ConnectionId> later_;
   std::vector<ConnectionId> drained_;  // while they were opened

@@ -115,7 +115,7 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   gate_.limit_output(client, connection);
   connection.unlimited_output = echo;  // bounded by ease() and the size of one message instead
   gate_.stats().upgrades.add();
-  gate_.count_opened(client, Transport::websocket);
+  gate_.opened(client, Transport::websocket);
   const bool returns = std::any_of(channels.begin(), channels.end(), [](const auto& at) { return at.has_cursor; });
   if (returns) gate_.stats().reconnects.add();
   arm_beat(client, connection);
@@ -133,6 +133,12 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
     ++opening->outstanding;
     if (channel.mismatch) opening->mismatched.push_back(channel.key);
     if (channel.kind == wire::ChannelKind::room) client.room.assign(channel.key);
+  }
+  // The directory counts every connection of a user, whatever it listens to.
+  const bool silent = !native && !client.anonymous && !gate_.hub().is_member(client.id, client.inbox_key());
+  if (silent &&
+      gate_.hub().join({.connection = client.id, .key = client.inbox_key(), .user = client.user(), .silent = true})) {
+    ++opening->outstanding;
   }
   const bool none = opening->outstanding == 0;
   client.extra = std::move(opening);
@@ -153,12 +159,14 @@ void WebSocketSession::open_and_close(Client& client, Connection& connection, co
   client.decoder = wire::WebSocketDecoder({.role = wire::WebSocketRole::server, .message_max = kRefusedMessageMax});
   connection.unlimited_output = false;
   gate_.stats().upgrades.add();
-  gate_.count_opened(client, Transport::websocket);
+  gate_.opened(client, Transport::websocket);
   gate_.stats().error(code == 4001 ? ErrorCount::unauthorized : ErrorCount::forbidden).add();
-  text_.clear();
-  wire::append_error_event(text_, wire::ErrorEvent::error, code == 4001 ? "unauthorized" : "forbidden", error.message,
-                           {});
-  send_text(connection, text_);
+  if (gate_.route_of(client).dialect == Dialect::native) {
+    text_.clear();
+    wire::append_error_event(text_, wire::ErrorEvent::error, code == 4001 ? "unauthorized" : "forbidden", error.message,
+                             {});
+    send_text(connection, text_);
+  }
   close(client, connection, code, reason, runtime::CloseCause::refused);
 }
 

@@ -273,6 +273,7 @@ void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCaus
 // --- tokens ---
 
 void WebSocketSession::tell_expiring(Connection& connection, uint64_t left_ms) {
+  if (gate_.route_of(gate_.at(connection.slot)).dialect != Dialect::native) return;
   text_.clear();
   wire::append_token_expiring_event(text_, left_ms);
   send_text(connection, text_);
@@ -354,7 +355,7 @@ void WebSocketSession::drain(Client& client, Connection& connection) {
 }
 
 void WebSocketSession::on_closed(Client& client) {
-  gate_.count_ended(client, Transport::websocket);
+  gate_.ended(client, Transport::websocket);
   if (client.has_aside) asides_.erase(client.id.slot);
   client.has_aside = false;
 }

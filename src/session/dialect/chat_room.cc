@@ -46,6 +46,11 @@ bool show(const NativeEvent& event, Spelled& out) {
   return true;
 }
 
+Result<void> check_user(std::string_view user) {
+  if (user.empty()) return fail("missing_user", "a chat room needs a name: username=");
+  return {};
+}
+
 std::optional<Error> read(std::string_view text, const wire::JsonLimits& limits, wire::Action& action) {
   using Kind = wire::JsonField::Kind;
   wire::JsonField fields[] = {{"from"}, {"to"}, {"content", Kind::content}};
@@ -55,6 +60,7 @@ std::optional<Error> read(std::string_view text, const wire::JsonLimits& limits,
   if (!from.given()) return Error{"missing_field", "there is no \"from\""};
   if (const auto checked = wire::check_user(from.value); !checked) return checked.error();
   action.kind = wire::ActionKind::message;
+  action.room = "lobby";
   action.user = from.value;
   action.payload_kind = wire::PayloadKind::content;
   action.payload = content.value;
@@ -75,7 +81,12 @@ bool beat(const Beat& beat, Spelled& out) {
 
 }  // namespace
 
-const DialectTable kChatRoom{
-    .name = "chat-room", .show = show, .read = read, .beat = beat, .user_parameter = "username", .nobody = {}};
+const DialectTable kChatRoom{.name = "chat-room",
+                             .show = show,
+                             .read = read,
+                             .beat = beat,
+                             .check_user = check_user,
+                             .user_parameter = "username",
+                             .nobody = {}};
 
 }  // namespace ringcast::session

@@ -59,11 +59,13 @@ struct DialectTable {
   std::optional<Error> (*read)(std::string_view text, const wire::JsonLimits& limits, wire::Action& action);
   // Null: `: heartbeat` (or heartbeat=event).
   bool (*beat)(const Beat& beat, Spelled& out);
-  // Who may come in here; null: anybody. The user is empty for nobody by name.
+  // Who may open a stream here; null: anybody. The user is empty for nobody by name.
   Result<void> (*check_user)(std::string_view user) = nullptr;
   // The query's name of the user, and who somebody is that gives none (empty: nobody by name).
   std::string_view user_parameter;
   std::string_view nobody;
+  // What somebody is told whose token is refused; empty: why it is.
+  std::string_view denied = {};
 };
 
 const DialectTable& table_of(Dialect dialect);

@@ -45,6 +45,7 @@ std::optional<Error> read(std::string_view text, const wire::JsonLimits& limits,
   action.payload_kind = wire::PayloadKind::content;
   action.payload = content.value;
   action.event = "chat";
+  action.room = wire::kBroadcastChannel;
   if (to.given() && !to.value.empty() && to.value != "all") {
     if (const auto checked = wire::check_user(to.value); !checked) return checked.error();
     action.to = to.value;

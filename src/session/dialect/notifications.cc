@@ -12,9 +12,19 @@ bool show(const NativeEvent& event, Spelled& out) {
   return true;
 }
 
+Result<void> check_user(std::string_view user) {
+  if (user.empty()) return fail("unauthorized", "notifications are a user's: there is none");
+  return {};
+}
+
 }  // namespace
 
-const DialectTable kNotifications{
-    .name = "notifications", .show = show, .read = nullptr, .beat = nullptr, .user_parameter = "user", .nobody = {}};
+const DialectTable kNotifications{.name = "notifications",
+                                  .show = show,
+                                  .read = nullptr,
+                                  .beat = nullptr,
+                                  .check_user = check_user,
+                                  .user_parameter = "user",
+                                  .nobody = {}};
 
 }  // namespace ringcast::session

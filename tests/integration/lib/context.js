@@ -1,6 +1,9 @@
 // What a test gets: the server, clients that are closed when it is over, names of its own.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { request } from 'undici';
 import { within } from './deadline.js';
 import { CuttingProxy } from './proxy.js';
@@ -44,6 +47,15 @@ export class TestContext {
     this.servers.push(server);
     this.server ??= server;
     return server;
+  }
+
+  // A configuration file with this text, for start_server({ config }).
+  config_file(text) {
+    const folder = mkdtempSync(join(tmpdir(), 'ringcast-'));
+    this.after(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'ringcast.toml');
+    writeFileSync(path, text);
+    return path;
   }
 
   async proxy(server = this.server) {

@@ -73,6 +73,55 @@ TEST_F(Load, FlagWinsOverEnvironmentWinsOverFile) {
   EXPECT_EQ(o.retry, 1s);
 }
 
+TEST_F(Load, RoutesFromAFile) {
+  file(
+      "[[routes]]\npath = \"/orders/{id}/live\"\ndialect = \"order-status\"\njoin = [\"order-status/{}\"]\n"
+      "heartbeat_interval = \"20s\"\nclient_buffer_size = 7\nmax_connections = 9\nslow_consumer = \"drop_oldest\"\n"
+      "[[routes]]\npath = \"/live\"\ntransport = \"poll\"\nwith = [\"a\"]\nwithout = [\"b\", \"c\"]\n"
+      "single_room = true\n");
+  const Options o = options();
+  ASSERT_EQ(o.routes.size(), 2u);
+  const RouteRule& orders = o.routes[0];
+  EXPECT_EQ(orders.path, "/orders/{}/live");
+  EXPECT_EQ(orders.dialect, session::Dialect::order_status);
+  EXPECT_THAT(orders.join, ElementsAre("order-status/{}"));
+  EXPECT_EQ(orders.settings.heartbeat_interval, 20s);
+  EXPECT_EQ(orders.settings.outbox_messages_max, 7u);
+  EXPECT_EQ(orders.settings.connections_max, 9u);
+  EXPECT_EQ(orders.settings.slow, hub::SlowPolicy::drop_oldest);
+  EXPECT_EQ(o.routes[1].transport, session::NativeTransport::poll);
+  EXPECT_THAT(o.routes[1].without, ElementsAre("b", "c"));
+  EXPECT_TRUE(o.routes[1].settings.single_room);
+
+  // What is printed is read as the same again.
+  file(print_config(o));
+  EXPECT_EQ(options().routes, o.routes);
+}
+
+TEST_F(Load, RoutesSayWhatIsWrong) {
+  const auto said = [&](const std::string& lines) {
+    file("[[routes]]\n" + lines);
+    return refused();
+  };
+  EXPECT_THAT(said("dialect = \"native\"\n"), HasSubstr("FILE:1: [[routes]] needs path"));
+  EXPECT_THAT(said("path = \"x\"\n"), HasSubstr("FILE:2: path = \"x\": must be a path"));
+  EXPECT_THAT(said("path = \"/{a}/{b}\"\n"), HasSubstr("may have one {"));
+  EXPECT_THAT(said("path = \"/x\"\ndialect = \"klingon\"\n"),
+              HasSubstr("FILE:3: dialect = \"klingon\": must be one of native,"));
+  EXPECT_THAT(said("path = \"/x\"\ndialect = \"broker\"\n"), HasSubstr("a dialect needs join"));
+  EXPECT_THAT(said("path = \"/x\"\njoin = [\"a/{}\"]\n"), HasSubstr("needs a {…} in the path"));
+  EXPECT_THAT(said("path = \"/x\"\njoin = [\"\"]\n"), HasSubstr("FILE:3: join"));
+  EXPECT_THAT(said("path = \"/x\"\ndialect = \"notifications\"\njoin = [\"a\"]\n"), HasSubstr("join = [\"@me\"]"));
+  EXPECT_THAT(said("path = \"/x\"\nheartbeat_interval = \"2h\"\n"), HasSubstr("FILE:3: heartbeat_interval = \"2h\""));
+  EXPECT_THAT(said("path = \"/x\"\nhart_beat = 1\n"), HasSubstr("unknown setting of [[routes]]"));
+  std::string many;
+  for (size_t i = 0; i <= session::kConfiguredRoutesMax; ++i) many += "[[routes]]\npath = \"/x\"\n";
+  file(many);
+  EXPECT_THAT(refused(), HasSubstr("at most 100 [[routes]] sections, not 101"));
+  file("routes = 1\n");
+  EXPECT_THAT(refused(), HasSubstr("FILE:1: routes must be written as [[routes]] sections"));
+}
+
 TEST_F(Load, EveryTypeFromAFile) {
   file(
       "io = \"epoll\"\nreactors = 3\nspin = \"50us\"\nmessage_size_max = \"32KiB\"\nbody_size_max = 70_000\n"

@@ -74,6 +74,27 @@ TEST(Routes, TheQueryDecidesBetweenDialectsOfOnePath) {
   EXPECT_EQ(dialect("/events/order-status/7", "rooms=a"), Dialect::order_status);
 }
 
+TEST(Routes, WhatTheDialectsSet) {
+  using std::chrono::minutes;
+  using std::chrono::seconds;
+  const Routes routes({});
+  const auto settings = [&](std::string_view path, std::string_view query = {}) {
+    return routes.match(HttpMethod::get, path, query).route->settings;
+  };
+  EXPECT_EQ(settings("/ws", "token=a").heartbeat_interval, seconds(30));
+  const RouteSettings chat = settings("/ws", "username=a");
+  EXPECT_EQ(chat.message_max, 512u);
+  EXPECT_EQ(chat.heartbeat_interval, seconds(54));
+  EXPECT_EQ(chat.heartbeat_interval + chat.heartbeat_timeout, seconds(60));
+  EXPECT_EQ(chat.write_timeout, seconds(10));
+  EXPECT_EQ(settings("/events").heartbeat_interval, seconds(15));
+  EXPECT_EQ(settings("/sse/stream").heartbeat_interval, seconds(30));
+  EXPECT_EQ(settings("/api/v1/notifications/stream").write_timeout, minutes(5));
+  EXPECT_EQ(settings("/woolive/sse").heartbeat_interval, seconds(30));
+  EXPECT_EQ(settings("/sse", "username=a").heartbeat_interval, seconds(30));
+  EXPECT_EQ(settings("/ws", "user=a"), RouteSettings());
+}
+
 TEST(Routes, ConfiguredRowsComeFirst) {
   Route row{HttpMethod::get, "/events", Endpoint::events, Access::client};
   row.join = {"news"};

@@ -1,0 +1,78 @@
+#include "session/dialect/online_lists.h"
+
+#include <algorithm>
+
+#include "session/gate.h"
+#include "wire/json_writer.h"
+
+namespace ringcast::session {
+
+void OnlineLists::note(const std::string& key, Room& room) {
+  if (room.changed) return;
+  room.changed = true;
+  changed_.push_back(key);
+}
+
+void OnlineLists::enter(ConnectionId connection, std::string_view room_key) {
+  const auto at = rooms_.try_emplace(std::string(room_key)).first;
+  at->second.members.push_back(connection);
+  note(at->first, at->second);
+}
+
+void OnlineLists::leave(ConnectionId connection, std::string_view room_key) {
+  const auto at = rooms_.find(room_key);
+  if (at == rooms_.end()) return;
+  Room& room = at->second;
+  std::erase(room.members, connection);
+  if (room.members.empty()) {
+    rooms_.erase(at);
+    return;
+  }
+  // The answer goes nowhere when the one who asked has gone.
+  if (room.correlation != 0 && room.asker == connection) {
+    room.correlation = 0;
+    note(at->first, room);
+  }
+}
+
+void OnlineLists::changed(std::string_view room_key) {
+  const auto at = rooms_.find(room_key);
+  if (at != rooms_.end()) note(at->first, at->second);
+}
+
+void OnlineLists::ask() {
+  if (changed_.empty()) return;
+  for (const std::string& key : std::exchange(changed_, {})) {
+    const auto at = rooms_.find(key);
+    if (at == rooms_.end()) continue;
+    Room& room = at->second;
+    if (room.correlation != 0) continue;  // asked again when that answer is here
+    room.changed = false;
+    room.asker = room.members.front();
+    room.correlation = ++last_correlation_;
+    hub::Query query{hub::QueryKind::members};
+    query.key = key;
+    query.tenant = hub::tenant_of(key);
+    query.limit = gate_.options().list_limit_max;
+    query.from = room.asker;
+    query.correlation = room.correlation;
+    gate_.hub().query(query);
+  }
+}
+
+void OnlineLists::take(const hub::Answer& answer, const std::function<void(ConnectionId, std::string_view)>& give) {
+  const auto at = std::find_if(rooms_.begin(), rooms_.end(),
+                               [&](const auto& room) { return room.second.correlation == answer.correlation; });
+  if (at == rooms_.end()) return;
+  Room& room = at->second;
+  room.correlation = 0;
+  list_.clear();
+  wire::JsonWriter writer(list_);
+  writer.begin_array();
+  for (const hub::Row& row : answer.rows) writer.string(row.name);
+  writer.end_array();
+  for (const ConnectionId member : room.members) give(member, list_);
+  if (room.changed) changed_.push_back(at->first);
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,49 @@
+// R7's `online_list`: whoever is in a chat room is sent the names of all who are, whenever somebody comes or goes. The
+// room's home core is asked once for all members that this core has. One per core, its reactor's thread only; bounded
+// by the connections.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/types.h"
+#include "session/client.h"
+
+namespace ringcast::session {
+
+class Gate;
+
+class OnlineLists {
+ public:
+  explicit OnlineLists(Gate& gate) : gate_(gate) {}
+
+  void enter(ConnectionId connection, std::string_view room_key);
+  void leave(ConnectionId connection, std::string_view room_key);
+  // Presence has told that somebody came or went.
+  void changed(std::string_view room_key);
+  // Asks for the rooms that have changed; not from within a call of the hub.
+  void ask();
+  // Gives each member of the room the list, as a JSON array of names.
+  void take(const hub::Answer& answer, const std::function<void(ConnectionId, std::string_view)>& give);
+
+ private:
+  struct Room {
+    std::vector<ConnectionId> members;
+    ConnectionId asker;
+    uint64_t correlation = 0;  // 0: nothing is outstanding
+    bool changed = false;
+  };
+  void note(const std::string& key, Room& room);
+
+  Gate& gate_;
+  std::map<std::string, Room, std::less<>> rooms_;
+  std::vector<std::string> changed_;
+  uint64_t last_correlation_ = 0;
+  std::string list_;
+};
+
+}  // namespace ringcast::session

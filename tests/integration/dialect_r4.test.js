@@ -1,0 +1,66 @@
+// R4, the room chat over WebSocket: native, and a route on which a second join leaves the first room.
+
+import assert from 'node:assert/strict';
+import { suite } from './lib/runner.js';
+
+suite('dialect R4', {}, (test) => {
+  const wscat = async (t, user) => {
+    const client = await t.foreign_ws(`/ws?user=${user}`);
+    await client.next('connection_id');
+    return client;
+  };
+
+  test('the transcript: join, message to the whole room, the sender included', async (t) => {
+    const [alice, bob] = [await wscat(t, 'Alice'), await wscat(t, 'Bob')];
+    const room = t.name('general');
+    for (const client of [alice, bob]) {
+      client.send('{"action":"join","room":"' + room + '"}');
+      await client.next('joined');
+    }
+    alice.send({ action: 'message', content: 'Hello everyone!' });
+    for (const client of [alice, bob]) {
+      const message = await client.next('message');
+      assert.equal(message.user, 'Alice');
+      assert.equal(message.content, 'Hello everyone!');
+      for (const key of ['id', 'event_type', 'user', 'content', 'timestamp']) assert.ok(key in message, key);
+    }
+    const { json } = await t.http('POST', '/messages', { body: { room, user: 'System', content: 'Welcome!' } });
+    assert.equal(json.status, 'sent');
+    assert.equal((await bob.next({ user: 'System' })).id, json.event_id);
+    const stats = await t.read('/stats');
+    assert.equal(stats.rooms[room], 2);
+    assert.ok(stats.total_clients >= 2);
+  });
+
+  test('who leaves 256 messages unread is disconnected, the rest of the room goes on', async (t) => {
+    const server = await t.start_server({ send_buffer_size: '16KiB', outbox_size_max: '64MiB', close_timeout: '500ms', presence_leave_grace: '0s' });
+    const slow = t.raw(server);
+    await slow.upgrade('/ws?user=Alice&rooms=general');
+    await slow.event('joined');
+    slow.socket.pause();
+    const bob = await t.ws({ user: 'Bob', rooms: ['general'] }, {}, server);
+    await bob.next('joined');
+    const gone = bob.next({ event_type: 'member_left', user: 'Alice' }, { ms: 30000 }).then(() => true);
+    const batch = Array.from({ length: 20 }, () => ({ room: 'general', user: 'System', content: 'x'.repeat(2000) }));
+    let sent = 0;
+    while (!(await Promise.race([gone, new Promise((resolve) => setImmediate(resolve, false))]))) {
+      await t.publish(batch, { at: server });
+      sent += batch.length;
+      await bob.take(batch.length, 'message');
+      assert.ok(sent < 20000, 'she was never disconnected');
+    }
+    assert.match((await t.get('/metrics', {}, { at: server })).text, /^ringcast_slow_closed_total\S* 1$/m);
+  });
+
+  test('single_room: a second join leaves the first', async (t) => {
+    const config = t.config_file('[[routes]]\npath = "/ws"\ndialect = "native"\njoin = ["@me", "*"]\nsingle_room = true\n');
+    const server = await t.start_server({ config });
+    const alice = await t.ws({ user: 'Alice' }, {}, server);
+    await alice.join('one');
+    await alice.join('two');
+    assert.equal((await alice.next('left')).room, 'one');
+    const { json } = await t.get('/stats', {}, { at: server });
+    assert.equal(json.rooms.two, 1);
+    assert.ok(!json.rooms.one);
+  });
+});

@@ -1,0 +1,137 @@
+// The dialects with tokens: who comes in, as whom, and what those are told that do not.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { until, within } from './lib/deadline.js';
+import { suite } from './lib/runner.js';
+import { Files, Key } from './lib/tokens.js';
+
+const files = new Files();
+const key = new Key('HS256');
+const kServer = { 'X-API-Key': 'a-secret-of-some-length' };
+const settings = { jwt_keys: [files.key(key)], api_keys: 'billing:a-secret-of-some-length' };
+const rooms = [{ match: '**', allow: ['subscribe', 'publish', 'presence', 'history', 'broadcast'] }];
+const token_of = (sub, permissions) => key.token({ sub, permissions });
+
+suite('dialects with tokens', { settings }, (test) => {
+  const push = (t, body) => t.publish(body, { headers: kServer });
+  const online = (t, user, connections) => until(
+    async () => (await t.get(`/users/${user}`, {}, { headers: kServer })).json?.connections === connections,
+    `${connections} connections of ${user}`);
+  const bad = new Key('HS256').token();
+
+  test('R2: a bad token is told after the upgrade, by 4001 Unauthorized and nothing else', async (t) => {
+    for (const token of [bad, 'nonsense']) {
+      const client = t.ws_raw(`/ws?token=${token}`, { protocol: false });
+      const { code, reason } = await client.close_code();
+      assert.equal(code, 4001);
+      assert.equal(reason, 'Unauthorized');
+      assert.equal(client.events.seen.length, 0);
+    }
+  });
+
+  test('R2: several tabs of a user all receive what is pushed to the user', async (t) => {
+    const [alice, bob] = [t.name('alice'), t.name('bob')];
+    const tabs = [];
+    for (let i = 0; i < 3; ++i) tabs.push(await t.foreign_ws(`/ws?token=${token_of(alice)}`));
+    const other = await t.foreign_ws(`/ws?token=${token_of(bob)}`);
+    await online(t, alice, 3);
+    await online(t, bob, 1);
+    await push(t, { to: alice, data: { type: 'order-update', id: 7 } });
+    await push(t, { to: bob, data: { type: 'fence' } });
+    for (const tab of tabs) assert.deepEqual(await tab.next({ type: 'order-update' }), { type: 'order-update', id: 7 });
+    assert.deepEqual(await other.next({ type: 'fence' }), { type: 'fence' });
+    assert.ok(!other.events.seen.some(({ type }) => type === 'order-update'));
+  });
+
+  test('R2: messages are from the token’s user, and only those of rooms that it may join', async (t) => {
+    const [alice, room] = [t.name('alice'), t.name('room')];
+    const members = async () => (await t.get('/members', { room }, { headers: kServer })).json?.count;
+    const sender = await t.foreign_ws(`/ws?token=${token_of(alice, rooms)}`);
+    const reader = await t.foreign_ws(`/ws?token=${token_of(t.name('bob'), rooms)}`);
+    const stranger = await t.foreign_ws(`/ws?token=${token_of(t.name('eve'))}`);
+    for (const client of [stranger, sender, reader]) client.send({ type: 'join-room', roomId: room });
+    await until(async () => (await members()) === 2, 'the two that may');
+    stranger.send({ type: 'send-message', roomId: room, content: 'let me in' });
+    sender.send({ type: 'send-message', roomId: room, content: room });
+    const message = await reader.next({ content: room });
+    assert.equal(message.from, alice);
+    assert.ok(!reader.events.seen.some(({ content }) => content === 'let me in'));
+    assert.ok(!stranger.events.seen.some(({ content }) => content === room));
+  });
+
+  test('R5: authentication failed is 401, and the user is the token’s', async (t) => {
+    const [user, other] = [randomUUID(), randomUUID()];
+    const refused = await t.get('/sse/stream', { user_id: user, token: bad });
+    t.refused(refused, 401, 'unauthorized');
+    assert.equal(refused.json.error.message, 'authentication failed');
+    const stream = t.stream(`/sse/stream?user_id=${other}&token=${token_of(user)}`);
+    assert.equal((await within(stream.response, 'the head')).statusCode, 200);
+    await online(t, user, 1);
+    assert.equal((await t.get(`/users/${other}`, {}, { headers: kServer })).json.online, false);
+    const sent = await t.http('POST', '/api/test/send', { body: { user_id: user, event: 'order', data: 1 }, headers: kServer });
+    assert.equal(sent.status, 200, sent.text);
+    assert.equal((await stream.next({ event_type: 'order' })).raw_data, '1');
+    t.refused(await t.get('/sse/stream', { token: token_of(t.name('alice')) }), 400, 'invalid_user_id');
+    const topics = await t.get('/sse/stream', { token: token_of(user), topics: 'a' });
+    t.refused(topics, 403, 'forbidden');
+  });
+
+  test('R5 to R7: what is posted needs a token, which says from whom and may not do everything', async (t) => {
+    const [alice, bob] = [t.name('alice'), t.name('bob')];
+    const post = (path, body, token) => t.http('POST', path, { body, headers: token ? { Authorization: `Bearer ${token}` } : {} });
+    for (const [path, body] of [['/api/test/send', { user_id: randomUUID(), data: 1 }], ['/api/send', { text: 'x' }], ['/send', { from: alice, content: 'x' }]]) {
+      t.refused(await post(path, body), 401, 'unauthorized');
+      t.refused(await post(path, body, token_of(alice)), 403, 'forbidden');
+    }
+    const stream = t.stream(`/woolive/sse?token=${token_of(bob)}`);
+    await stream.next('heartbeat');
+    const text = t.name('hi');
+    assert.equal((await post('/api/send', { text }, token_of(alice, rooms))).status, 200);
+    assert.equal((await stream.next({ event_type: 'chat', text })).from, alice);
+    const room = t.stream(`/sse?token=${token_of(bob, rooms)}`);
+    await room.next('connection_id');
+    assert.equal((await post('/send', { from: 'mallory', content: text }, token_of(alice, rooms))).status, 200);
+    assert.equal((await room.next({ event_type: 'chat', content: text })).from, alice);
+  });
+
+  test('R6: the token says who it is; a bad one is refused', async (t) => {
+    const user = t.name('user');
+    const stream = t.stream(`/woolive/sse?token=${token_of(user)}`);
+    assert.equal((await stream.next('heartbeat')).user_id, user);
+    await push(t, { users: [user], event: 'order.paid', data: { amount: 5 } });
+    assert.equal((await stream.next('order.paid')).raw_data, '{"amount":5}');
+    t.refused(await t.get('/woolive/sse', { token: bad }), 401, 'unauthorized');
+  });
+
+  test('R7: who may not ask who is there gets no list', async (t) => {
+    const [a, b] = [t.name('ann'), t.name('ben')];
+    const subscribe = [{ match: 'lobby', allow: ['subscribe'] }];
+    const ann = t.stream(`/sse?token=${token_of(a, subscribe)}`);
+    await ann.next({ event_type: 'system' });
+    const ben = t.stream(`/sse?token=${token_of(b, rooms)}`);
+    await ben.next((event) => event.event_type === 'online_list' && JSON.parse(event.raw_data).includes(b));
+    await push(t, { room: 'lobby', user: 'System', content: a });
+    await ann.next({ event_type: 'chat', content: a });
+    assert.equal(ann.events.all('online_list').length, 0);
+  });
+
+  test('R8: the token’s user, whatever username says; the lobby is a room like others', async (t) => {
+    const alice = t.name('alice');
+    const client = await t.foreign_ws(`/ws?username=mallory&token=${token_of(alice, rooms)}`);
+    const content = t.name('hello');
+    client.send({ type: 'message', content });
+    assert.equal((await client.next({ content })).username, alice);
+    const stranger = t.ws_raw(`/ws?username=x&token=${token_of(alice)}`, { protocol: false });
+    assert.equal((await stranger.close_code()).code, 4003);
+  });
+
+  test('R11: notifications are those of the token’s user', async (t) => {
+    const user = t.name('user');
+    await push(t, { to: user, data: { title: 'one' } });
+    const mine = await t.read('/notifications/poll', { since: 0, user: 'mallory', token: token_of(user) });
+    assert.deepEqual(mine.notifications, [{ title: 'one' }]);
+    t.refused(await t.get('/notifications/poll', { since: 0, user }), 401, 'unauthorized');
+    t.refused(await t.get('/notifications/poll', { since: 0, token: bad }), 401, 'unauthorized');
+  });
+});

@@ -383,7 +383,7 @@ void append_broker(std::string& out, const Shared& shared) {
     wire::append_uint(out, value);
     out += '\n';
   };
-  family("sse_active_connections_total", "gauge", "SSE streams open.", open);
+  family("sse_active_connections_total", "untyped", "SSE streams open.", open);
   family("sse_messages_sent_total", "counter", "Messages queued for SSE streams.", sent);
   family("sse_messages_dropped_total", "counter", "Messages dropped from the outboxes of slow clients.", dropped);
   family("sse_client_connect_total", "counter", "SSE streams opened.", opened);

@@ -234,7 +234,7 @@ TEST_F(Embed, StopEndsPublishersAndClients) {
 }
 
 TEST(EmbedDrain, ClientsAreTold) {
-  Server server(quiet({{"drain_delay", "0s"}}));
+  Server server(quiet({{"drain_delay", "0s"}, {"drain_period", "100ms"}}));
   server.start();
   RawClient client(server.urls().front());
   client.upgrade("/ws?user=alice");

@@ -14,7 +14,7 @@ namespace ringcast {
 RawClient::RawClient(std::string_view url) {
   const auto port = static_cast<uint16_t>(std::stoi(std::string(url.substr(url.rfind(':') + 1))));
   fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval patience{.tv_sec = 10, .tv_usec = 0};
+  const timeval patience{.tv_sec = 60, .tv_usec = 0};
   setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   sockaddr_in address{};
   address.sin_family = AF_INET;

@@ -252,7 +252,7 @@ TEST(Metrics, EveryFamilyIsDescribedOnceAndHasSamples) {
       samples = 0;
     } else if (line.starts_with("# TYPE ")) {
       EXPECT_TRUE(line.starts_with("# TYPE " + family + ' ')) << line;
-      const bool counter = line.ends_with(" counter");
+      const bool counter = line.ends_with(" counter") || line.ends_with(" untyped");  // names that others gave
       histogram = line.ends_with(" histogram");
       EXPECT_EQ(counter, family.ends_with("_total")) << line;
     } else {

@@ -178,6 +178,7 @@ void Home::on_publish(const Mail& mail) {
   if (final) {
     log.final_id = view.id;
     ++channel.epoch;
+    if (channel.live() != 0) note_occupancy(channel, false);
     count_all_out(channel);
   }
   tell_published(mail, published);
@@ -495,6 +496,7 @@ void Home::add_member(uint32_t index, const Joiner& joiner) {
     ++share.silent;
   } else {
     count_live(channel, share, 1, (joiner.flags & flag::kDeflate) != 0);
+    if (channel.live() == 1) note_occupancy(channel, true);
   }
   if (channel.inbox) note_online(index, false);
 }
@@ -514,12 +516,18 @@ void Home::on_leave(const Mail& mail) {
     --share->silent;
   } else {
     count_live(*channel, *share, -1, (mail.flags & flag::kDeflate) != 0);
+    if (channel->live() == 0) note_occupancy(*channel, false);
     std::string_view user;
     if (!payload.view().empty()) user = RecordReader(payload.view()).text();
     const bool poll = (mail.flags & flag::kPoll) != 0;
     if (!poll || !user.empty()) leave_presence(mail.channel, user, grace, poll);
   }
   if (channel->inbox) note_online(mail.channel, grace);
+}
+
+void Home::note_occupancy(const Channel& channel, bool occupied) {
+  if (!context_.options.tells_occupancy || channel.inbox || is_broadcast(name_of(channel.key.view()))) return;
+  context_.sink.occupancy(channel.key.view(), occupied);
 }
 
 // --- presence

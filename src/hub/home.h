@@ -124,6 +124,7 @@ class Home {
   void trim_total();
   void list_unlink(Log& log, uint32_t index);
   void list_append(Log& log, uint32_t index);
+  void note_occupancy(const Channel& channel, bool occupied);
   void deliver(Channel& channel, const Slice& canonical, const Slice* compressed, uint64_t id, uint8_t flags,
                const Address& exclude);
   void measure(const Channel& channel, uint64_t since_ns);

@@ -68,6 +68,9 @@ bool Hub::is_member(ConnectionId connection, std::string_view key) const {
 uint32_t Hub::joined_count(ConnectionId connection) const {
   return state_->local.joined_count(connection);
 }
+void Hub::append_joined(ConnectionId connection, std::vector<std::string>& keys) const {
+  state_->local.append_joined(connection, keys);
+}
 void Hub::set_status(ConnectionId connection, Status status) {
   state_->local.set_status(connection, status);
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bucket_histogram.h"
 #include "base/clock.h"
@@ -43,6 +44,7 @@ struct HubOptions {
   uint32_t replay_chunk = 64 << 10;
   const RoomPolicies* policies = nullptr;
   const Clock* clock = nullptr;  // the reactor's
+  bool tells_occupancy = false;  // Sink::occupancy
 };
 
 struct HubStats {
@@ -78,6 +80,8 @@ class Hub {
   bool leave(ConnectionId connection, std::string_view key, bool grace);
   bool is_member(ConnectionId connection, std::string_view key) const;
   uint32_t joined_count(ConnectionId connection) const;  // rooms, inbox and broadcast alike, joining ones included
+  // Appends the keys of the channels of which Sink::joined has been told; silent memberships are not among them.
+  void append_joined(ConnectionId connection, std::vector<std::string>& keys) const;
   // Sets the shown status of the user of this connection, who is in the inbox: in the rooms of all connections of the
   // user, those joined later included, until the last one has gone.
   void set_status(ConnectionId connection, Status status);

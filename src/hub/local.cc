@@ -495,6 +495,16 @@ uint32_t Local::joined_count(ConnectionId connection) const {
   return peer == nullptr ? 0 : peer->count;
 }
 
+void Local::append_joined(ConnectionId connection, std::vector<std::string>& keys) const {
+  const Peer* peer = const_cast<Local*>(this)->find(connection);
+  if (peer == nullptr) return;
+  for (uint32_t at = peer->first; at != kNoIndex; at = memberships_[at].next) {
+    const Membership& membership = memberships_[at];
+    if (membership.stage != Stage::live && membership.stage != Stage::replaying) continue;
+    keys.emplace_back(channels_[membership.channel].key.view());
+  }
+}
+
 // To the inbox only, whose home core puts the words of all connections of the user in one order and tells their cores.
 // What this connection joins from now on is told at once.
 void Local::set_status(ConnectionId connection, Status status) {

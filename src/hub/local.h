@@ -29,6 +29,7 @@ class Local {
   bool replaying(ConnectionId connection) const;
   bool is_member(ConnectionId connection, std::string_view key) const;
   uint32_t joined_count(ConnectionId connection) const;
+  void append_joined(ConnectionId connection, std::vector<std::string>& keys) const;
   void set_status(ConnectionId connection, Status status);
 
   bool knows(uint32_t channel) const { return channels_.live(channel); }

@@ -28,6 +28,8 @@ class Sink {
   virtual std::string_view user_of(uint32_t slot) const = 0;
   // Whether the connection is a visitor of that tenant: others may not list it, write to it or close it.
   virtual bool is_of_tenant(ConnectionId connection, std::string_view tenant) = 0;
+  // A room of this home core has got its first member, or lost its last; with HubOptions::tells_occupancy.
+  virtual void occupancy(std::string_view /*key*/, bool /*occupied*/) {}
   virtual void kicked(ConnectionId connection) = 0;                                      // disconnect, disconnect_user
   virtual bool send_canonical(ConnectionId connection, std::string_view canonical) = 0;  // send_to_connection
 };

@@ -83,6 +83,7 @@ struct Client {
   bool proxy_header : 1 = false;  // a PROXY header is expected
   bool proxied : 1 = false;       // ClientAddresses knows what it said
   bool metered : 1 = false;       // Meters counts what it sends
+  bool announced : 1 = false;     // hooks hear of its rooms and of its end
   bool told : 1 = false;          // that the server is draining
   bool peer_done : 1 = false;     // its FIN was seen; answers may still go out
   bool loopback : 1 = false;      // the peer is on this machine

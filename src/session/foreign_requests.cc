@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "hub/protocol.h"
+#include "session/decisions.h"
 #include "session/gate.h"
 
 namespace ringcast::session {
@@ -26,6 +27,7 @@ void discard_mail(const Mail& mail) {
     delete reinterpret_cast<ForeignTask*>(mail.value);
     return;
   }
+  if (mail.kind == kDecisionMail) return discard_decision(mail);
   hub::discard_mail(mail);
 }
 

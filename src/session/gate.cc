@@ -6,11 +6,14 @@
 
 #include "session/admission.h"
 #include "session/client_address.h"
+#include "session/decisions.h"
 #include "session/foreign_requests.h"
 #include "session/form.h"
 #include "session/guard.h"
+#include "session/hooks.h"
 #include "session/http_session.h"
 #include "session/meters.h"
+#include "session/occupancy.h"
 #include "session/poll_session.h"
 #include "session/sse_session.h"
 #include "session/websocket_session.h"
@@ -41,6 +44,8 @@ Gate::Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOption
       addresses_(std::make_unique<ClientAddresses>(*this)),
       guard_(std::make_unique<Guard>(*this)),
       foreign_(std::make_unique<ForeignRequests>(*this)),
+      decisions_(std::make_unique<Decisions>(*this)),
+      occupancy_(std::make_unique<Occupancy>(*this)),
       http_(std::make_unique<HttpSession>(*this)),
       websocket_(std::make_unique<WebSocketSession>(*this)),
       sse_(std::make_unique<SseSession>(*this)),
@@ -58,12 +63,14 @@ void Gate::open_at_hub(Client& client, hub::FormId form) {
   RINGCAST_ASSERT(!client.hub_open);
   client.form = form;
   client.hub_open = true;
+  if (shared_.hooks != nullptr && client.kind != Kind::poll) client.announced = true;
   hub_->open(client.id, form);
 }
 
 void Gate::close_at_hub(Client& client, bool grace) {
   if (!client.hub_open) return;
   client.hub_open = false;
+  if (client.announced) tell_left_all(client);
   hub_->close(client.id, grace);
 }
 
@@ -79,6 +86,12 @@ void Gate::stall(Client& client, std::string_view key) {
   } else {
     line.push_back(client.id);
   }
+}
+
+bool Gate::leave(Client& client, std::string_view key) {
+  if (!hub_->leave(client.id, key, false)) return false;
+  if (client.announced) tell_joined(client, key, false, "left");
+  return true;
 }
 
 uint32_t Gate::await(Client& client) {
@@ -351,7 +364,7 @@ void Gate::on_timer(ConnectionId id) {
 }
 
 void Gate::on_mail(const runtime::Mail& mail) {
-  if (!admission_->on_mail(mail) && !foreign_->on_mail(mail)) hub_->on_mail(mail);
+  if (!admission_->on_mail(mail) && !foreign_->on_mail(mail) && !decisions_->on_mail(mail)) hub_->on_mail(mail);
 }
 
 void Gate::on_tick() {
@@ -375,6 +388,10 @@ void Gate::on_interval() {
   if (shared_.cpu_ns != nullptr) stats_.cpu_ns.set(shared_.cpu_ns());
   admission_->sweep();
   guard_->on_interval();
+  if (shared_.hooks != nullptr) {
+    decisions_->on_interval();
+    occupancy_->on_interval();
+  }
   if (drain_phase_ == DrainPhase::telling) tell_some();
 }
 
@@ -382,6 +399,7 @@ void Gate::serve_stalled() {
   if (!credit_came_) return;
   credit_came_ = false;
   foreign_->on_credit();
+  websocket_->serve_held();
   for (size_t home = 0; home < stalled_.size(); ++home) {
     std::deque<ConnectionId>& line = stalled_[home];
     serving_home_ = static_cast<int>(home);
@@ -435,6 +453,7 @@ void Gate::on_closed(ConnectionId id, CloseCause cause) {
     case Kind::none: break;
   }
   close_at_hub(client, !client.clean_leave);
+  if (client.announced) tell_disconnected(client, to_string(cause));
   if (connection(client).listener == kAdminListener) --admin_connections_;
   if (client.standing) admission_->release(id);
   if (client.metered) meters_->close(client);

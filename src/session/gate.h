@@ -49,12 +49,14 @@ namespace ringcast::session {
 
 class Admission;
 class ClientAddresses;
+class Decisions;
 class Guard;
 class ForeignRequests;
 class Hooks;
 class HttpSession;
 struct Judgement;
 class Meters;
+class Occupancy;
 class PollSession;
 class SseSession;
 class StaticFiles;
@@ -87,7 +89,7 @@ constexpr bool is_proxy_listener(uint16_t listener) {
 struct Shared {
   HashKey name_key;  // of connection names
   const Routes* routes = nullptr;
-  Hooks* hooks = nullptr;              // nullptr: no host program
+  Hooks* hooks = nullptr;              // nullptr: nobody takes part
   const StaticFiles* files = nullptr;  // nullptr: no page
   std::string version = "0.1.0";
   std::string engine;
@@ -145,6 +147,8 @@ class Gate final : public runtime::Handler, public hub::Sink {
   WebSocketSession& websocket() { return *websocket_; }
   SseSession& sse() { return *sse_; }
   PollSession& poll() { return *poll_; }
+  Hooks* hooks() const { return shared_.hooks; }
+  Decisions& decisions() { return *decisions_; }
   Admission& admission() { return *admission_; }
   Meters& meters() { return *meters_; }
   ClientAddresses& addresses() { return *addresses_; }
@@ -169,6 +173,9 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void open_at_hub(Client& client, hub::FormId form);
   // Leaves everything, e.g. when a poll has been answered. `grace` as in Hub::close.
   void close_at_hub(Client& client, bool grace);
+
+  // Leaves one channel; false when it was not a member.
+  bool leave(Client& client, std::string_view key);
 
   // The hub had no credit for `key`: stops reading; the session's on_credit is called when it may try again (it calls
   // stall again when refused again, and keeps its place).
@@ -248,6 +255,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void answered(ConnectionId connection, const hub::Answer& answer) override;
   std::string_view user_of(uint32_t slot) const override;
   bool is_of_tenant(ConnectionId connection, std::string_view tenant) override;
+  void occupancy(std::string_view key, bool occupied) override;
   void kicked(ConnectionId connection) override;
   bool send_canonical(ConnectionId connection, std::string_view canonical) override;
 
@@ -256,6 +264,10 @@ class Gate final : public runtime::Handler, public hub::Sink {
   static T either(T of_route, T of_all) {
     return of_route != T{} ? of_route : of_all;
   }
+  // gate_hooks.cc; only where somebody takes part. The client is a WebSocket or a stream.
+  void tell_joined(const Client& client, std::string_view key, bool joined, std::string_view reason);
+  void tell_left_all(const Client& client);
+  void tell_disconnected(const Client& client, std::string_view reason);
   void begin(Client& client);
   bool ask_for_address(Client& client);
   size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
@@ -289,6 +301,8 @@ class Gate final : public runtime::Handler, public hub::Sink {
   std::unique_ptr<ClientAddresses> addresses_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<ForeignRequests> foreign_;
+  std::unique_ptr<Decisions> decisions_;
+  std::unique_ptr<Occupancy> occupancy_;
   std::unique_ptr<HttpSession> http_;
   std::unique_ptr<WebSocketSession> websocket_;
   std::unique_ptr<SseSession> sse_;

@@ -34,6 +34,7 @@ void Gate::deliver(const hub::Delivery& delivery) {
 void Gate::joined(ConnectionId id, const hub::Joined& joined) {
   Client* client = find(id);
   if (client == nullptr) return;
+  if (client->announced && joined.error == hub::JoinError::none) tell_joined(*client, joined.key, true, {});
   Connection& at = connection(*client);
   switch (client->kind) {
     case Kind::websocket: return websocket_->on_joined(*client, at, joined);
@@ -60,6 +61,8 @@ void Gate::replay(ConnectionId id, std::string_view key, std::span<const Slice> 
 void Gate::left(ConnectionId id, std::string_view key, hub::LeftReason reason) {
   Client* client = find(id);
   if (client == nullptr) return;
+  static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
+  if (client->announced) tell_joined(*client, key, false, kReasons[static_cast<size_t>(reason)]);
   Connection& at = connection(*client);
   switch (client->kind) {
     case Kind::websocket: return websocket_->on_left(*client, at, key, reason);

@@ -245,6 +245,15 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
       return;
     }
   }
+  if (gate_.hooks() != nullptr && opens && endpoint != Endpoint::echo && !request.denial) {
+    const Entry entry = ask_to_connect(client, connection, request);
+    if (entry == Entry::waiting) {
+      current.match = match;
+      current.identity = std::move(request.identity);
+      current.query = std::move(request.query);
+    }
+    if (entry != Entry::open) return;
+  }
   if (opens) return hand_over(client, connection, request);
   serve(client, connection, request, match.second);
 }
@@ -374,6 +383,10 @@ void HttpSession::on_timer(Client& client, Connection& connection) {
 void HttpSession::drain(Client& client, Connection& connection) {
   if (streams_stats(client)) return end_stats_stream(client, connection);
   client.keep_alive = false;
+  if (client.waiting && client.extra != nullptr && client.extra_as<HttpState>().ticket != 0) {
+    forget_question(client);
+    return refuse(client, connection, 503, "draining", "this server is about to stop");
+  }
   const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.stash != nullptr;
   if (busy) return;
   if (client.between_requests) return gate_.close_gently(client, CloseCause::drained);

@@ -19,6 +19,7 @@
 #include "hub/types.h"
 #include "runtime/connection.h"
 #include "session/client.h"
+#include "session/hooks.h"
 #include "session/origin.h"
 #include "session/rest_publish.h"
 #include "session/routes.h"
@@ -55,9 +56,11 @@ struct HttpState final : Extra {
   Routes::Match match;       // views into the parser's head
   bool checked = false;      // `match` and `identity` are set, and this client may call it
   auth::Identity identity;
-  IpAddress address;            // whom the request comes from, where limits or proxies want to know
-  bool judged = false;          // the limits allow it
-  std::optional<Error> denial;  // of a WebSocket's request: what is wrong with its token
+  IpAddress address;                     // whom the request comes from, where limits or proxies want to know
+  bool judged = false;                   // the limits allow it
+  uint64_t ticket = 0;                   // of the question that hooks have not answered yet; 0: none
+  std::optional<HookDecision> decision;  // their answer
+  std::optional<Error> denial;           // of a WebSocket's request: what is wrong with its token
   wire::Query query;
   Endpoint endpoint = Endpoint::file;  // whose answer is outstanding
   bool stream = false;                 // the answer is one of many: /stats/stream
@@ -83,6 +86,8 @@ class HttpSession {
   void on_published(Client& client, runtime::Connection& connection, const hub::Published& published);
   void on_credit(Client& client, runtime::Connection& connection);
   void on_judged(Client& client, runtime::Connection& connection, const Judgement& judgement);
+  // What hooks say to the connection, or to the message that is next, of the request in progress.
+  void on_decided(Client& client, runtime::Connection& connection, uint64_t ticket, HookDecision decision);
   void drain(Client& client, runtime::Connection& connection);
   void on_closed(Client& client);
   // Before the flush: what the hub's calls asked for but may not be done within them.
@@ -138,6 +143,19 @@ class HttpSession {
   // A WebSocket has opened: what it sends is counted from here on.
   void meter(Client& client, const auth::Identity& identity, const IpAddress& address);
   void refuse_limit(Client& client, runtime::Connection& connection, const Judgement& judgement);
+
+  // http_hooks.cc: what others decide.
+  enum class Entry : uint8_t {
+    open,     // the request goes on
+    waiting,  // for the answer
+    refused,  // it has been told
+  };
+  Entry ask_to_connect(Client& client, runtime::Connection& connection, Request& request);
+  void forget_question(Client& client);
+  // Whether the message may be published now, as it was changed; else the answer is waited for, or it was refused (and
+  // the unit is over).
+  enum class Verdict : uint8_t { publish, wait, refused };
+  Verdict ask_about(Client& client, hub::Publish& publish, PublishOutcome& outcome);
 
   // rest_rooms.cc: questions to the hub and their answers.
   void ask(Client& client, runtime::Connection& connection, const Request& request, std::string_view second);

@@ -8,6 +8,7 @@
 
 #include "base/block.h"
 #include "session/gate.h"
+#include "session/hooks.h"
 #include "wire/json_writer.h"
 
 namespace ringcast::session {
@@ -431,6 +432,7 @@ void append_metrics(std::string& out, const Shared& shared, uint64_t wall_us, in
   append_reactors(writer, shared);
   append_histograms(writer, shared);
   append_broker(out, shared);
+  if (shared.hooks != nullptr) shared.hooks->append_metrics(out);
 }
 
 }  // namespace ringcast::session

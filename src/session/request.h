@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "auth/identity.h"
 #include "base/error.h"
+#include "session/hooks.h"
 #include "wire/http_request_parser.h"
 #include "wire/url.h"
 
@@ -22,8 +24,10 @@ struct Request {
   std::string path;      // decoded
   std::string argument;  // decoded: what the route's `{}` matched
   auth::Identity identity;
-  std::optional<Error> denial;  // of a WebSocket's request: why it is to be closed at once
-  bool accepts_stream = false;  // Accept names text/event-stream
+  std::optional<Error> denial;          // of a WebSocket's request: why it is to be closed at once
+  bool accepts_stream = false;          // Accept names text/event-stream
+  std::vector<std::string> rooms;       // that hooks have it join besides
+  std::optional<HookDecision> refusal;  // of a WebSocket's request, by hooks: it is to be closed at once
 };
 
 }  // namespace ringcast::session

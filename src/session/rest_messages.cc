@@ -68,7 +68,7 @@ wire::PublishResult result_of(const PublishOutcome& outcome) {
   if (outcome.has_id && outcome.error == hub::PublishError::none) result.event_id = outcome.id;
   result.receivers = outcome.receivers;
   result.duplicate = outcome.duplicate;
-  result.error = error_of(outcome.error);
+  result.error = outcome.refusal != nullptr ? outcome.refusal.get() : error_of(outcome.error);
   return result;
 }
 
@@ -100,6 +100,7 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
   current.publish->outcomes.resize(units);
   current.publish->forced = request.identity.method == auth::Method::token;
   if (current.publish->forced || !request.identity.anonymous()) current.publish->author = request.identity.user;
+  current.publish->asks_hooks = gate_.hooks() != nullptr && !request.identity.is_server();
   current.publish->single = !body.is_batch && !has_results(body.requests[0]);
   gate_.await(client);
   current.identity = request.identity;
@@ -156,7 +157,7 @@ void HttpSession::go_on_publishing(Client& client, Connection& connection, const
     }
     for (size_t i = 0; i < units; ++i, ++unit) {
       if (unit < progress.next) continue;
-      if (progress.asking) return;
+      if (progress.asking || progress.ticket != 0) return;
       const uint64_t correlation = uint64_t{client.correlation} << 32 | unit;
       if (item.target == TargetKind::connection) {
         send_to_connection(client, item, item.names[i], tenant, correlation);
@@ -187,7 +188,16 @@ void HttpSession::go_on_publishing(Client& client, Connection& connection, const
       publish.from = client.id;
       publish.acknowledge = true;
       publish.correlation = correlation;
+      if (progress.asks_hooks) {
+        const Verdict verdict = ask_about(client, publish, progress.outcomes[unit]);
+        if (verdict == Verdict::wait) return;
+        if (verdict == Verdict::refused) {
+          ++progress.next;
+          continue;
+        }
+      }
       if (gate_.hub().publish(publish) == hub::PublishResult::no_credit) return gate_.stall(client, key_);
+      progress.decision.reset();
       ++progress.next;
       ++progress.outstanding;
     }
@@ -230,7 +240,8 @@ void HttpSession::on_published(Client& client, Connection& connection, const hub
   PublishProgress& progress = *current.publish;
   const auto unit = static_cast<size_t>(published.correlation & UINT32_MAX);
   if (unit >= progress.outcomes.size() || progress.outstanding == 0) return;
-  progress.outcomes[unit] = {published.error, true, published.duplicate, published.id, published.receivers};
+  progress.outcomes[unit] = {
+      .error = published.error, .duplicate = published.duplicate, .id = published.id, .receivers = published.receivers};
   --progress.outstanding;
   if (progress.outstanding == 0 && progress.next == progress.outcomes.size() && !progress.asking) {
     finish_publish(client, connection);
@@ -266,7 +277,10 @@ void HttpSession::finish_publish(Client& client, Connection& connection) {
   if (progress.single) {
     const wire::PublishResult result = result_of(progress.outcomes[0]);
     if (result.error != nullptr) {
-      return refuse(client, connection, 503, result.error->code, result.error->message);
+      const PublishOutcome& outcome = progress.outcomes[0];
+      const uint16_t status = outcome.refusal != nullptr && !outcome.passing ? 403 : 503;
+      const Error error = *result.error;  // the outcome goes with the request
+      return refuse(client, connection, status, error.code, error.message);
     }
     wire::append_publish_result(body_, result);
     return respond(client, connection, {200, kJson, body_});

@@ -4,10 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "hub/types.h"
+#include "session/hooks.h"
 
 namespace ringcast::session {
 
@@ -17,6 +21,8 @@ struct PublishOutcome {
   bool duplicate = false;
   uint64_t id = 0;
   uint32_t receivers = 0;
+  std::unique_ptr<Error> refusal = nullptr;  // by hooks
+  bool passing = false;                      // that refusal
 };
 
 // The request itself stays in the parser's body and is parsed again when publishing goes on after a wait for credit:
@@ -29,6 +35,9 @@ struct PublishProgress {
   std::string author;                    // of items that name nobody; empty: nobody by name
   bool forced = false;                   // a user's token: publishes as nobody else
   bool asking = false;                   // a unit for one connection is on its way: nothing goes on before its answer
+  bool asks_hooks = false;               // it does not come from a server
+  uint64_t ticket = 0;                   // of the question about the next unit; 0: none is open
+  std::optional<HookDecision> decision;  // the answer; stays until that unit is published
 };
 
 }  // namespace ringcast::session

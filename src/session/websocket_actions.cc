@@ -191,7 +191,7 @@ void WebSocketSession::act_leave(Client& client, Connection& connection, const A
   if (hub::is_inbox(name) || hub::is_broadcast(name)) {
     return send_error(connection, "bad_room", "a WebSocket stays in its inbox and in *", action.ref);
   }
-  if (!gate_.hub().leave(client.id, key_, false)) {
+  if (!gate_.leave(client, key_)) {
     return send_error(connection, "not_joined", "this connection is not in " + wire::quoted(name), action.ref);
   }
   if (client.room.view() == key_) client.room.clear();
@@ -203,7 +203,7 @@ void WebSocketSession::act_leave(Client& client, Connection& connection, const A
 void WebSocketSession::leave_room(Client& client, Connection& connection) {
   const CompactString room(client.room.view());
   client.room.clear();
-  if (!gate_.hub().leave(client.id, room.view(), false)) return;
+  if (!gate_.leave(client, room.view())) return;
   text_.clear();
   wire::append_left_event(text_, hub::name_of(room.view()), "left", {});
   send_text(connection, text_);

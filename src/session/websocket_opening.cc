@@ -60,6 +60,11 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   }
 
   if (request.denial) return open_and_close(client, connection, upgrade, 4001, "Unauthorized", *request.denial);
+  if (request.refusal) {
+    const HookDecision& refusal = *request.refusal;
+    return open_and_close(client, connection, upgrade, refusal.passing ? 1013 : 4003,
+                          refusal.passing ? "try again later" : "Forbidden", {refusal.code, refusal.reason});
+  }
 
   const bool echo = request.route.endpoint == Endpoint::echo;
   const bool native = request.route.dialect == Dialect::native;
@@ -163,7 +168,7 @@ void WebSocketSession::open_and_close(Client& client, Connection& connection, co
   gate_.stats().error(code == 4001 ? ErrorCount::unauthorized : ErrorCount::forbidden).add();
   if (gate_.route_of(client).dialect == Dialect::native) {
     text_.clear();
-    wire::append_error_event(text_, wire::ErrorEvent::error, code == 4001 ? "unauthorized" : "forbidden", error.message,
+    wire::append_error_event(text_, wire::ErrorEvent::error, code == 4001 ? "unauthorized" : error.code, error.message,
                              {});
     send_text(connection, text_);
   }

@@ -53,6 +53,7 @@ bool WebSocketSession::publish(Client& client, Connection& connection, hub::Publ
                note == nullptr ? std::string_view() : note->ref);
     return true;
   }
+  if (gate_.hooks() != nullptr && hold(client, connection, publish, note)) return true;
   publish.from = client.id;
   publish.acknowledge = note != nullptr;
   publish.correlation = note == nullptr ? 0 : last_correlation_ + 1;

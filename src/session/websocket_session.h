@@ -18,6 +18,8 @@
 #include "session/client.h"
 #include "session/dialect/spelling.h"
 #include "session/heartbeat.h"
+#include "session/held_messages.h"
+#include "session/hooks.h"
 #include "session/meters.h"
 #include "session/websocket_asides.h"
 #include "wire/action.h"
@@ -56,6 +58,10 @@ class WebSocketSession {
   void end_token(Client& client, Connection& connection, TokenEnd how);
   // A lease has come, or has been refused: the message that waited for it is tried again.
   void on_allowance(Client& client, Connection& connection);
+  // Of a message that somebody else decides about; its connection may be gone.
+  void on_decided(ConnectionId id, uint64_t ticket, HookDecision decision);
+  // Credit has come.
+  void serve_held();
   // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
   void on_tick();
 
@@ -101,6 +107,15 @@ class WebSocketSession {
   Passage pass(Client& client, Connection& connection, bool text, std::span<const uint8_t> payload);
   void refuse_message(Client& client, Connection& connection, bool text, std::string_view message,
                       const Judgement& judgement);
+  // --- websocket_hooks.cc ---
+  // True: somebody else decides about this message, and it is kept until then.
+  bool hold(Client& client, Connection& connection, const hub::Publish& publish, AckNote* note);
+  std::optional<HookDecision> ask_about(HeldLine& line);
+  bool take_decision(HeldLine& line, HookDecision& decision);
+  void go_on(HeldLine& line, bool allowed);
+  bool publish_held(HeldLine& line);
+  void tell_held(const HeldLine& line, std::string_view code, std::string_view message);
+  void drop_held(HeldLine& line);
 
   // --- websocket_session.cc ---
   void take_echo(Client& client, Connection& connection, bool text, std::span<uint8_t> received,
@@ -119,6 +134,7 @@ class WebSocketSession {
 
   Gate& gate_;
   AsideTable asides_;
+  HeldMessages held_;
   uint64_t last_correlation_ = 0;  // of acknowledged publishes
   Spelling spelling_;
   HeartbeatBytes ping_;

@@ -43,12 +43,16 @@ class TestSink final : public Sink {
     return slot < users.size() ? std::string_view(users[slot]) : std::string_view();
   }
   bool is_of_tenant(ConnectionId, std::string_view) override { return true; }
+  void occupancy(std::string_view key, bool occupied) override {
+    occupancies.push_back((occupied ? "+" : "-") + std::string(name_of(key)));
+  }
   void kicked(ConnectionId connection) override { got(connection.slot) += "{kicked}"; }
   bool send_canonical(ConnectionId connection, std::string_view canonical) override;
 
   // Everything that a connection was sent, in order, by slot.
   std::string& got(uint32_t slot);
   std::vector<Published> outcomes;
+  std::vector<std::string> occupancies;  // "+room", "-room"
   std::vector<Answer> answers;
   std::vector<Joined> joins;  // without their keys
   uint32_t credit_calls = 0;

@@ -429,6 +429,56 @@ TEST_P(HubTest, ChannelsAreBoundedAndForgotten) {
   EXPECT_EQ(cluster.take(0, 1), "{joined}");
 }
 
+// --- occupancy
+
+TEST_P(HubTest, ARoomIsTakenWithItsFirstMemberAndEmptyWithoutItsLast) {
+  Cluster::Options with = options();
+  with.hub.tells_occupancy = true;
+  Cluster cluster(with);
+  const std::string key = cluster.room_at(0);
+  const std::string name(name_of(key));
+  auto& told = cluster.sink(0).occupancies;
+  cluster.open(0, 0);
+  cluster.open(last(), 1);
+  cluster.join(0, 0, key);
+  cluster.join(last(), 1, key);
+  cluster.join(0, 0, "\n@alice");
+  cluster.join(0, 0, "\n*");
+  cluster.run();
+  EXPECT_THAT(told, testing::ElementsAre("+" + name));
+  cluster.hub(0).leave({0, 1}, key, false);
+  cluster.run();
+  EXPECT_EQ(told.size(), 1u);
+  cluster.hub(last()).close({1, 1}, false);
+  cluster.run();
+  EXPECT_THAT(told, testing::ElementsAre("+" + name, "-" + name));
+  cluster.join(0, 0, key);
+  cluster.run();
+  Publish final{.key = key, .payload = "bye", .final = true};
+  cluster.publish(last(), final);
+  cluster.run();
+  EXPECT_THAT(told, testing::ElementsAre("+" + name, "-" + name, "+" + name, "-" + name));
+}
+
+TEST_P(HubTest, ChannelsThatAConnectionIsIn) {
+  Cluster cluster(options());
+  cluster.open(last(), 0);
+  cluster.join(last(), 0, "\none");
+  std::vector<std::string> keys;
+  cluster.hub(last()).append_joined({0, 1}, keys);
+  EXPECT_TRUE(keys.empty());  // it has not been told yet
+  cluster.run();
+  cluster.join(last(), 0, "\ntwo");
+  cluster.hub(last()).join({.connection = {0, 1}, .key = "\n@alice", .user = "alice", .silent = true});
+  cluster.run();
+  cluster.hub(last()).append_joined({0, 1}, keys);
+  EXPECT_THAT(keys, testing::UnorderedElementsAre("\none", "\ntwo"));
+  cluster.hub(last()).leave({0, 1}, "\none", false);
+  keys.clear();
+  cluster.hub(last()).append_joined({0, 1}, keys);
+  EXPECT_THAT(keys, testing::ElementsAre("\ntwo"));
+}
+
 TEST(HubCredit, AStalledCoreBoundsWhatIsUnderWay) {
   Cluster::Options options;
   options.cores = 3;

@@ -1,0 +1,84 @@
+#include "session/decisions.h"
+
+#include <utility>
+
+#include "session/gate.h"
+#include "session/http_session.h"
+#include "session/websocket_session.h"
+
+namespace ringcast::session {
+
+using runtime::Mail;
+
+namespace {
+
+struct Answered {
+  uint64_t number;
+  uint32_t bytes;
+  HookDecision decision;
+};
+
+}  // namespace
+
+uint32_t decision_bytes(const HookDecision& decision) {
+  size_t bytes = sizeof(Answered) + decision.code.size() + decision.reason.size();
+  for (const std::string& room : decision.rooms) bytes += sizeof room + room.size();
+  if (decision.payload) bytes += decision.payload->size();
+  return static_cast<uint32_t>(bytes);
+}
+
+Mail decision_mail(Ticket ticket, HookDecision decision) {
+  const uint32_t bytes = decision_bytes(decision);
+  Mail mail;
+  mail.kind = kDecisionMail;
+  mail.value = reinterpret_cast<uint64_t>(new Answered{ticket.number, bytes, std::move(decision)});
+  return mail;
+}
+
+void discard_decision(const Mail& mail) {
+  if (mail.kind == kDecisionMail) delete reinterpret_cast<Answered*>(mail.value);
+}
+
+Ticket Decisions::open(About about, runtime::ConnectionId id) {
+  const uint64_t number = ++last_;
+  open_[number] = {about, id};
+  due_.push_back({gate_.reactor().now() + gate_.options().decision_timeout, number});
+  return {gate_.core(), number};
+}
+
+bool Decisions::on_mail(const Mail& mail) {
+  if (mail.kind != kDecisionMail) return false;
+  const std::unique_ptr<Answered> answered(reinterpret_cast<Answered*>(mail.value));
+  gate_.reactor().return_credit(mail.from, answered->bytes);
+  answer(answered->number, std::move(answered->decision));
+  return true;
+}
+
+void Decisions::on_interval() {
+  while (!due_.empty() && (due_.front().at <= gate_.reactor().now() || !open_.contains(due_.front().number))) {
+    const uint64_t number = due_.front().number;
+    due_.pop_front();
+    HookDecision decision;
+    decision.allow = false;
+    decision.passing = true;
+    answer(number, std::move(decision));
+  }
+}
+
+void Decisions::answer(uint64_t number, HookDecision decision) {
+  const auto found = open_.find(number);
+  if (found == open_.end()) return;  // its time had run out
+  const Question question = found->second;
+  open_.erase(found);
+  switch (question.about) {
+    case About::connect:
+    case About::message_over_http: {
+      Client* const client = gate_.find(question.id);
+      if (client == nullptr || client->kind != Kind::http) return;
+      return gate_.http().on_decided(*client, gate_.connection(*client), number, std::move(decision));
+    }
+    case About::message_over_websocket: return gate_.websocket().on_decided(question.id, number, std::move(decision));
+  }
+}
+
+}  // namespace ringcast::session

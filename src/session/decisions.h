@@ -1,0 +1,60 @@
+// Questions of this core that somebody else decides (hooks.h), and their answers, which come as mail or not at all:
+// then their time runs out. One per gate, its thread only, but for decision_mail(), which any thread may call.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "runtime/connection.h"
+#include "runtime/mail.h"
+#include "session/hooks.h"
+
+namespace ringcast::session {
+
+class Gate;
+
+inline constexpr uint8_t kDecisionMail = 0xE1;  // value: what decision_mail() made
+
+// The answer to a ticket, for Producer::send(ticket.core, mail, decision_bytes(decision)). Owns the decision.
+runtime::Mail decision_mail(Ticket ticket, HookDecision decision);
+uint32_t decision_bytes(const HookDecision& decision);
+// Mail that nobody will read any more.
+void discard_decision(const runtime::Mail& mail);
+
+class Decisions {
+ public:
+  enum class About : uint8_t { connect, message_over_http, message_over_websocket };
+
+  explicit Decisions(Gate& gate) : gate_(gate) {}
+
+  Ticket open(About about, runtime::ConnectionId id);
+  // Decided at once: nothing more comes of the ticket.
+  void close(Ticket ticket) { open_.erase(ticket.number); }
+
+  // False when the mail is somebody else's.
+  bool on_mail(const runtime::Mail& mail);
+  void on_interval();  // those whose time is over
+  size_t size() const { return open_.size(); }
+
+ private:
+  struct Question {
+    About about;
+    runtime::ConnectionId id;
+  };
+  struct Due {
+    std::chrono::nanoseconds at;
+    uint64_t number;
+  };
+  void answer(uint64_t number, HookDecision decision);
+
+  Gate& gate_;
+  tsl::robin_map<uint64_t, Question> open_;  // bounded by connections and by what each may have undecided
+  std::deque<Due> due_;                      // in the order of asking
+  uint64_t last_ = 0;
+};
+
+}  // namespace ringcast::session

@@ -1,0 +1,78 @@
+// What WebSockets publish while somebody else decides about it (hooks.h): the messages of a connection to a channel, in
+// order, of which the first is asked about. They outlive their connection: what was sent before it went is published.
+// Part of the WebSocketSession of a core. Bounded per connection by SessionOptions::undecided_messages_max.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/types.h"
+#include "session/hooks.h"
+#include "session/websocket_asides.h"
+
+namespace ringcast::session {
+
+struct HeldMessage {
+  // `note`: what its ack tells; none without one.
+  HeldMessage(const hub::Publish& publish, AckNote* note);
+  // Views of this, for Hub::publish.
+  hub::Publish to_publish(std::string_view key) const;
+  void change(HookDecision& decision);
+
+  std::string user, connection, event, payload, idempotency_key;
+  hub::PayloadKind kind;
+  hub::Address exclude;
+  bool ephemeral;
+  std::optional<AckNote> note;
+};
+
+struct HeldLine {
+  enum class State : uint8_t {
+    asking,   // the answer to `ticket` is outstanding
+    allowed,  // the first message waits for credit
+  };
+  hub::ConnectionId id;
+  std::string key;
+  State state = State::asking;
+  uint64_t ticket = 0;
+  std::deque<HeldMessage> messages;  // never empty between calls
+};
+
+class HeldMessages {
+ public:
+  using Lines = std::list<HeldLine>;
+
+  bool empty() const { return lines_.empty(); }
+  // Of this connection and channel, or null.
+  HeldLine* find(hub::ConnectionId id, std::string_view key);
+  HeldLine* find(hub::ConnectionId id, uint64_t ticket);
+  uint32_t count(hub::ConnectionId id) const;
+  HeldLine& add(hub::ConnectionId id, std::string_view key);
+  void note_added(hub::ConnectionId id) { ++by_connection_[pack(id)].messages; }
+  void note_taken(hub::ConnectionId id);
+  void remove(HeldLine& line);
+  // f(HeldLine&) may remove its line.
+  template <class F>
+  void for_each(F&& f) {
+    for (auto at = lines_.begin(); at != lines_.end();) f(*at++);
+  }
+
+ private:
+  struct Held {
+    uint32_t messages = 0;
+    std::vector<Lines::iterator> lines;
+  };
+  static uint64_t pack(hub::ConnectionId id) { return uint64_t{id.generation} << 32 | id.slot; }
+
+  Lines lines_;
+  tsl::robin_map<uint64_t, Held> by_connection_;
+};
+
+}  // namespace ringcast::session

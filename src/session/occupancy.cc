@@ -1,0 +1,53 @@
+#include "session/occupancy.h"
+
+#include <utility>
+
+#include "session/gate.h"
+#include "session/hooks.h"
+
+namespace ringcast::session {
+
+void Occupancy::changed(std::string_view key, bool occupied) {
+  const HookEvent event = occupied ? HookEvent::occupied : HookEvent::vacated;
+  const auto found = lately_empty_.find(std::string(key));
+  if (found != lately_empty_.end()) {
+    // Nobody has been told that it was empty.
+    found.value().empty = !occupied;
+    if (!occupied) found.value().due = gate_.reactor().now() + gate_.options().vacated_grace;
+    return;
+  }
+  if (occupied) return tell(key, true);
+  if (!gate_.hooks()->wants(event, hub::name_of(key))) return;
+  const std::chrono::nanoseconds due = gate_.reactor().now() + gate_.options().vacated_grace;
+  lately_empty_.insert({std::string(key), {due, true}});
+  due_.emplace_back(due, key);
+}
+
+void Occupancy::on_interval() {
+  const std::chrono::nanoseconds now = gate_.reactor().now();
+  while (!due_.empty() && due_.front().first <= now) {
+    const std::string key = std::move(due_.front().second);
+    due_.pop_front();
+    const auto found = lately_empty_.find(key);
+    if (!found->second.empty) {
+      lately_empty_.erase(found);
+    } else if (found->second.due > now) {
+      due_.emplace_back(found->second.due, key);
+    } else {
+      lately_empty_.erase(found);
+      tell(key, false);
+    }
+  }
+}
+
+void Occupancy::tell(std::string_view key, bool occupied) {
+  const HookEvent event = occupied ? HookEvent::occupied : HookEvent::vacated;
+  const std::string_view room = hub::name_of(key);
+  if (!gate_.hooks()->wants(event, room)) return;
+  HookNotice notice{.event = event, .core = gate_.core(), .time_us = gate_.reactor().wall_us()};
+  notice.client.tenant = hub::tenant_of(key);
+  notice.room = room;
+  gate_.hooks()->notify(notice);
+}
+
+}  // namespace ringcast::session

@@ -18,6 +18,7 @@
 #include "session/encoder.h"
 #include "session/foreign_requests.h"
 #include "session/gate.h"
+#include "session/hooks.h"
 
 namespace ringcast::server {
 
@@ -143,6 +144,9 @@ Result<void> Core::assemble(Parts& parts) {
   hub.key[1] = plan_.hub_key[1];
   hub.policies = plan_.policies;
   hub.clock = &parts.clock;
+  const session::Hooks* const hooks = plan_.shared->hooks;
+  hub.tells_occupancy = hooks != nullptr && (hooks->wants(session::HookEvent::occupied, {}) ||
+                                             hooks->wants(session::HookEvent::vacated, {}));
   parts.hub = std::make_unique<hub::Hub>(hub, parts.post, parts.encoder, *parts.gate);
   parts.gate->attach(*parts.hub);
   parts.reactor->set_handler(parts.gate.get());

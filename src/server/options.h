@@ -16,6 +16,7 @@
 #include "io/backend.h"
 #include "server/size_duration.h"
 #include "session/routes.h"
+#include "webhook/endpoints.h"
 
 namespace ringcast::io {
 class SocketAddress;
@@ -130,6 +131,12 @@ struct Options {
   Duration token_notice;  // 0: none
   std::string revocations_file;
   uint64_t revocations_max;
+
+  // Webhooks
+  std::vector<webhook::EndpointOptions> webhooks;
+  Duration decision_timeout;
+  uint64_t undecided_messages_max;
+  Duration vacated_grace;
 
   // Pages
   bool page;

@@ -244,6 +244,10 @@ Result<void> read_file(const std::string& path, Draft& draft) {
       if (auto read = read_routes(entry, path, draft); !read) return read;
       continue;
     }
+    if (entry.key == "webhooks") {
+      if (auto read = read_webhooks(entry, path, draft); !read) return read;
+      continue;
+    }
     const std::string place = path + ":" + std::to_string(entry.line);
     const Setting* setting = find_setting(entry.key);
     if (setting == nullptr) return unknown_setting(place, "setting", entry.key, std::string(nearest_key(entry.key)));

@@ -113,6 +113,7 @@ std::string print_config(const Options& options) {
     list("allow", allow);
     if (!rule.users.empty()) list("users", rule.users);
   }
+  for (const webhook::EndpointOptions& endpoint : options.webhooks) print_webhook(out, endpoint);
   return out + print_routes(options.routes);
 }
 
@@ -170,6 +171,7 @@ OptionsChange diff_reloadable(const Options& running, const Options& loaded) {
   if (running.rooms != loaded.rooms) change.needs_restart.emplace_back("rooms");
   if (running.permissions != loaded.permissions) change.reloadable.emplace_back("permissions");
   if (running.routes != loaded.routes) change.needs_restart.emplace_back("routes");
+  if (running.webhooks != loaded.webhooks) change.needs_restart.emplace_back("webhooks");
   return change;
 }
 

@@ -105,9 +105,9 @@ using O = Options;
 using R = RoomOptions;
 
 constexpr std::string_view kListening = "Listening", kReactors = "Reactors", kAccess = "Access", kTokens = "Tokens",
-                           kPages = "Pages", kConnections = "Connections", kRequests = "Requests and messages",
-                           kRates = "Rates", kRooms = "Rooms", kHeartbeats = "Heartbeats", kDrain = "Drain",
-                           kLogs = "Logs";
+                           kWebhooks = "Webhooks", kPages = "Pages", kConnections = "Connections",
+                           kRequests = "Requests and messages", kRates = "Rates", kRooms = "Rooms",
+                           kHeartbeats = "Heartbeats", kDrain = "Drain", kLogs = "Logs";
 
 constexpr Row kSettings[] = {
     row<&O::listen>(kListening, Kind::list, "listen", "", 1, 128,
@@ -225,6 +225,16 @@ constexpr Row kSettings[] = {
         .reloads(),
     row<&O::revocations_max>(kTokens, kCount, "revocations_max", "100000", 1, 10'000'000,
                              "revocations of the file, and as many again of DELETE /tokens and /users/.../tokens"),
+
+    row<&O::decision_timeout>(kWebhooks, kDuration, "decision_timeout", "30s", 100 * kMs, kHour,
+                              "a question of a webhook or the host program that is not answered by then is refused")
+        .reloads(),
+    row<&O::undecided_messages_max>(kWebhooks, kCount, "undecided_messages_max", "16", 1, 10'000,
+                                    "messages of a WebSocket that wait for a decision")
+        .reloads(),
+    row<&O::vacated_grace>(kWebhooks, kDuration, "vacated_grace", "10s", 1 * kMs, kHour,
+                           "a room without members is told as vacated after")
+        .reloads(),
 
     boolean<&O::page>(kPages, "page", true, "serve the chat and live-stats page at /"),
     row<&O::web_root>(kPages, Kind::text, "web_root", "", 1, 4096, "directory that the page is read from")

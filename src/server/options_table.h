@@ -49,12 +49,13 @@ std::string environment_of(const Setting& setting);  // "RINGCAST_HEARTBEAT_INTE
 Result<Value> parse_value(const Setting& setting, std::string_view text);
 Result<void> check_range(const Setting& setting, const Value& value);
 std::vector<std::string_view> choices_of(const Setting& setting);
-std::string allowed(const Setting& setting);                           // "a duration from 1s to 1h"
-std::string format_value(const Setting& setting, const Value& value);  // for people: 25s, 64KiB, a, b
-std::string toml_value(const Setting& setting, const Value& value);    // "25s", 100, ["a", "b"]
-std::string quoted_toml(std::string_view text);                        // without control characters in it
-std::string print_routes(const std::vector<RouteRule>& routes);        // [[routes]] sections
-std::string help_text();                                               // of --help
-std::string reference_table();                                         // the Markdown of docs/configuration.md
+std::string allowed(const Setting& setting);                                     // "a duration from 1s to 1h"
+std::string format_value(const Setting& setting, const Value& value);            // for people: 25s, 64KiB, a, b
+std::string toml_value(const Setting& setting, const Value& value);              // "25s", 100, ["a", "b"]
+std::string quoted_toml(std::string_view text);                                  // without control characters in it
+void print_webhook(std::string& out, const webhook::EndpointOptions& endpoint);  // a [[webhooks]] section
+std::string print_routes(const std::vector<RouteRule>& routes);                  // [[routes]] sections
+std::string help_text();                                                         // of --help
+std::string reference_table();  // the Markdown of docs/configuration.md
 
 }  // namespace ringcast::server

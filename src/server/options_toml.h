@@ -26,5 +26,7 @@ Result<const toml::array*> sections_of(const TomlEntry& entry, const std::string
 
 // options_routes.cc
 Result<void> read_routes(const TomlEntry& entry, const std::string& path, Draft& draft);
+// options_webhooks.cc
+Result<void> read_webhooks(const TomlEntry& entry, const std::string& path, Draft& draft);
 
 }  // namespace ringcast::server

@@ -79,6 +79,18 @@ Result<void> Server::start() {
   if (!mesh) return tl::unexpected<Error>(std::move(mesh.error()));
   mesh_ = std::move(*mesh);
 
+  if (!options_.webhooks.empty()) {
+    webhook::SenderOptions sender{.endpoints = options_.webhooks, .cores = count};
+    sender.payload_max = static_cast<uint32_t>(options_.message_size_max);
+    auto webhooks = Webhooks::create(std::move(sender), shared_.hooks);
+    if (!webhooks) return tl::unexpected<Error>(std::move(webhooks.error()));
+    auto producer = mesh_->attach_producer();
+    if (!producer) return tl::unexpected<Error>(std::move(producer.error()));
+    webhooks_ = *std::move(webhooks);
+    webhooks_->start(*std::move(producer));
+    shared_.hooks = webhooks_.get();
+  }
+
   CorePlan plan;
   plan.options = &options_;
   plan.machine = machine_;
@@ -101,6 +113,7 @@ Result<void> Server::start() {
     plan.admin = *admin;
   }
   for (uint16_t core = 0; core < count; ++core) plan.keep_descriptors.push_back(mesh_->wake_target(core).fd());
+  if (webhooks_ != nullptr) plan.keep_descriptors.push_back(webhooks_->wake_descriptor());
 
   for (uint16_t core = 0; core < count; ++core) {
     plan.index = core;
@@ -182,6 +195,7 @@ void Server::stop() {
   if (mesh_ != nullptr) mesh_->stop_producers();
   for (const auto& core : cores_) core->stop();
   for (const auto& core : cores_) core->join();
+  if (webhooks_ != nullptr) webhooks_->stop();
   if (mesh_ != nullptr) mesh_->discard(session::discard_mail);
   cores_.clear();
 }

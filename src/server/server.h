@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "runtime/mesh_producer.h"
 #include "server/core.h"
+#include "server/webhooks.h"
 #include "session/routes.h"
 #include "session/static_files.h"
 
@@ -85,6 +86,7 @@ class Server {
   session::Shared shared_;
   std::unique_ptr<auth::Authority> authority_;
   std::unique_ptr<auth::JwksSource> jwks_;  // none: no URL is set
+  std::unique_ptr<Webhooks> webhooks_;      // none: no section asks for them
   std::unique_ptr<session::Routes> routes_;
   session::StaticFiles files_;
   // Every generation stays: a core may still be reading the one before.

@@ -131,6 +131,9 @@ session::SessionOptions session_options(const Options& options, const Machine& m
   out.batch_items_max = narrow(options.batch_items_max);
   out.deflate = options.deflate;
   out.deflate_from = narrow(options.deflate_size_min);
+  out.decision_timeout = ms(options.decision_timeout);
+  out.undecided_messages_max = narrow(options.undecided_messages_max);
+  out.vacated_grace = ms(options.vacated_grace);
   out.poll_timeout = ms(options.poll_timeout);
   out.poll_timeout_max = ms(options.poll_timeout_max);
   out.poll_answer_max = narrow(options.poll_answer_size_max);

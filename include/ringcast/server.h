@@ -55,7 +55,7 @@ class Server {
   // "http://127.0.0.1:3000" for each address; a port of 0 is resolved.
   std::vector<std::string> urls() const;
 
-  // A way of its own for a thread that publishes much. Throws std::runtime_error when 63 are in use.
+  // A way of its own for a thread that publishes much. Throws std::runtime_error when 62 are in use.
   Publisher publisher();
 
   // For occasional use: these share one publisher, behind a lock. They wait while too much is under way.

@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "base/log.h"
+#include "embed/host_hooks.h"
 #include "embed/publisher_state.h"
 #include "embed/task.h"
 #include "server/options.h"
 #include "server/server.h"
-#include "session/hooks.h"
 #include "session/metrics.h"
 
 namespace ringcast {
@@ -82,24 +82,10 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-// The host's hooks in the sessions' terms.
-class HostHooks final : public session::Hooks {
- public:
-  explicit HostHooks(ringcast::Hooks hooks) : hooks_(std::move(hooks)) {}
-  bool on_action(const session::HookClient& client, std::string_view text) override {
-    if (!hooks_.on_action) return false;
-    return hooks_.on_action({std::string(client.connection), std::string(client.user), std::string(client.tenant)},
-                            text);
-  }
-
- private:
-  const ringcast::Hooks hooks_;
-};
-
 }  // namespace
 
 struct Server::State {
-  State(const server::Options& options, ringcast::Hooks host) : hooks(std::move(host)), server(options) {
+  State(const server::Options& options, ringcast::Hooks host) : hooks(std::move(host), desk), server(options) {
     server.set_hooks(&hooks);
     life->limits.payload_bytes_max = static_cast<uint32_t>(options.message_size_max);
   }
@@ -128,7 +114,8 @@ struct Server::State {
   }
 
   std::optional<LogShare> log;
-  HostHooks hooks;
+  const std::shared_ptr<embed::AnswerDesk> desk = std::make_shared<embed::AnswerDesk>();
+  embed::HostHooks hooks;
   server::Server server;
   std::shared_ptr<embed::Life> life = std::make_shared<embed::Life>();
   std::mutex mutex;
@@ -149,6 +136,9 @@ void Server::start() {
   state_->life->cores = state_->server.cores();
   auto producer = state_->server.attach_producer();
   if (!producer) throw StartError(producer.error().message);
+  auto answers = state_->server.attach_producer();
+  if (!answers) throw StartError(answers.error().message);
+  state_->desk->open(*std::move(answers));
   state_->shared.reset(new Publisher::State{state_->life, std::move(*producer)});
   state_->running = true;
 }
@@ -163,6 +153,7 @@ void Server::stop() {
   if (!state_->running) return;
   state_->life->stopping.store(true, std::memory_order_release);
   state_->server.stop();
+  state_->desk->close();
   const std::lock_guard lock(state_->mutex);
   state_->shared.reset();
   state_->running = false;

@@ -122,9 +122,11 @@ void Webhooks::notify(const HookNotice& notice) {
   sender_->offer(notice.core, call);  // what does not fit is counted there
 }
 
-std::optional<HookDecision> Webhooks::decide_connect(const HookClient& client, uint64_t time_us, Ticket ticket) {
+std::optional<HookDecision> Webhooks::decide_connect(const HookClient& client, const session::HookRequest& request,
+                                                     uint64_t time_us, Ticket ticket) {
   // One decides: the host program, where it wants to.
-  if (next_ != nullptr && next_->wants(HookEvent::connect, {})) return next_->decide_connect(client, time_us, ticket);
+  if (next_ != nullptr && next_->wants(HookEvent::connect, {}))
+    return next_->decide_connect(client, request, time_us, ticket);
   return ask(call_of(HookEvent::connect, client, time_us), ticket);
 }
 

@@ -27,7 +27,8 @@ class Webhooks final : public session::Hooks {
   bool on_action(const session::HookClient& client, std::string_view text) override;
   bool wants(session::HookEvent event, std::string_view room) const override;
   void notify(const session::HookNotice& notice) override;
-  std::optional<session::HookDecision> decide_connect(const session::HookClient& client, uint64_t time_us,
+  std::optional<session::HookDecision> decide_connect(const session::HookClient& client,
+                                                      const session::HookRequest& request, uint64_t time_us,
                                                       session::Ticket ticket) override;
   std::optional<session::HookDecision> decide_publish(const session::HookClient& client,
                                                       const session::HookMessage& message, uint64_t time_us,

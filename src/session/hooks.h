@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hub/types.h"
+#include "wire/http_message.h"
 
 namespace ringcast::session {
 
@@ -31,6 +32,12 @@ struct HookClient {
   std::string_view tenant;
   std::string_view transport;  // "websocket", "sse", "poll", "http"
   std::string_view address;
+};
+
+// The request by which a connection is to open; for who checks it in an own way.
+struct HookRequest {
+  std::string_view target;  // as sent
+  const wire::HttpHeaders& headers;
 };
 
 struct HookNotice {
@@ -82,7 +89,8 @@ class Hooks {
 
   // Decided at once, or nothing: then an answer to the ticket follows, or its time runs out. The views are gone when
   // this returns.
-  virtual std::optional<HookDecision> decide_connect(const HookClient&, uint64_t /*time_us*/, Ticket) {
+  virtual std::optional<HookDecision> decide_connect(const HookClient&, const HookRequest&, uint64_t /*time_us*/,
+                                                     Ticket) {
     return HookDecision{};
   }
   virtual std::optional<HookDecision> decide_publish(const HookClient&, const HookMessage&, uint64_t /*time_us*/,

@@ -49,7 +49,8 @@ HttpSession::Entry HttpSession::ask_to_connect(Client& client, Connection& conne
                            .tenant = request.identity.tenant,
                            .transport = transport_of(request.route.endpoint),
                            .address = address};
-    current.decision = hooks.decide_connect(asked, gate_.reactor().wall_us(), ticket);
+    current.decision =
+        hooks.decide_connect(asked, {request.http.target, request.http.headers}, gate_.reactor().wall_us(), ticket);
     if (!current.decision) {
       current.ticket = ticket.number;
       gate_.await(client);

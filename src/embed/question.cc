@@ -1,0 +1,127 @@
+#include "embed/question.h"
+
+#include <utility>
+
+#include "ringcast/hooks.h"
+#include "ringcast/message.h"
+#include "session/decisions.h"
+#include "wire/compact_json.h"
+#include "wire/names.h"
+
+namespace ringcast {
+namespace embed {
+
+using session::HookDecision;
+
+void AnswerDesk::open(runtime::Producer producer) {
+  const std::lock_guard lock(mutex_);
+  producer_.emplace(std::move(producer));
+}
+
+void AnswerDesk::close() {
+  const std::lock_guard lock(mutex_);
+  producer_.reset();
+}
+
+void AnswerDesk::send(session::Ticket ticket, HookDecision decision) {
+  const std::lock_guard lock(mutex_);
+  if (!producer_) return;
+  const uint32_t bytes = session::decision_bytes(decision);
+  const runtime::Mail mail = session::decision_mail(ticket, std::move(decision));
+  if (producer_->send(ticket.core, mail, bytes) != runtime::SendResult::sent) session::discard_decision(mail);
+}
+
+void Question::drop() {
+  HookDecision nobody;
+  nobody.allow = false;
+  nobody.passing = true;
+  answer(std::move(nobody));
+}
+
+void Question::answer(HookDecision decision) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(answered_, true)) return;
+    if (!asked_) {
+      decision_ = std::move(decision);
+      return;
+    }
+  }
+  if (const auto desk = desk_.lock()) desk->send(ticket_, std::move(decision));
+}
+
+std::optional<HookDecision> Question::at_once() {
+  const std::lock_guard lock(mutex_);
+  asked_ = true;
+  return std::exchange(decision_, std::nullopt);
+}
+
+namespace {
+
+HookDecision refusal(std::string code, std::string reason) {
+  HookDecision decision;
+  decision.allow = false;
+  decision.code = std::move(code);
+  decision.reason = std::move(reason);
+  return decision;
+}
+
+HookDecision with_payload(hub::PayloadKind kind, std::string payload) {
+  HookDecision decision;
+  decision.kind = kind;
+  decision.payload = std::move(payload);
+  return decision;
+}
+
+}  // namespace
+}  // namespace embed
+
+void ConnectAnswer::allow(ConnectGrant grant) {
+  session::HookDecision decision;
+  // The host's slip must not become a user's name that no other part of the server would take.
+  if (!grant.user.empty()) {
+    if (auto good = wire::check_user(grant.user); !good) {
+      return question_->answer(embed::refusal(good.error().code, good.error().message));
+    }
+    decision.user = std::move(grant.user);
+  }
+  if (!grant.tenant.empty()) {
+    if (auto good = wire::check_tenant(grant.tenant); !good) {
+      return question_->answer(embed::refusal(good.error().code, good.error().message));
+    }
+    decision.tenant = std::move(grant.tenant);
+  }
+  for (const std::string& room : grant.rooms) {
+    if (auto good = wire::check_channel(room); !good) {
+      return question_->answer(embed::refusal(good.error().code, good.error().message));
+    }
+  }
+  decision.rooms = std::move(grant.rooms);
+  question_->answer(std::move(decision));
+}
+
+void ConnectAnswer::deny(std::string code, std::string reason) {
+  question_->answer(embed::refusal(std::move(code), std::move(reason)));
+}
+
+void PublishAnswer::allow() {
+  question_->answer({});
+}
+
+void PublishAnswer::allow_content(std::string text) {
+  question_->answer(embed::with_payload(hub::PayloadKind::content, json_string(text)));
+}
+
+void PublishAnswer::allow_data(std::string json) {
+  std::string compact;
+  if (auto good = wire::append_compact_json(compact, json, {}); !good) {
+    return question_->answer(embed::refusal(good.error().code, good.error().message));
+  }
+  question_->answer(embed::with_payload(hub::PayloadKind::data, std::move(compact)));
+}
+
+void PublishAnswer::deny(std::string code, std::string reason) {
+  question_->answer(embed::refusal(std::move(code), std::move(reason)));
+}
+
+}  // namespace ringcast

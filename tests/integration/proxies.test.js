@@ -7,6 +7,8 @@ import { Front } from './lib/front.js';
 import { suite } from './lib/runner.js';
 
 const kLimit = 3;
+// Each test starts a server and a proxy.
+const kDeadlineMs = 90000;
 const kVariants = [
   { title: 'nginx', program: 'nginx' },
   { title: 'HAProxy, PROXY protocol', program: 'haproxy' },
@@ -32,7 +34,8 @@ async function fill(t, origin) {
 }
 
 for (const variant of kVariants) {
-  suite(`behind ${variant.title}`, { server: false }, (test) => {
+  suite(`behind ${variant.title}`, { server: false, at_once: 1 }, (define) => {
+    const test = (title, body) => define(title, { deadline_ms: kDeadlineMs }, body);
     test('WebSocket, stream and poll go through, and nothing is held back', async (t) => {
       const { server, front } = await start(t, variant, { connections_per_address_max: 0 });
       const origin = await front.origin('203.0.113.7');

@@ -364,7 +364,7 @@ void Home::on_join(const Mail& mail) {
     facts |= kJoinedEnded;
   }
   if (policy(channel).history_messages == 0) facts |= kJoinedNoHistory;
-  if (channel.inbox) facts |= static_cast<uint64_t>(channel.status) << kJoinedStatusShift;
+  Status status = channel.status;
   const bool live = position == channel.position;
   answer.channel = index;
   answer.generation = channels_.generation(index);
@@ -374,9 +374,10 @@ void Home::on_join(const Mail& mail) {
   answer.offset = static_cast<uint32_t>(oldest >> 32);
   answer.length = static_cast<uint32_t>(oldest);
   answer.flags = live ? flag::kLive : flag::kFirst;
+  if (live && shows_presence(joiner) && !channel.inbox) status = enter_presence(channel, joiner);
+  facts |= static_cast<uint64_t>(status) << kJoinedStatusShift;
   answer.extra = static_cast<uint64_t>(channel.live() + 1) << 32 | facts;
   if (live) {
-    if (shows_presence(joiner)) enter_presence(channel, joiner);
     context_.post.send(joiner.core, answer);
     return add_member(index, joiner);
   }
@@ -478,7 +479,7 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
     return context_.post.send(joiner.core, mail);
   }
   // Nothing more to send: added in this very step, so that the next message follows without a seam.
-  if (shows_presence(joiner)) enter_presence(channel, joiner);
+  if (shows_presence(joiner)) mail.length = static_cast<uint32_t>(enter_presence(channel, joiner));
   mail.flags |= flag::kLast | flag::kLive;
   mail.connection = index;
   mail.generation = channels_.generation(index);
@@ -532,16 +533,24 @@ void Home::note_occupancy(const Channel& channel, bool occupied) {
 
 // --- presence
 
-void Home::enter_presence(Channel& channel, const Joiner& joiner) {
+Status Home::enter_presence(Channel& channel, const Joiner& joiner) {
   const RoomPolicy& rules = policy(channel);
-  if (channel.inbox || !rules.presence || is_broadcast(name_of(channel.key.view()))) return;
+  if (channel.inbox || !rules.presence || is_broadcast(name_of(channel.key.view()))) return joiner.status;
   std::optional<Presence>& presence = crowd_of(channel).presence;
   if (!presence) presence.emplace(context_.hash);
-  if (!presence->enter(joiner.user)) return;
-  if (Presence::Entry* entry = joiner.user.empty() ? nullptr : presence->find(joiner.user); entry != nullptr) {
-    entry->status = joiner.status;
+  const bool first = presence->enter(joiner.user);
+  Presence::Entry* const entry = joiner.user.empty() ? nullptr : presence->find(joiner.user);
+  if (first) {
+    if (entry != nullptr) entry->status = joiner.status;
+    presence_event(channel, PresenceView::Kind::member_joined, joiner.user, joiner.status, channel.live() + 1);
+    return joiner.status;
   }
-  presence_event(channel, PresenceView::Kind::member_joined, joiner.user, joiner.status, channel.live() + 1);
+  // Nobody told this room of a change while the user was in it by the grace of a leave only.
+  if (entry->connections == 1 && (joiner.flags & flag::kKnown) != 0 && entry->status != joiner.status) {
+    entry->status = joiner.status;
+    presence_event(channel, PresenceView::Kind::status, joiner.user, joiner.status, channel.live());
+  }
+  return entry->status;
 }
 
 void Home::leave_presence(uint32_t index, std::string_view user, bool grace, bool poll) {

@@ -105,7 +105,7 @@ class Home {
     uint32_t membership, number;
     uint8_t flags;
     std::string_view user;
-    Status status;  // the user's, as far as the joining core knows
+    Status status;  // the user's, with kKnown
   };
 
   // Nameless polls would come and go with every answer: they are counted while they wait, and not announced.
@@ -137,8 +137,9 @@ class Home {
   // Members of a share that come (1) or go (-1).
   static void count_live(Channel& channel, Share& share, int by, bool compressed);
   static void count_all_out(Channel& channel);
-  // Before the joiner is counted, so that it does not hear of itself.
-  void enter_presence(Channel& channel, const Joiner& joiner);
+  // Before the joiner is counted, so that it does not hear of itself. The status that its user is shown with comes
+  // back.
+  Status enter_presence(Channel& channel, const Joiner& joiner);
   void leave_presence(uint32_t index, std::string_view user, bool grace, bool poll);
   void presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status,
                       uint32_t members);

@@ -116,11 +116,13 @@ bool Local::join(const Join& join) {
   pending.asked = true;
   pending.user = Name(join.user);
   pending.status = peer->status;
+  pending.known = peer->known;
   peer->first = index;
   ++peer->count;
 
   Mail mail = Context::mail(Kind::join);
   if (join.silent) mail.flags |= flag::kSilent;
+  if (pending.known) mail.flags |= flag::kKnown;
   if (join.has_cursor) mail.flags |= flag::kHasCursor;
   if (context_.encoder.takes_compressed(peer->form)) mail.flags |= flag::kDeflate;
   if (context_.encoder.short_lived(peer->form)) mail.flags |= flag::kBrief;
@@ -228,10 +230,17 @@ void Local::add_live(uint32_t index) {
   Channel& channel = channels_[membership.channel];
   const Pending& pending = pending_[membership.place];
   const uint32_t slot = pending.connection.slot;
-  const Status status = peers_[slot].status;
-  const bool told = pending.silent || pending.user.empty() || pending.status == status;
-  // It changed while the join was under way.
-  if (!told && !is_inbox(name_of(channel.key.view()))) send_status(channel, pending.user.view(), status);
+  Peer& peer = peers_[slot];
+  const std::string_view name = name_of(channel.key.view());
+  const bool shown = !pending.silent && !pending.user.empty() && !is_inbox(name) && !is_broadcast(name);
+  if (shown && pending.status != peer.status) {
+    // It changed while the join was under way, or is still to be learned from the inbox.
+    if (peer.known) {
+      send_status(channel, pending.user.view(), peer.status);
+    } else {
+      peer.differs = true;
+    }
+  }
   membership.stage = pending.silent ? Stage::silent : Stage::live;
   pending_.release(membership.place);
   membership.place = 0;
@@ -364,9 +373,13 @@ void Local::on_joined(const Mail& mail) {
     const ConnectionId connection = pending.connection;
     if (!failed && mail.value != 0) add(context_.stats.resumed);
     if (!joined.recovered) add(context_.stats.gaps);
+    const auto status = static_cast<Status>(mail.extra >> kJoinedStatusShift & kJoinedStatusMask);
+    if (live && !pending.known) pending.status = status;
     if (!failed && is_inbox(name_of(channel.key.view()))) {
-      const auto status = static_cast<Status>(mail.extra >> kJoinedStatusShift & kJoinedStatusMask);
-      if (status != peers_[connection.slot].status) take_status(connection.slot, status);
+      Peer& peer = peers_[connection.slot];
+      peer.known = true;
+      if (status != peer.status || peer.differs) take_status(connection.slot, status);
+      peer.differs = false;
     }
     if (failed) {
       unlink(peers_[connection.slot], index);
@@ -414,6 +427,7 @@ void Local::on_replay(const Mail& mail) {
     channel.home_index = mail.connection;
     channel.home_generation = mail.generation;
     channel.epoch = mail.offset;
+    if (!pending.known) pending.status = static_cast<Status>(mail.length);
   }
   pending.asked = false;
   pending.more = (mail.flags & flag::kMore) != 0;
@@ -471,6 +485,8 @@ void Local::replay_next(ConnectionId connection) {
   mail.value = membership.channel;
   mail.extra = channels_.generation(membership.channel);
   pending.status = peer->status;
+  pending.known = peer->known;
+  if (pending.known) mail.flags |= flag::kKnown;
   RecordWriter(context_.scratch).text(channel.key.view()).text(pending.user.view()).number(pending.status);
   context_.attach_scratch(mail);
   context_.post.send(channel.home, mail);

@@ -89,7 +89,9 @@ class Local {
     uint16_t count = 0;
     FormId form : 6 = 0;
     Status status : 2 = Status::online;  // the user's, as last said by its inbox or by this connection
-    bool open = false;
+    bool open : 1 = false;
+    bool known : 1 = false;    // the inbox has said it
+    bool differs : 1 = false;  // before that, a room has shown another one than `status`
   };
   static_assert(sizeof(Peer) == 12);
   // By slot; in chunks, so that growing copies nothing.
@@ -115,7 +117,8 @@ class Local {
     bool silent = false;
     bool asked = false;              // an answer is outstanding
     bool more = false;               // there is more to ask for
-    Status status = Status::online;  // as told to the home core
+    bool known = false;              // to the home core was told what the inbox says
+    Status status = Status::online;  // as told, or as shown by a home core that knew better
     Name user;
     std::vector<Slice> pieces;  // of the piece that is arriving
     uint64_t first_id = 0;

@@ -32,7 +32,7 @@ enum class Kind : uint8_t {
   joined,  // membership, number: join number; channel/generation: home channel; connection: its epoch; id: position;
            // value: replayed; extra: members << 32 | kJoined…; offset/length: oldest, high and low half
   replay,  // membership, number; block: a range; id: first id; value: count; extra: gap's oldest; flags. The last mail
-           // of a piece has no block; with kLive: connection/generation: home channel, offset: its epoch
+  // of a piece has no block; with kLive: connection/generation: home channel, offset: its epoch, length: Status
   published,  // connection/generation; value: correlation; id; extra: receivers; flags: duplicate, error
   deliver,    // channel/number: local channel and generation; block: canonical; id; connection/generation + membership:
               // excluded connection and its core; value/extra: compressed block and offset << 32 | length; flags
@@ -48,6 +48,7 @@ inline constexpr uint8_t kSilent = 1;       // join
 inline constexpr uint8_t kHasCursor = 2;    // join
 inline constexpr uint8_t kDeflate = 4;      // join, leave: this member takes compressed frames
 inline constexpr uint8_t kBrief = 8;        // join, replay_next: of a form that comes and goes by nature (polls)
+inline constexpr uint8_t kKnown = 16;       // join, replay_next: Status is what the user's inbox says
 inline constexpr uint8_t kAcknowledge = 1;  // publish
 inline constexpr uint8_t kLive = 1;         // joined, replay: the member was added in this step
 inline constexpr uint8_t kGapAhead = 2;     // replay: extra says where history now begins
@@ -70,7 +71,7 @@ inline constexpr uint64_t kKick = 0xff;  // an evict's value: close the connecti
 
 // In Mail::extra of `joined`, low half.
 inline constexpr uint64_t kJoinedGap = 1, kJoinedReset = 2, kJoinedEnded = 4, kJoinedNoHistory = 8;
-inline constexpr uint32_t kJoinedStatusShift = 4, kJoinedStatusMask = 3;  // inboxes: the user's Status
+inline constexpr uint32_t kJoinedStatusShift = 4, kJoinedStatusMask = 3;  // the user's Status: of an inbox, as shown
 
 // For mail that nobody will read any more: gives back the blocks that it refers to.
 inline void discard_mail(const Mail& mail) {

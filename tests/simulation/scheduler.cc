@@ -115,11 +115,13 @@ class Scheduler {
       world_.advance(150 * kMillisecond);
       come_to_rest();
     }
+    world_.statuses.clear();
     Presences present;
     for (const auto& client : clients_) client->count_in(present);
     for (WebSocketClient* watcher : watchers_) {
-      const std::string room = 'r' + std::to_string(world_.random.below(world_.rooms));
-      if (watcher->ask_members(room, present)) come_to_rest();
+      for (uint32_t i = 0; i < world_.rooms; ++i) {
+        if (watcher->ask_members('r' + std::to_string(i), present)) come_to_rest();
+      }
     }
     for (const auto& client : clients_) client->check_at_rest();
   }

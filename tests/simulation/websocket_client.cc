@@ -428,6 +428,10 @@ void WebSocketClient::compare_members(std::string_view json) {
     if (!shown.emplace(user, count).second) fail(user + " twice");
     connections += count;
     // Without connections one is shown for a time of grace.
+    const std::string status(json_text(member, "status"));
+    if (count != 0 && world_.statuses.emplace(receiver_->key(user), status).first->second != status) {
+      fail(user + " is " + world_.statuses[receiver_->key(user)] + " elsewhere");
+    }
     const auto known = due.find(user);
     if (count != (known == due.end() ? 0 : known->second)) fail(user);
   });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,9 +35,10 @@ class World {
   uint32_t tenants = 1;
   uint32_t rooms = 2;  // of each tenant
   uint32_t users = 3;
-  size_t window = 4096;       // of a connection
-  uint32_t content_max = 40;  // bytes of padding
-  uint64_t publishers = 0;    // numbers given
+  size_t window = 4096;                         // of a connection
+  uint32_t content_max = 40;                    // bytes of padding
+  uint64_t publishers = 0;                      // numbers given
+  std::map<std::string, std::string> statuses;  // at rest, by "tenant:user": the same in all rooms
   bool deflate = false;
   bool keeps_rooms = false;  // some outlast a long silence
 

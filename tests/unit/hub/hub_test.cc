@@ -346,6 +346,57 @@ TEST_P(HubTest, AStatusIsTheUsersInEveryRoomAndOnEveryConnection) {
   EXPECT_EQ(cluster.take(0, 0), "(joined alice)");
 }
 
+TEST_P(HubTest, WhoComesBackWithinTheGraceIsShownAsTheInboxSays) {
+  Cluster::Options with = options();
+  with.rooms.presence = true;
+  with.rooms.leave_grace = 5s;
+  with.inbox.leave_grace = 0ms;
+  Cluster cluster(with);
+  cluster.open(0, 0);
+  cluster.join(0, 0, "\nroom", "watcher");
+  cluster.open(0, 1);
+  cluster.join(0, 1, "\n@alice", "alice");
+  cluster.open(last(), 2);
+  cluster.join(last(), 2, "\n@alice", "alice");
+  cluster.join(last(), 2, "\nroom", "alice");
+  cluster.run();
+  cluster.take(0, 0);
+  const auto shown = [&] {
+    const Answer& members = cluster.ask(0, {.kind = QueryKind::members, .key = "\nroom"});
+    return members.rows.empty() ? UINT64_MAX : members.rows[0].a;
+  };
+  // A change while the user is in the room by a grace only, and then a join of the one who knows it.
+  cluster.hub(last()).close({2, 1}, true);
+  cluster.run();
+  cluster.hub(0).set_status({1, 1}, Status::away);
+  cluster.run();
+  EXPECT_EQ(shown(), static_cast<uint64_t>(Status::online));
+  cluster.join(0, 1, "\nroom", "alice");
+  cluster.run();
+  EXPECT_EQ(shown(), static_cast<uint64_t>(Status::away));
+  EXPECT_EQ(cluster.take(0, 0), "(status alice away)");
+  // One who does not know it yet changes nothing that is right.
+  cluster.open(last(), 3);
+  cluster.hub(0).leave({1, 1}, "\nroom", true);
+  cluster.run();
+  cluster.join(last(), 3, "\nroom", "alice");
+  cluster.run();
+  cluster.join(last(), 3, "\n@alice", "alice");
+  cluster.run();
+  EXPECT_EQ(shown(), static_cast<uint64_t>(Status::away));
+  EXPECT_EQ(cluster.take(0, 0), "");
+  // The inbox has forgotten it before the room has.
+  cluster.hub(0).close({1, 1}, true);
+  cluster.hub(last()).close({3, 1}, true);
+  cluster.run();
+  cluster.open(last(), 4);
+  cluster.join(last(), 4, "\nroom", "alice");
+  cluster.join(last(), 4, "\n@alice", "alice");
+  cluster.run();
+  EXPECT_EQ(shown(), static_cast<uint64_t>(Status::online));
+  EXPECT_EQ(cluster.take(0, 0), "(status alice)");
+}
+
 TEST_P(HubTest, UsersAreOnlineWhileTheirInboxHasConnections) {
   Cluster cluster(options());
   cluster.open(last(), 0);

@@ -25,7 +25,7 @@ struct Identity {
   std::string tenant;                      // valid; empty: the unnamed one
   Method method = Method::none;
   std::string key_name;                // of the API key
-  std::shared_ptr<const Grant> grant;  // of the token
+  std::shared_ptr<const Grant> grant;  // of the token, or of a key that rules limit
 
   bool anonymous() const { return wire::is_anonymous(user); }
   // May make the server calls.

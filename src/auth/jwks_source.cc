@@ -32,6 +32,16 @@ int look(void* stopping, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(stopping)->load(std::memory_order_relaxed) ? 1 : 0;
 }
 
+// A URL may carry a password or a key in its query: the log shows neither.
+std::string for_log(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  const size_t authority = url.find("//") + 2;
+  const std::string_view host = url.substr(authority, url.find('/', authority) - authority);
+  const size_t at = host.rfind('@');
+  if (at == std::string_view::npos) return std::string(url);
+  return std::string(url.substr(0, authority)) + std::string(url.substr(authority + at + 1));
+}
+
 }  // namespace
 
 Result<Keys> keys_of_jwks(std::string_view text) {
@@ -82,7 +92,7 @@ void JwksSource::run() {
       authority_.set_fetched(*std::move(keys));
       pause = options_.refresh;
     } else {
-      log_warning("jwks_failed", {{"url", options_.url}, {"why", keys.error().message}});
+      log_warning("jwks_failed", {{"url", for_log(options_.url)}, {"why", keys.error().message}});
       pause = std::min(options_.refresh, options_.least_between);
     }
     std::unique_lock lock(mutex_);
@@ -108,6 +118,7 @@ Result<Keys> JwksSource::fetch() const {
   curl_easy_setopt(handle.get(), CURLOPT_URL, options_.url.c_str());
   curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
+  if (!options_.ca_file.empty()) curl_easy_setopt(handle.get(), CURLOPT_CAINFO, options_.ca_file.c_str());
   curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "ringcast");

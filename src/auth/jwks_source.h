@@ -17,6 +17,7 @@ namespace ringcast::auth {
 
 struct JwksOptions {
   std::string url;
+  std::string ca_file;  // certificates that https is held against; empty: the system's
   std::chrono::milliseconds refresh{300'000};
   std::chrono::milliseconds timeout{10'000};       // of one attempt
   std::chrono::milliseconds least_between{5'000};  // attempts that tokens ask for

@@ -36,6 +36,13 @@ Result<Rules> rules_of(const wire::JwtClaims& claims) {
 
 }  // namespace
 
+std::shared_ptr<const Grant> Policy::grant_of_key(std::string_view name) const {
+  for (const auto& [key, grant] : limited_keys) {
+    if (key == name) return grant;
+  }
+  return nullptr;
+}
+
 Result<Identity> Policy::verify(std::string_view text, uint64_t now_s, const Revocations& revoked,
                                 bool& unknown_key) const {
   unknown_key = false;

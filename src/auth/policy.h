@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "auth/identity.h"
@@ -48,12 +49,17 @@ struct Policy {
   Keys keys;
   Rules rules;
   std::shared_ptr<const Revocations> listed;  // none: no file
+  // API keys that rules name, with what they may do; all others may do everything.
+  std::vector<std::pair<std::string, std::shared_ptr<const Grant>>> limited_keys;
 
   // Rules decide what people's clients may do; else they may do as they like.
   bool restricts() const { return tokens || !rules.empty(); }
   bool allows(Operation operation, std::string_view name, const Subject& subject, const Grant* grant) const {
     return rules.allow(operation, name, subject) || (grant != nullptr && grant->rules.allow(operation, name, subject));
   }
+
+  // None: the key is not limited.
+  std::shared_ptr<const Grant> grant_of_key(std::string_view name) const;
 
   // Who a token speaks of. `unknown_key` is set when a key of that name may only not have been fetched yet. Messages
   // never quote the token. Codes bad_token, token_expired, token_revoked.

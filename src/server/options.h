@@ -61,6 +61,7 @@ struct PermissionRule {
   std::string match;
   auth::Operations allow = 0;
   std::vector<std::string> users;  // empty: all
+  std::vector<std::string> keys;   // names of API keys, which may then do no more than such rules say
 
   friend bool operator==(const PermissionRule&, const PermissionRule&) = default;
 };
@@ -119,6 +120,7 @@ struct Options {
   std::vector<std::string> jwt_keys;  // "ALG:FILE" or "ALG/KID:FILE"
   std::string jwks;                   // a file or an http(s) URL
   Duration jwks_refresh;
+  std::string jwks_ca_file;  // empty: the system's
   std::vector<std::string> jwt_issuers;
   std::vector<std::string> jwt_audiences;
   Duration jwt_leeway;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "auth/address_set.h"
+#include "auth/api_keys.h"
 #include "io/socket_address.h"
 #include "server/options_draft.h"
 #include "server/token_policy.h"
@@ -164,6 +165,10 @@ tl::unexpected<Error> unknown_setting(std::string_view place, std::string_view w
   return fail("unknown_setting", std::move(message));
 }
 
+std::string shown(const Setting& setting, std::string spelled) {
+  return setting.key == "api_keys" ? "(not shown)" : std::move(spelled);
+}
+
 tl::unexpected<Error> bad_setting(std::string_view place, std::string_view key, std::string_view value,
                                   std::string_view why) {
   return fail("bad_setting",
@@ -178,6 +183,15 @@ Result<void> finish(Draft& draft) {
   for (const std::string& item : options.jwt_keys) {
     if (auto parsed = parse_key_setting(item); !parsed)
       return impossible(draft.describe("jwt_keys") + ": " + parsed.error().message);
+  }
+  const auth::ApiKeys api_keys(options.api_keys);
+  for (const PermissionRule& rule : options.permissions) {
+    for (const std::string& name : rule.keys) {
+      const bool known = std::any_of(api_keys.all().begin(), api_keys.all().end(),
+                                     [&](const auth::ApiKey& key) { return key.name == name; });
+      if (!known)
+        return impossible(draft.permissions_place + ": [[permissions]]: there is no API key \"" + name + "\"");
+    }
   }
   if (options.jwt_user_claim == options.jwt_tenant_claim)
     return impossible(draft.describe("jwt_user_claim") + " must differ from " + draft.describe("jwt_tenant_claim"));

@@ -44,6 +44,8 @@ class Draft {
 tl::unexpected<Error> unknown_setting(std::string_view place, std::string_view what, std::string_view given,
                                       const std::string& nearest);
 // "PLACE: key = value: must be …"
+// What a message may show of a value as it was written: nothing of a secret.
+std::string shown(const Setting& setting, std::string spelled);
 tl::unexpected<Error> bad_setting(std::string_view place, std::string_view key, std::string_view value,
                                   std::string_view why);
 

@@ -182,12 +182,20 @@ Result<void> read_permission(const toml::table& table, const std::string& path, 
         if (auto checked = wire::check_user(name); !checked) return wrong(checked.error().message);
       }
       rule.users = *std::move(names);
+    } else if (entry.key == "keys") {
+      auto names = strings_of(*entry.node);
+      if (!names || names->empty() || names->size() > kListItemsMax) {
+        return wrong("must be a list of 1 to " + std::to_string(kListItemsMax) + " names of api_keys");
+      }
+      rule.keys = *std::move(names);
     } else {
       return unknown_setting(place, "setting of [[permissions]]", entry.key, "");
     }
   }
   if (rule.match.empty()) return fail("missing_setting", section + ": [[permissions]] needs match = \"…\"");
   if (rule.allow == 0) return fail("missing_setting", section + ": [[permissions]] needs allow = [\"…\"]");
+  if (!rule.users.empty() && !rule.keys.empty())
+    return fail("bad_setting", section + ": a [[permissions]] section is for users or for keys, not for both");
   draft.options.permissions.push_back(std::move(rule));
   return {};
 }
@@ -252,7 +260,7 @@ Result<void> read_file(const std::string& path, Draft& draft) {
     const Setting* setting = find_setting(entry.key);
     if (setting == nullptr) return unknown_setting(place, "setting", entry.key, std::string(nearest_key(entry.key)));
     auto value = read_value(*setting, *entry.node);
-    if (!value) return bad_setting(place, entry.key, spelled(*entry.node), value.error().message);
+    if (!value) return bad_setting(place, entry.key, shown(*setting, spelled(*entry.node)), value.error().message);
     draft.set(*setting, *std::move(value), place);
   }
   return {};

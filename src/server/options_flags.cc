@@ -95,7 +95,7 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
 
 Result<void> take_text(const Setting& setting, const std::string& text, const std::string& place, Draft& draft) {
   auto value = parse_value(setting, text);
-  if (!value) return bad_setting(place, setting.key, "\"" + text + "\"", value.error().message);
+  if (!value) return bad_setting(place, setting.key, shown(setting, "\"" + text + "\""), value.error().message);
   draft.set(setting, *std::move(value), place);
   return {};
 }

@@ -192,6 +192,9 @@ constexpr Row kSettings[] = {
         .zero_is("none"),
     row<&O::jwks_refresh>(kTokens, kDuration, "jwks_refresh", "5min", kSecond, kDay,
                           "a JWKS of a URL is fetched again after; sooner for a token with an unknown key"),
+    row<&O::jwks_ca_file>(kTokens, Kind::text, "jwks_ca_file", "", 1, 4096,
+                          "certificates (PEM) that the server of a JWKS is held against")
+        .zero_is("the system's"),
     row<&O::jwt_issuers>(kTokens, Kind::list, "jwt_issuers", "", 1, 256, "a token's iss is one of these")
         .zero_is("it is not looked at")
         .reloads(),

@@ -55,7 +55,7 @@ Result<void> Server::start() {
   if (!policy) return tl::unexpected<Error>(std::move(policy.error()));
   authority_->set_policy(*std::move(policy));
   if (is_url(options_.jwks)) {
-    auth::JwksOptions source{.url = options_.jwks};
+    auth::JwksOptions source{.url = options_.jwks, .ca_file = options_.jwks_ca_file};
     source.refresh = std::chrono::duration_cast<std::chrono::milliseconds>(options_.jwks_refresh);
     source.least_between = std::min(source.least_between, source.refresh);
     jwks_ = std::make_unique<auth::JwksSource>(std::move(source), *authority_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <map>
 
 #include "auth/jwks_source.h"
 #include "server/size_duration.h"
@@ -92,10 +93,17 @@ Result<auth::Policy> token_policy(const Options& options, const auth::Authority&
   if (policy.keys.size() > auth::kTokenKeysMax) {
     return fail("bad_key", "jwt_keys, jwks: more than " + std::to_string(auth::kTokenKeysMax) + " keys");
   }
+  std::map<std::string, auth::Grant> limited;
   for (const PermissionRule& rule : options.permissions) {
-    if (auto added = policy.rules.add(rule.match, rule.allow, rule.users); !added) {
-      return wrong("permissions", added.error());
+    Result<void> added;
+    if (rule.keys.empty()) added = policy.rules.add(rule.match, rule.allow, rule.users);
+    for (const std::string& key : rule.keys) {
+      if (added) added = limited[key].rules.add(rule.match, rule.allow);
     }
+    if (!added) return wrong("permissions", added.error());
+  }
+  for (auto& [key, grant] : limited) {
+    policy.limited_keys.emplace_back(key, std::make_shared<const auth::Grant>(std::move(grant)));
   }
   if (!options.revocations_file.empty()) {
     const auto text = read_all(options.revocations_file, kRevocationsFileMax);

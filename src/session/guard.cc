@@ -52,6 +52,12 @@ bool Guard::permitted(Operation operation, std::string_view name, std::string_vi
                       const auth::Subject& subject, const auth::Grant* grant) const {
   const SessionOptions& options = gate_.options();
   const bool server = method == Method::api_key || method == Method::admin;
+  // Such a key names users as it likes, so that nothing is its own, and nothing that clients may do without a rule.
+  if (server && grant != nullptr) {
+    if (hub::is_broadcast(name) && operation == Operation::publish) operation = Operation::broadcast;
+    if (hub::is_broadcast(name) && operation == Operation::subscribe) return true;
+    return grant->rules.allow(operation, name, subject);
+  }
   const bool free = server || !policy_->restricts();
   if (hub::is_inbox(name)) {
     if (!own_inbox.empty() && name == own_inbox) return true;
@@ -78,7 +84,7 @@ bool Guard::may(const Client& client, Operation operation, std::string_view key)
 }
 
 bool Guard::may(const auth::Identity& identity, Operation operation, std::string_view name) const {
-  if (identity.method != Method::token) return true;
+  if (identity.method != Method::token && identity.grant == nullptr) return true;
   return permitted(operation, name, own_inbox_of(identity), identity.method, {identity.tenant, identity.user},
                    identity.grant.get());
 }
@@ -118,6 +124,7 @@ void Guard::come_due(const Due& due) {
   const uint64_t now = now_s();
   const uint64_t notice = gate_.options().token_notice_s;
   if (now >= expires_s) {
+    gate_.stats().auth_failure(AuthFailure::token_ended).add();
     if (client.kind == Kind::websocket) return gate_.websocket().end_token(client, connection, TokenEnd::expired);
     return gate_.sse().end_token(client, connection, TokenEnd::expired);
   }
@@ -133,7 +140,7 @@ void Guard::come_due(const Due& due) {
 
 Result<void> Guard::renew(Client& client, std::string_view token) {
   refresh();
-  if (!policy_->tokens || client.who.grant() == nullptr) {
+  if (!policy_->tokens || client.who.method() != Method::token) {
     return fail("forbidden", "this connection was not opened with a token");
   }
   auto identity = verify(token);
@@ -172,6 +179,7 @@ void Guard::sweep() {
       continue;
     }
     runtime::Connection& connection = gate_.connection(client);
+    gate_.stats().auth_failure(AuthFailure::token_revoked).add();
     if (client.kind == Kind::websocket) {
       gate_.websocket().end_token(client, connection, TokenEnd::revoked);
     } else {

@@ -112,6 +112,7 @@ bool HttpSession::authenticate(Client& client, runtime::Connection& connection, 
   } else if (const auth::ApiKey* found = options.api_keys.find(key); found != nullptr) {
     identity.method = Method::api_key;
     identity.key_name = found->name;
+    identity.grant = guard.policy().grant_of_key(found->name);
   } else if (guard.tokens()) {
     if (const std::string_view token = given_token(http, route, current); !token.empty()) {
       asked = true;
@@ -119,14 +120,23 @@ bool HttpSession::authenticate(Client& client, runtime::Connection& connection, 
       if (proved) {
         identity = *std::move(proved);
       } else {
+        gate_.stats().auth_failure(auth_failure_of(proved.error().code)).add();
         current.denial = std::move(proved.error());
       }
     }
   }
-  if (identity.is_server()) return true;
+  if (identity.is_server()) {
+    if (identity.grant == nullptr || route.access != Access::key) return true;
+    gate_.stats().auth_failure(AuthFailure::needs_key).add();
+    refuse(
+        client, connection, 403, "forbidden",
+        "the API key " + wire::quoted(identity.key_name) + " may do what its [[permissions]] allow, and nothing else");
+    return false;
+  }
 
   if (route.access == Access::client) {
     if (guard.tokens() && !asked && options.token_required) {
+      gate_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
       current.denial = Error{"unauthorized",
                              "this needs a token: Authorization: Bearer …, token=, or bearer.… beside "
                              "the subprotocol of a WebSocket"};
@@ -143,9 +153,11 @@ bool HttpSession::authenticate(Client& client, runtime::Connection& connection, 
   }
   if (options.api_keys.empty() && !guard.tokens()) return true;
   if (identity.method == Method::token) {
+    gate_.stats().auth_failure(AuthFailure::needs_key).add();
     refuse(client, connection, 403, "forbidden", "this call is for servers: it needs an API key, not a user's token");
     return false;
   }
+  if (!asked) gate_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
   challenge(client, connection, current.denial ? &*current.denial : nullptr,
             route.access == Access::user && guard.tokens()
                 ? "this call needs a user's token or an API key (Authorization: Bearer …, or X-API-Key)"

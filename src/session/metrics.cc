@@ -238,6 +238,13 @@ void append_http(Writer& writer, const Shared& shared) {
                     shared.cores[i].sessions->errors[code].get());
     }
   }
+  writer.family("auth_failures_total", "counter", "Why clients were not let in, or not kept.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t reason = 0; reason < static_cast<size_t>(AuthFailure::count_); ++reason) {
+      writer.sample(label(i, "reason", to_string(static_cast<AuthFailure>(reason))),
+                    shared.cores[i].sessions->auth_failures[reason].get());
+    }
+  }
 }
 
 void append_sessions(Writer& writer, const Shared& shared) {

@@ -111,14 +111,15 @@ void HttpSession::begin_publish(Client& client, Connection& connection, const Re
 
 bool HttpSession::may_publish(Client& client, Connection& connection, const auth::Identity& identity,
                               const wire::PublishBody& body) {
-  if (identity.method != auth::Method::token) return true;
+  if (identity.method != auth::Method::token && identity.grant == nullptr) return true;
+  const std::string others = identity.is_server() ? "only keys without rules may " : "only servers may ";
   size_t index = 0;
   for (const wire::PublishRequest& item : body.requests) {
     std::string why;
     if (item.target == TargetKind::connection) {
-      why = "only servers may send to one connection";
+      why = others + "send to one connection";
     } else if (item.final_message) {
-      why = "only servers may end a room with a final message";
+      why = others + "end a room with a final message";
     } else if (item.target == TargetKind::broadcast) {
       if (!gate_.guard().may(identity, auth::Operation::publish, wire::kBroadcastChannel)) {
         why = "clients may not publish to everyone here";

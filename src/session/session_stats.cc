@@ -34,6 +34,26 @@ std::string_view to_string(ErrorCount code) {
   return "";
 }
 
+std::string_view to_string(AuthFailure reason) {
+  switch (reason) {
+    case AuthFailure::no_credentials: return "no_credentials";
+    case AuthFailure::bad_key: return "bad_key";
+    case AuthFailure::bad_token: return "bad_token";
+    case AuthFailure::token_expired: return "token_expired";
+    case AuthFailure::token_revoked: return "token_revoked";
+    case AuthFailure::token_ended: return "token_ended";
+    case AuthFailure::needs_key: return "needs_key";
+    case AuthFailure::count_: break;
+  }
+  return "";
+}
+
+AuthFailure auth_failure_of(std::string_view error_code) {
+  if (error_code == "token_expired") return AuthFailure::token_expired;
+  if (error_code == "token_revoked") return AuthFailure::token_revoked;
+  return AuthFailure::bad_token;
+}
+
 ErrorCount error_count_of(uint16_t status) {
   switch (status) {
     case 400: return ErrorCount::bad_request;

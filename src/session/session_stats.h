@@ -51,6 +51,20 @@ enum class ErrorCount : uint8_t {
 std::string_view to_string(ErrorCount code);
 ErrorCount error_count_of(uint16_t status);
 
+// Why somebody was not let in, or not kept.
+enum class AuthFailure : uint8_t {
+  no_credentials,  // none where some were needed
+  bad_key,         // no API key of ours, where no tokens are taken
+  bad_token,
+  token_expired,  // when it was shown
+  token_revoked,  // when it was shown, or while its connection was open
+  token_ended,    // while its connection was open, without another in time
+  needs_key,      // a user's token, or a key that rules limit, for a call that needs an unlimited one
+  count_
+};
+std::string_view to_string(AuthFailure reason);
+AuthFailure auth_failure_of(std::string_view error_code);
+
 struct SessionStats {
   Counter open[static_cast<size_t>(Transport::count_)];        // now; polls: waiting
   Counter opened[static_cast<size_t>(Transport::count_)];      // ever; polls: asked
@@ -62,6 +76,7 @@ struct SessionStats {
   Counter closed[static_cast<size_t>(Transport::count_)][static_cast<size_t>(runtime::CloseCause::count_)];
   Counter requests[6];  // by status class; [0] is not used
   Counter errors[static_cast<size_t>(ErrorCount::count_)];
+  Counter auth_failures[static_cast<size_t>(AuthFailure::count_)];
   Counter http_connections;  // accepted
   Counter upgrades;
   Counter messages_in;       // publishes asked for, over any transport
@@ -91,6 +106,7 @@ struct SessionStats {
   Counter& closed_by(Transport transport, runtime::CloseCause cause) {
     return closed[static_cast<size_t>(transport)][static_cast<size_t>(cause)];
   }
+  Counter& auth_failure(AuthFailure reason) { return auth_failures[static_cast<size_t>(reason)]; }
   Counter& open_now(Transport transport) { return open[static_cast<size_t>(transport)]; }
   Counter& opened_ever(Transport transport) { return opened[static_cast<size_t>(transport)]; }
   Counter& out(Transport transport) { return events_out[static_cast<size_t>(transport)]; }

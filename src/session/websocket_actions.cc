@@ -271,6 +271,7 @@ void WebSocketSession::act_refresh(Client& client, Connection& connection, const
       return send_error(connection, "forbidden", renewed.error().message, action.ref);
     }
     send_error(connection, "unauthorized", renewed.error().message, action.ref);
+    gate_.stats().auth_failure(auth_failure_of(renewed.error().code)).add();
     gate_.stats().error(ErrorCount::unauthorized).add();
     return close(client, connection, 4001, "Unauthorized", runtime::CloseCause::refused);
   }

@@ -34,7 +34,7 @@ class Who {
     return name.empty() ? name : name.substr(1);
   }
   auth::Method method() const;
-  // Of the token; none without one.
+  // Of the token, or of an API key that rules limit; none otherwise.
   const auth::Grant* grant() const;
   // A new token for the same user and tenant.
   void set_grant(std::shared_ptr<const auth::Grant> grant);

@@ -1,9 +1,11 @@
 // Who comes in: tokens of every algorithm by every way there is, their end, their revocation, and API keys beside them.
 
 import assert from 'node:assert/strict';
-import http from 'node:http';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 import { Files, Key, bearer, kAlgorithms, now_s } from './lib/tokens.js';
@@ -137,6 +139,21 @@ suite('tokens', { settings }, (test) => {
   });
 });
 
+suite('tokens and limits', { settings: { ...settings, connections_per_user_max: 1, user_messages_per_second: 1000 } }, (test) => {
+  test('what a token says outlasts the question whether limits allow it', async (t) => {
+    const token = key.token({ sub: 'limited', permissions: anywhere });
+    const client = await t.ws({ token, rooms: ['a'] });
+    assert.equal(client.hello.user, 'limited');
+    t.refused(await t.get('/poll', { rooms: ['@me'], token }), 429, 'too_many_connections');
+    assert.equal((await t.get('/history', { room: '@me', token })).json.room, '@limited');
+    const published = await t.http('POST', '/messages', { body: { room: 'a', user: 'other', content: 'x' }, ...bearer(token) });
+    assert.equal(published.status, 200);
+    assert.equal((await client.next('message')).user, 'limited');
+    await refused_socket(t, '?token=x.y.z', 4001);
+    assert.equal((await t.poll({ rooms: ['@me'], token: key.token({ sub: 'somebody else' }) })).events.length, 0);
+  });
+});
+
 suite('the end of tokens', { settings: { ...settings, token_notice: '60s' } }, (test) => {
   test('a WebSocket is told before, and closed with 4010', async (t) => {
     const client = await t.ws({ token: key.token({ exp: now_s() + 3 }) });
@@ -259,6 +276,46 @@ suite('tokens and reloads', { server: false }, (test) => {
     await t.ws({ token: second.token() });
   });
 
+  test('a JWKS comes over https from whom its certificate names', async (t) => {
+    const set = new Key('EdDSA', { id: 'one' });
+    const own = new Files();
+    const [private_key, certificate] = [`${own.path}/key.pem`, `${own.path}/certificate.pem`];
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+      '-addext', 'subjectAltName=DNS:localhost', '-keyout', private_key, '-out', certificate], { stdio: 'pipe' });
+    const issuer = https.createServer({ key: readFileSync(private_key), cert: readFileSync(certificate) }, (request, response) => {
+      response.end(JSON.stringify({ keys: [set.jwk] }));
+    });
+    issuer.listen(0, '127.0.0.1');
+    await once(issuer, 'listening');
+    t.after(() => { issuer.close(); issuer.closeAllConnections(); });
+    const jwks = `https://localhost:${issuer.address().port}/keys`;
+    await t.start_server({ jwks, jwks_ca_file: certificate });
+    await t.ws({ token: set.token() });
+    // Nobody else is believed: neither an unknown certificate nor another name.
+    for (const wrong of [{ jwks }, { jwks: jwks.replace('localhost', '127.0.0.1'), jwks_ca_file: certificate }]) {
+      const server = await t.start_server(wrong);
+      await until(() => server.log.some((line) => line.includes('jwks_failed')), 'the failure');
+      await refused_socket(t, `?token=${set.token()}`, 4001, {}, server);
+    }
+  });
+
+  test('a JWKS in a file is read at start and on SIGHUP', async (t) => {
+    const own = new Files();
+    const [first, second] = [new Key('RS384', { id: 'a' }), new Key('ES512', { id: 'b' })];
+    const write = (...keys_there) => own.write('keys.json', JSON.stringify({ keys: keys_there.map(({ jwk }) => jwk) }));
+    const server = await t.start_server({ jwks: write(first), listen: '127.0.0.1' });
+    await t.ws({ token: first.token() });
+    await refused_socket(t, `?token=${second.token()}`, 4001, {}, server);
+    write(second);
+    server.signal('SIGHUP');
+    await until(() => server.log.some((line) => line.includes('reloaded')), 'the reload');
+    await t.ws({ token: second.token() });
+    await refused_socket(t, `?token=${first.token()}`, 4001, {}, server);
+    for (const [text, why] of [['{"keys":[]}', /no key in it/], ['nonsense', /jwks/], ['{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}', /bits/]]) {
+      await assert.rejects(t.start_server({ jwks: own.write('bad.json', text) }), why);
+    }
+  });
+
   test('a JWKS is fetched from its URL, again for an unknown key', async (t) => {
     const set = [new Key('ES384', { id: 'one' })];
     let asked = 0;
@@ -337,5 +394,78 @@ suite('tokens and reloads', { server: false }, (test) => {
       for (const part of token.split('.').slice(1)) assert.ok(!log.includes(part), 'a part of a token is in the log');
     }
     assert.ok(!log.includes(kSecret));
+  });
+});
+
+suite('failures are counted', { settings: { ...settings, token_notice: '0s' } }, (test) => {
+  const count = async (t, reason) => {
+    const { text } = await t.get('/metrics', {}, bearer(kSecret));
+    const lines = text.split('\n').filter((line) => line.startsWith('ringcast_auth_failures_total{') && line.includes(`reason="${reason}"`));
+    assert.ok(lines.length > 0, reason);
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  };
+  const tokens = {
+    no_credentials: '', bad_token: 'x.y.z', token_expired: key.token({ exp: now_s() - 100 }), token_revoked: key.token({ jti: 'taken-back' }),
+  };
+
+  test('by reason, over every transport', { alone: true }, async (t) => {
+    await t.http('DELETE', '/tokens/taken-back', { headers: { 'X-API-Key': kSecret } });
+    for (const [reason, token] of Object.entries(tokens)) {
+      const before = await count(t, reason);
+      await refused_socket(t, token && `?token=${token}`, 4001);
+      for (const [path, options] of [['/events', stream], ['/poll', {}], ['/history', {}], ['/rooms', {}]]) {
+        const answer = await t.get(path, { rooms: ['@me'], room: '@me' }, { headers: { ...options.headers, ...(token && bearer(token).headers) } });
+        t.refused(answer, 401);
+      }
+      assert.equal(await count(t, reason) - before, 5, reason);
+    }
+    t.refused(await t.get('/rooms', {}, { headers: { 'X-API-Key': 'no such key as this' } }), 401);
+    assert.equal(await count(t, 'bad_key'), 1);
+    t.refused(await t.get('/rooms', {}, bearer(good_token())), 403);
+    assert.equal(await count(t, 'needs_key'), 1);
+    const client = await t.ws({ token: key.token({ exp: now_s() + 2 }) });
+    assert.equal((await client.close_code()).code, 4010);
+    assert.equal(await count(t, 'token_ended'), 1);
+  });
+});
+
+suite('what logs say', { server: false }, (test) => {
+  test('no token, no key and no query, whatever goes wrong', async (t) => {
+    const own = new Files();
+    const password = 'the-password-of-the-issuer';
+    const config = (api_key) => own.write('ringcast.toml', `jwt_keys = [${JSON.stringify(own.key(key))}]\napi_keys = [${JSON.stringify(api_key)}]\n`);
+    const bad_key = 'too-short-a-key'.slice(0, 15);
+    const server = await t.start_server({ config: config(`billing:${kSecret}`), log_level: 'debug', jwt_leeway: '0s', jwks: `http://name:${password}@127.0.0.1:1/keys?secret=${password}` });
+    const token = key.token({ exp: now_s() + 2 });
+    const broken = `${key.token().slice(0, -8)}AAAAAAAA`;
+    const client = await t.ws({ token });
+    for (const each of [token, broken]) {
+      for (const options of [{ headers: { Cookie: `session=${each}` } }, bearer(each), { headers: { 'X-API-Key': each } }]) {
+        await t.get('/history', { room: '@me' }, options);
+        await t.get('/events', { rooms: ['@bob'], token: each }, options);
+        await t.http('GET', `/nowhere?token=${each}%zz`, options);
+        await t.http('POST', '/messages', { body: `{"token":"${each}"`, headers: { 'Content-Type': 'application/json', ...options.headers } });
+      }
+      t.ws_raw(`/ws?token=${each}&rooms=@bob`, { protocol: ['ringcast.v1', `bearer.${each}`] });
+      t.ws_raw(`/ws?token=${each}&rooms=%zz`).opened.catch(() => {});
+      const raw = t.raw();
+      raw.write(`GET /ws?token=${each} HTTP/1.1\r\nbroken ${each}\r\n\r\n`);
+      await raw.end();
+    }
+    const other = await t.ws({ token: key.token() });
+    await other.ask({ action: 'refresh', token: broken });
+    await other.close_code();
+    assert.equal((await client.close_code()).code, 4010);
+    config(bad_key);
+    server.signal('SIGHUP');
+    await until(() => server.log.some((line) => line.includes('reload_refused') && line.includes('api_keys')), 'the refusal');
+    await until(() => server.log.some((line) => line.includes('jwks_failed')), 'the failure');
+    await server.stop();
+    await server.closed;
+    const log = server.log.join('\n');
+    assert.ok(log.includes('127.0.0.1:1/keys'), 'the URL of the keys');
+    for (const secret of [kSecret, bad_key, password, token, broken, token.split('.')[1], broken.split('.')[2], key.text]) {
+      assert.ok(!log.includes(secret), `${secret} in the log:\n${log}`);
+    }
   });
 });

@@ -209,3 +209,78 @@ suite('permissions without tokens', { server: false }, (test) => {
     });
   }
 });
+
+const kLimited = 'a-limited-key-of-some-length';
+const keys_config = files.write('keys.toml', `
+api_keys = ["billing:${kLimited}", "${kSecret}"]
+
+[[permissions]]
+match = "orders/**"
+allow = ["subscribe", "publish", "history"]
+keys = ["billing"]
+
+[[permissions]]
+match = "@*"
+allow = "publish"
+keys = ["billing"]
+`);
+
+suite('permissions of API keys', { settings: { config: keys_config } }, (test) => {
+  const billing = { headers: { 'X-API-Key': kLimited } };
+  const everything = { headers: { 'X-API-Key': kSecret } };
+
+  test('a key that rules name does what they allow, and nothing else', async (t) => {
+    const publish = (body) => t.http('POST', '/messages', { body, ...billing });
+    const room = `orders/${t.name('r')}`;
+    assert.equal((await publish({ room, user: 'anybody', content: 'x' })).status, 200);
+    assert.equal((await publish({ to: 'alice', content: 'x' })).status, 200);
+    assert.equal((await t.get('/history', { room }, billing)).json.messages[0].user, 'anybody');
+    for (const body of [{ room: 'general', content: 'x' }, { broadcast: true, content: 'x' }, { room, content: 'x', final: true }, { rooms: [room, 'general'], content: 'x' }]) {
+      t.refused(await publish(body), 403, 'forbidden');
+    }
+    t.refused(await t.get('/members', { room }, billing), 403, 'forbidden');
+    t.refused(await t.get('/history', { room: 'general' }, billing), 403, 'forbidden');
+    t.refused(await t.get('/history', { room: '@alice' }, billing), 403, 'forbidden');
+    for (const [method, path] of [['GET', '/rooms'], ['GET', '/users'], ['DELETE', '/rooms/orders'], ['DELETE', '/users/alice/connections'], ['GET', '/metrics']]) {
+      const answer = await t.http(method, path, billing);
+      t.refused(answer, 403, 'forbidden');
+      assert.match(answer.json.error.message, /"billing"/);
+    }
+  });
+
+  test('its streams are within them too, and no inbox is its own', async (t) => {
+    const room = `orders/${t.name('r')}`;
+    const stream = await t.sse({ rooms: [room, '*'], user: 'alice' }, billing);
+    assert.equal(stream.hello.user, 'alice');
+    const options = { headers: { ...billing.headers, Accept: 'text/event-stream' } };
+    t.refused(await t.get('/events', { rooms: ['general'] }, options), 403, 'forbidden');
+    t.refused(await t.get('/poll', { rooms: ['@me'], user: 'alice' }, billing), 403, 'forbidden');
+    const named = t.ws_raw('/ws?user=alice', billing);
+    assert.equal((await named.close_code()).code, 4003);
+    const client = await t.ws({ rooms: [room] }, billing);
+    assert.equal((await client.ask({ action: 'join', room: 'general' })).code, 'forbidden');
+    assert.equal((await client.ask({ action: 'message', room: '*', content: 'x' })).code, 'forbidden');
+    assert.equal((await client.ask({ action: 'direct', to: 'alice', content: 'x' })).event_type, 'ack');
+    assert.equal((await client.ask({ action: 'refresh', token: 'x.y.z' })).code, 'forbidden');
+  });
+
+  test('other keys may do everything', async (t) => {
+    assert.equal((await t.get('/rooms', {}, everything)).status, 200);
+    assert.equal((await t.http('POST', '/messages', { body: { broadcast: true, content: 'x' }, ...everything })).status, 200);
+    const client = await t.ws({ user: 'alice' }, everything);
+    await client.join('anywhere');
+    // And people's clients are as free as without rules for keys.
+    await (await t.ws({ user: 'bob' })).join('anywhere');
+  });
+
+  for (const [what, section, message] of [
+    ['an unknown key', 'keys = ["bill"]', /there is no API key "bill"/],
+    ['keys and users', 'keys = ["billing"]\nusers = ["alice"]', /for users or for keys/],
+    ['no list of keys', 'keys = 1', /names of api_keys/],
+  ]) {
+    test(`a section with ${what} is refused`, async (t) => {
+      const config_file = new Files().write('ringcast.toml', `api_keys = ["billing:${kLimited}"]\n[[permissions]]\nmatch = "a"\nallow = "publish"\n${section}\n`);
+      await assert.rejects(t.start_server({ config: config_file }), message);
+    });
+  }
+});

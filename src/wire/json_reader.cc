@@ -60,6 +60,10 @@ std::string_view scalar_token(value scalar) {
 }
 
 error_code append_string(std::string& out, value string) {
+  const std::string_view raw = string.raw_json_token();
+  // The token stays where it is, and simdjson takes a string before a ':' for a key when it skips over it; behind the
+  // token there is the next one, or padding.
+  if (raw.data()[raw.size()] == ':') return simdjson::TAPE_ERROR;
   const std::string_view token = scalar_token(string);
   // Without escapes the token is what the writer would make of it: control characters inside strings and invalid UTF-8
   // do not pass simdjson's first stage.

@@ -123,6 +123,8 @@ TEST(Action, WhatIsNotJsonIsRefused) {
            std::string(R"({"action":"ping","x":[1}})"),
            std::string(R"({"action":"ping","x":{"a":1]})"),
            std::string(R"({"action":"ping","x":{1:1}})"),
+           std::string(R"({"action":"ping","x":"a":"b","y":"c"]})"),
+           std::string(R"({"action":"ping","x":["a" :"b"]})"),
            std::string(R"({"action":"ping","x":"\x"})"),
            std::string(R"({"action":"ping","x":"\ud800"})"),
            std::string(R"({"action":"ping","x":"\udc00"})"),

@@ -1,5 +1,6 @@
 // ringcast: the server's process. Reads its settings, starts, then waits for signals: TERM and INT drain and end it (a
-// second one ends it at once), HUP reads the settings again. As `ringcast doctor` it only judges the machine.
+// second one ends it at once), HUP reads the settings again. With a word before the flags it is something else: a
+// judge of the machine, a maker of tokens, a client.
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,9 +10,11 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "cli/commands.h"
 #include "server/doctor.h"
 #include "server/options.h"
 #include "server/server.h"
+#include "server/token_command.h"
 
 namespace {
 
@@ -59,10 +62,19 @@ void reload(Server& server, LogService& log, int argc, char** argv) {
   }
 }
 
+std::optional<int> run_command(int argc, char** argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "doctor") return run_doctor(argc, argv, environ, stdout, stderr);
+  if (command == "token") return run_token(argc, argv, environ, stdout, stderr);
+  if (command == "publish") return cli::run_publish(argc, argv, stdin, stdout, stderr);
+  if (command == "subscribe") return cli::run_subscribe(argc, argv, stdout, stderr);
+  return std::nullopt;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "doctor") return run_doctor(argc, argv, environ, stdout, stderr);
+  if (const std::optional<int> status = run_command(argc, argv)) return *status;
 
   // Before any thread: all of them inherit the mask, so that only the wait below sees these signals.
   signal(SIGPIPE, SIG_IGN);

@@ -112,6 +112,7 @@ std::string print_config(const Options& options) {
     out += "\n[[permissions]]\nmatch = " + quoted_toml(rule.match) + "\n";
     list("allow", allow);
     if (!rule.users.empty()) list("users", rule.users);
+    if (!rule.keys.empty()) list("keys", rule.keys);
   }
   for (const webhook::EndpointOptions& endpoint : options.webhooks) print_webhook(out, endpoint);
   return out + print_routes(options.routes);
@@ -122,7 +123,9 @@ std::string help_text() {
       "ringcast: a real-time push server. WebSocket, Server-Sent Events and long polling.\n"
       "Usage: ringcast [flags]            serve\n"
       "       ringcast doctor [flags]     say whether this machine can hold the clients that these flags are for, and\n"
-      "                                   what to change; `ringcast doctor --help`\n\n";
+      "                                   what to change; `ringcast doctor --help`\n"
+      "       ringcast token [flags]      make a user's token with a key of these settings; `ringcast token --help`\n"
+      "       ringcast publish, subscribe be a client of a running server; `ringcast publish --help`\n\n";
   add_help(out, "-h, --help", "show this and end");
   add_help(out, "--version", "show the version and end");
   add_help(out, "-c, --config FILE", "TOML file with any of the settings below; RINGCAST_CONFIG names it as well");

@@ -1,0 +1,33 @@
+// `ringcast token`: signs a token with a key of the configuration, for scripts and for trying things out. What it
+// prints is verified first as the server would. Main thread only, without a server.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "server/options.h"
+
+namespace ringcast::server {
+
+struct TokenWish {
+  std::string user;
+  std::string tenant;
+  std::chrono::seconds ttl{3600};
+  std::string key_id;              // empty: the first key that can sign
+  std::string id;                  // jti; empty: a random one
+  std::string issuer;              // empty: the first of jwt_issuers, if any
+  std::string audience;            // empty: the first of jwt_audiences, if any
+  std::vector<std::string> allow;  // "subscribe,publish:chat/*"
+};
+
+Result<std::string> make_token(const TokenWish& wish, const Options& options, uint64_t now_s);
+
+// argv[1] is "token"; flags that are not its own are the server's. Returns the exit status: 0 it is printed, 1 it
+// cannot be made, 2 the arguments are wrong.
+int run_token(int argc, const char* const* argv, const char* const* environment, std::FILE* out, std::FILE* err);
+
+}  // namespace ringcast::server

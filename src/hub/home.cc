@@ -12,8 +12,8 @@ constexpr int64_t kMeasureIntervalNs = 1'000'000;
 
 Home::Share* Home::Channel::find(uint16_t core) {
   if (first.core == core) return &first;
-  if (crowd == nullptr) return nullptr;
-  for (Share& share : crowd->shares) {
+  if (crowd() == nullptr) return nullptr;
+  for (Share& share : crowd()->shares) {
     if (share.core == core) return &share;
   }
   return nullptr;
@@ -25,13 +25,18 @@ uint32_t Home::Channel::connections() const {
   return all;
 }
 
+Home::More& Home::more_of(Channel& channel) {
+  if (channel.more == nullptr) channel.more = std::make_unique<More>();
+  return *channel.more;
+}
+
 Home::Crowd& Home::crowd_of(Channel& channel) {
-  if (channel.crowd == nullptr) {
-    channel.crowd = std::make_unique<Crowd>();
-    channel.crowd->live = channel.first.live;
-    channel.crowd->compressed = channel.first.compressed;
+  if (channel.crowd() == nullptr) {
+    more_of(channel).crowd = std::make_unique<Crowd>();
+    channel.crowd()->live = channel.first.live;
+    channel.crowd()->compressed = channel.first.compressed;
   }
-  return *channel.crowd;
+  return *channel.crowd();
 }
 
 Home::Share& Home::share_of(Channel& channel, uint16_t core) {
@@ -53,17 +58,17 @@ void Home::count_live(Channel& channel, Share& share, int by, bool compressed) {
   RINGCAST_ASSERT(by > 0 || (share.live != 0 && (!compressed || share.compressed != 0)));
   share.live += change;
   if (compressed) share.compressed += change;
-  if (channel.crowd == nullptr) return;
-  channel.crowd->live += change;
-  if (compressed) channel.crowd->compressed += change;
+  if (channel.crowd() == nullptr) return;
+  channel.crowd()->live += change;
+  if (compressed) channel.crowd()->compressed += change;
 }
 
 void Home::count_all_out(Channel& channel) {
   channel.first.live = channel.first.compressed = 0;
-  if (channel.crowd == nullptr) return;
-  for (Share& share : channel.crowd->shares) share.live = share.compressed = 0;
-  channel.crowd->live = channel.crowd->compressed = 0;
-  if (channel.crowd->presence) channel.crowd->presence->clear();
+  if (channel.crowd() == nullptr) return;
+  for (Share& share : channel.crowd()->shares) share.live = share.compressed = 0;
+  channel.crowd()->live = channel.crowd()->compressed = 0;
+  if (channel.crowd()->presence) channel.crowd()->presence->clear();
 }
 
 Home::Home(Context& context)
@@ -79,7 +84,7 @@ uint32_t Home::find_or_make(std::string_view key) {
   RINGCAST_ASSERT(context_.home_of(hash) == context_.options.core);
   uint32_t index = channels_.find(hash, key);
   if (index != kNoIndex) return index;
-  index = channels_.insert(hash, key);
+  index = channels_.insert(hash, Name(key));
   if (index == kNoIndex) return kNoIndex;
   Channel& channel = channels_[index];
   const std::string_view name = name_of(key);
@@ -244,27 +249,27 @@ void Home::publish_ephemeral(Channel& channel, std::string_view canonical, const
 
 Home::Log& Home::log_of(uint32_t index) {
   Channel& channel = channels_[index];
-  if (channel.log == nullptr) {
-    channel.log = std::make_unique<Log>();
-    list_append(*channel.log, index);
+  if (channel.log() == nullptr) {
+    more_of(channel).log = std::make_unique<Log>();
+    list_append(*channel.log(), index);
   } else if (newest_log_ != index) {
-    list_unlink(*channel.log, index);
-    list_append(*channel.log, index);
+    list_unlink(*channel.log(), index);
+    list_append(*channel.log(), index);
   }
-  return *channel.log;
+  return *channel.log();
 }
 
 void Home::list_unlink(Log& log, uint32_t index) {
   RINGCAST_ASSERT(log.older != kNoIndex || oldest_log_ == index);
-  (log.older == kNoIndex ? oldest_log_ : channels_[log.older].log->newer) = log.newer;
-  (log.newer == kNoIndex ? newest_log_ : channels_[log.newer].log->older) = log.older;
+  (log.older == kNoIndex ? oldest_log_ : channels_[log.older].log()->newer) = log.newer;
+  (log.newer == kNoIndex ? newest_log_ : channels_[log.newer].log()->older) = log.older;
   log.older = log.newer = kNoIndex;
 }
 
 void Home::list_append(Log& log, uint32_t index) {
   log.older = newest_log_;
   log.newer = kNoIndex;
-  (newest_log_ == kNoIndex ? oldest_log_ : channels_[newest_log_].log->newer) = index;
+  (newest_log_ == kNoIndex ? oldest_log_ : channels_[newest_log_].log()->newer) = index;
   newest_log_ = index;
 }
 
@@ -272,7 +277,7 @@ void Home::keep(uint32_t index, const Slice& slice, bool final) {
   Channel& channel = channels_[index];
   const RoomPolicy& rules = policy(channel);
   if (rules.history_messages == 0) return;
-  History& history = channel.log->history;
+  History& history = channel.log()->history;
   history_bytes_ += slice.length + History::kOverhead;
   history.push(Kept{slice, static_cast<uint32_t>(context_.wall_us() / kMicros), final});
   add(context_.stats.history_messages);
@@ -282,7 +287,7 @@ void Home::keep(uint32_t index, const Slice& slice, bool final) {
 }
 
 void Home::pop_oldest(Channel& channel) {
-  History& history = channel.log->history;
+  History& history = channel.log()->history;
   const uint64_t before = history.bytes();
   history.pop_oldest();
   history_bytes_ -= before - history.bytes();
@@ -291,9 +296,9 @@ void Home::pop_oldest(Channel& channel) {
 }
 
 void Home::trim(Channel& channel) {
-  if (channel.log == nullptr) return;
+  if (channel.log() == nullptr) return;
   const RoomPolicy& rules = policy(channel);
-  History& history = channel.log->history;
+  History& history = channel.log()->history;
   const uint64_t now_s = context_.wall_us() / kMicros;
   while (!history.empty() && (history.size() > rules.history_messages || history.bytes() > rules.history_bytes ||
                               history.at(0).time_s + static_cast<uint64_t>(rules.history_ttl.count()) <= now_s)) {
@@ -306,8 +311,8 @@ void Home::trim_total() {
   uint32_t index = oldest_log_;
   while (history_bytes_ > context_.options.history_bytes_max && index != kNoIndex) {
     Channel& channel = channels_[index];
-    if (channel.log->history.empty()) {
-      index = channel.log->newer;
+    if (channel.log()->history.empty()) {
+      index = channel.log()->newer;
       continue;
     }
     pop_oldest(channel);
@@ -316,9 +321,9 @@ void Home::trim_total() {
 
 void Home::drop_history(uint32_t index) {
   Channel& channel = channels_[index];
-  if (channel.log == nullptr) return;
-  while (!channel.log->history.empty()) pop_oldest(channel);
-  channel.log->writer.reset();
+  if (channel.log() == nullptr) return;
+  while (!channel.log()->history.empty()) pop_oldest(channel);
+  channel.log()->writer.reset();
   context_.stats.history_bytes.store(history_bytes_, std::memory_order_relaxed);
 }
 
@@ -343,7 +348,7 @@ void Home::on_join(const Mail& mail) {
   Channel& channel = channels_[index];
   touch(channel);
   trim(channel);
-  const uint64_t kept = channel.log == nullptr ? 0 : channel.log->history.size();
+  const uint64_t kept = channel.log() == nullptr ? 0 : channel.log()->history.size();
   const uint64_t oldest = kept == 0 ? 0 : channel.position - kept + 1;
   uint64_t position = channel.position;
   uint64_t facts = 0;
@@ -359,7 +364,7 @@ void Home::on_join(const Mail& mail) {
   } else if (policy(channel).last_value && kept != 0 && (mail.flags & flag::kSilent) == 0) {
     position = channel.position - 1;
   }
-  if (channel.log != nullptr && channel.log->final_id == channel.position && position == channel.position &&
+  if (channel.log() != nullptr && channel.log()->final_id == channel.position && position == channel.position &&
       (facts & kJoinedGap) == 0) {
     facts |= kJoinedEnded;
   }
@@ -411,7 +416,7 @@ void Home::on_replay_next(const Mail& mail) {
   Channel& channel = channels_[index];
   touch(channel);
   trim(channel);
-  const uint64_t kept = channel.log == nullptr ? 0 : channel.log->history.size();
+  const uint64_t kept = channel.log() == nullptr ? 0 : channel.log()->history.size();
   const uint64_t oldest = kept == 0 ? channel.position + 1 : channel.position - kept + 1;
   uint64_t position = mail.id;
   uint64_t gap_oldest = 0;
@@ -430,7 +435,7 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
   uint64_t at = position;
   uint64_t bytes = 0;
   if (at < channel.position) {
-    const History& history = channel.log->history;
+    const History& history = channel.log()->history;
     const uint64_t oldest = channel.position - history.size() + 1;
     Slice range;
     uint64_t range_first = 0;
@@ -473,7 +478,7 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
     mail.flags |= flag::kMore;
     return context_.post.send(joiner.core, mail);
   }
-  if (channel.log != nullptr && channel.log->final_id == channel.position) {
+  if (channel.log() != nullptr && channel.log()->final_id == channel.position) {
     // A final message takes those out as well whom a replay brings it to, unless the room has gone on since.
     mail.flags |= flag::kLast | flag::kEnded;
     return context_.post.send(joiner.core, mail);
@@ -720,11 +725,11 @@ void Home::sweep() {
 bool Home::forget_if_unused(uint32_t index) {
   Channel& channel = channels_[index];
   if (channel.in_grace_list || channel.connections() != 0) return false;
-  if (channel.log != nullptr && !channel.log->history.empty()) return false;
+  if (channel.log() != nullptr && !channel.log()->history.empty()) return false;
   if (channel.used_s + static_cast<uint64_t>(policy(channel).empty_ttl.count()) > context_.wall_us() / kMicros) {
     return false;
   }
-  if (channel.log != nullptr) list_unlink(*channel.log, index);
+  if (channel.log() != nullptr) list_unlink(*channel.log(), index);
   channels_.erase(index);
   subtract(context_.stats.channels);
   add(context_.stats.evicted_channels);
@@ -742,10 +747,10 @@ void Home::check() const {
     });
     RINGCAST_ASSERT(live == channel.live() && compressed == channel.compressed());
     RINGCAST_ASSERT(compressed <= live);
-    if (channel.log != nullptr) {
-      bytes += channel.log->history.bytes();
-      RINGCAST_ASSERT(channel.log->history.size() <= policy(channel).history_messages);
-      RINGCAST_ASSERT(channel.log->history.size() <= channel.position);
+    if (channel.log() != nullptr) {
+      bytes += channel.log()->history.bytes();
+      RINGCAST_ASSERT(channel.log()->history.size() <= policy(channel).history_messages);
+      RINGCAST_ASSERT(channel.log()->history.size() <= channel.position);
     }
   });
   RINGCAST_ASSERT(bytes == history_bytes_);

@@ -63,13 +63,17 @@ class Home {
     uint32_t older = kNoIndex;  // list of channels by their last publish
     uint32_t newer = kNoIndex;
   };
+  // What an inbox that nothing has been sent to does without.
+  struct More {
+    std::unique_ptr<Log> log;      // when it has had messages
+    std::unique_ptr<Crowd> crowd;  // when it shows presence, or has had members on several cores
+  };
   // Every user's inbox is one, so that each byte is paid for by every connection.
   struct Channel {
     Name key;
-    uint64_t position = 0;         // the id given last
-    std::unique_ptr<Log> log;      // when it has had messages
-    std::unique_ptr<Crowd> crowd;  // when it shows presence, or has had members on several cores
-    uint32_t epoch = 0;            // raised when all members are counted out at once
+    uint64_t position = 0;  // the id given last
+    std::unique_ptr<More> more;
+    uint32_t epoch = 0;  // raised when all members are counted out at once
     uint32_t used_s = 0;
     [[no_unique_address]] Share first;  // mostly one core has members
     uint8_t policy = 0;
@@ -79,8 +83,10 @@ class Home {
     bool in_grace_list : 1 = false;
     bool offline_held : 1 = false;  // inboxes: in the grace time
 
-    uint32_t live() const { return crowd == nullptr ? first.live : crowd->live; }
-    uint32_t compressed() const { return crowd == nullptr ? first.compressed : crowd->compressed; }
+    Log* log() const { return more == nullptr ? nullptr : more->log.get(); }
+    Crowd* crowd() const { return more == nullptr ? nullptr : more->crowd.get(); }
+    uint32_t live() const { return crowd() == nullptr ? first.live : crowd()->live; }
+    uint32_t compressed() const { return crowd() == nullptr ? first.compressed : crowd()->compressed; }
     uint32_t connections() const;  // silent ones too
     // Inboxes in the grace time. Nobody is connected then, so that the share's address is free to say when it ends.
     void hold_offline_until(uint64_t time_us) {
@@ -93,12 +99,12 @@ class Home {
     template <class F>
     void for_each_share(F&& f) const {
       if (first.core != UINT16_MAX) f(first);
-      if (crowd == nullptr) return;
-      for (const Share& share : crowd->shares) f(share);
+      if (crowd() == nullptr) return;
+      for (const Share& share : crowd()->shares) f(share);
     }
-    Presence* presence() const { return crowd == nullptr || !crowd->presence ? nullptr : &*crowd->presence; }
+    Presence* presence() const { return crowd() == nullptr || !crowd()->presence ? nullptr : &*crowd()->presence; }
   };
-  static_assert(sizeof(Channel) == 64);
+  static_assert(sizeof(Channel) == 56);
   struct Joiner {  // who asks, in mail terms
     uint16_t core;
     uint32_t channel, generation;  // the core's local channel
@@ -132,7 +138,8 @@ class Home {
   void tell_published(const Mail& asked, const Published& published);
   void send_piece(uint32_t index, const Joiner& joiner, uint64_t position, uint64_t gap_oldest);
   void add_member(uint32_t index, const Joiner& joiner);
-  Crowd& crowd_of(Channel& channel);
+  static More& more_of(Channel& channel);
+  static Crowd& crowd_of(Channel& channel);
   Share& share_of(Channel& channel, uint16_t core);
   // Members of a share that come (1) or go (-1).
   static void count_live(Channel& channel, Share& share, int by, bool compressed);

@@ -90,8 +90,8 @@ void Home::rows_of_members(const Channel& channel, const Query& query, Answer& a
 void Home::rows_of_history(Channel& channel, const Query& query, Answer& answer) {
   trim(channel);
   answer.newest = channel.position;
-  if (channel.log == nullptr || channel.log->history.empty()) return;
-  const History& history = channel.log->history;
+  if (channel.log() == nullptr || channel.log()->history.empty()) return;
+  const History& history = channel.log()->history;
   const uint64_t oldest = channel.position - history.size() + 1;
   answer.oldest = oldest;
   answer.count = history.size();
@@ -123,7 +123,7 @@ void Home::rows_of_channels(const Query& query, Answer& answer) {
       answer.rows.push_back(
           Row{std::string(name), {}, static_cast<uint64_t>(channel.status), channel.connections(), 0});
     } else {
-      const uint64_t kept = channel.log == nullptr ? 0 : channel.log->history.size();
+      const uint64_t kept = channel.log() == nullptr ? 0 : channel.log()->history.size();
       answer.rows.push_back(Row{std::string(name), {}, channel.live(), channel.position, kept});
     }
   });

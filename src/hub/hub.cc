@@ -65,6 +65,12 @@ bool Hub::leave(ConnectionId connection, std::string_view key, bool grace) {
 bool Hub::is_member(ConnectionId connection, std::string_view key) const {
   return state_->local.is_member(connection, key);
 }
+uint32_t Hub::channel_of(ConnectionId connection, std::string_view key) const {
+  return state_->local.channel_of(connection, key);
+}
+bool Hub::is_in(ConnectionId connection, uint32_t channel) const {
+  return state_->local.is_in(connection, channel);
+}
 uint32_t Hub::joined_count(ConnectionId connection) const {
   return state_->local.joined_count(connection);
 }

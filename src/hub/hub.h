@@ -79,6 +79,9 @@ class Hub {
   // False when it was not a member. Answered by nothing: what was delivered before stands, nothing comes after.
   bool leave(ConnectionId connection, std::string_view key, bool grace);
   bool is_member(ConnectionId connection, std::string_view key) const;
+  // The local channel of a membership, which stays its number until the membership ends; kNoIndex: not a member.
+  uint32_t channel_of(ConnectionId connection, std::string_view key) const;
+  bool is_in(ConnectionId connection, uint32_t channel) const;
   uint32_t joined_count(ConnectionId connection) const;  // rooms, inbox and broadcast alike, joining ones included
   // Appends the keys of the channels of which Sink::joined has been told; silent memberships are not among them.
   void append_joined(ConnectionId connection, std::vector<std::string>& keys) const;

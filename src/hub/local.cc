@@ -59,11 +59,11 @@ Local::Channel* Local::find_channel(std::string_view key, uint32_t* index) const
   return found == kNoIndex ? nullptr : &channels[found];
 }
 
-uint32_t Local::channel_for(std::string_view key) {
+uint32_t Local::channel_for(std::string_view key, const Name& name) {
   const uint64_t hash = context_.hash(key);
   uint32_t index = channels_.find(hash, key);
   if (index != kNoIndex) return index;
-  index = channels_.insert(hash, key);
+  index = channels_.insert(hash, name.empty() ? Name(key) : name);
   RINGCAST_ASSERT(index != kNoIndex);
   Channel& channel = channels_[index];
   channel.home = context_.home_of(hash);
@@ -98,7 +98,7 @@ bool Local::join(const Join& join) {
   Peer* peer = find(join.connection);
   RINGCAST_ASSERT(peer != nullptr);
   if (membership_of(*peer, join.key) != kNoIndex) return false;
-  const uint32_t channel_index = channel_for(join.key);
+  const uint32_t channel_index = channel_for(join.key, join.name);
   Channel& channel = channels_[channel_index];
   ++channel.waiting;
   const uint32_t pending_index = pending_.acquire();
@@ -504,6 +504,17 @@ bool Local::replaying(ConnectionId connection) const {
 bool Local::is_member(ConnectionId connection, std::string_view key) const {
   const Peer* peer = const_cast<Local*>(this)->find(connection);
   return peer != nullptr && membership_of(*peer, key) != kNoIndex;
+}
+
+uint32_t Local::channel_of(ConnectionId connection, std::string_view key) const {
+  const Peer* peer = const_cast<Local*>(this)->find(connection);
+  const uint32_t membership = peer == nullptr ? kNoIndex : membership_of(*peer, key);
+  return membership == kNoIndex ? kNoIndex : memberships_[membership].channel;
+}
+
+bool Local::is_in(ConnectionId connection, uint32_t channel) const {
+  const Peer* peer = const_cast<Local*>(this)->find(connection);
+  return peer != nullptr && membership_in(*peer, channel) != kNoIndex;
 }
 
 uint32_t Local::joined_count(ConnectionId connection) const {

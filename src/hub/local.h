@@ -28,6 +28,8 @@ class Local {
   void replay_next(ConnectionId connection);
   bool replaying(ConnectionId connection) const;
   bool is_member(ConnectionId connection, std::string_view key) const;
+  uint32_t channel_of(ConnectionId connection, std::string_view key) const;
+  bool is_in(ConnectionId connection, uint32_t channel) const;
   uint32_t joined_count(ConnectionId connection) const;
   void append_joined(ConnectionId connection, std::vector<std::string>& keys) const;
   void set_status(ConnectionId connection, Status status);
@@ -128,7 +130,7 @@ class Local {
 
   Peer* find(ConnectionId connection);
   Channel* find_channel(std::string_view key, uint32_t* index) const;
-  uint32_t channel_for(std::string_view key);
+  uint32_t channel_for(std::string_view key, const Name& name);
   uint32_t membership_of(const Peer& peer, std::string_view key) const;
   // A connection is in a channel at most once.
   uint32_t membership_in(const Peer& peer, uint32_t channel) const;

@@ -14,6 +14,11 @@ namespace ringcast::hub {
 
 class Name {
  public:
+  struct Text {  // 4 bytes: "\n@" and ten characters make an allocation of 16
+    uint16_t uses;
+    uint16_t length;
+  };
+
   Name() = default;
   explicit Name(std::string_view text) {
     if (text.empty()) return;
@@ -24,16 +29,7 @@ class Name {
     text_->length = static_cast<uint16_t>(text.size());
     std::memcpy(text_ + 1, text.data(), text.size());
   }
-  Name(const Name& other) {
-    if (other.text_ == nullptr) return;
-    if (other.text_->uses == UINT16_MAX) {  // one more cannot be counted
-      Name own(other.view());
-      std::swap(text_, own.text_);
-      return;
-    }
-    text_ = other.text_;
-    ++text_->uses;
-  }
+  Name(const Name& other) : Name(share(other.text_)) {}
   Name(Name&& other) noexcept : text_(std::exchange(other.text_, nullptr)) {}
   Name& operator=(Name other) noexcept {
     std::swap(text_, other.text_);
@@ -42,17 +38,30 @@ class Name {
   ~Name() {
     if (text_ != nullptr && --text_->uses == 0) std::free(text_);
   }
-  std::string_view view() const {
-    return text_ == nullptr ? std::string_view{}
-                            : std::string_view(reinterpret_cast<const char*>(text_ + 1), text_->length);
-  }
+  std::string_view view() const { return view_of(text_); }
   bool empty() const { return text_ == nullptr; }
 
+  // For who keeps a name in a word of its own: release() leaves the use counted, adopt() takes it over again, share()
+  // counts one more.
+  Text* text() const { return text_; }
+  Text* release() { return std::exchange(text_, nullptr); }
+  static Name adopt(Text* text) {
+    Name name;
+    name.text_ = text;
+    return name;
+  }
+  static Name share(Text* text) {
+    if (text == nullptr) return {};
+    if (text->uses == UINT16_MAX) return Name(view_of(text));  // one more cannot be counted
+    ++text->uses;
+    return adopt(text);
+  }
+  static std::string_view view_of(const Text* text) {
+    return text == nullptr ? std::string_view{}
+                           : std::string_view(reinterpret_cast<const char*>(text + 1), text->length);
+  }
+
  private:
-  struct Text {  // 4 bytes: "\n@" and ten characters make an allocation of 16
-    uint16_t uses;
-    uint16_t length;
-  };
   Text* text_ = nullptr;
 };
 

@@ -25,10 +25,10 @@ class Table {
     return set_.find(hash, [&](uint32_t index) { return slab_[index].key.view() == key; });
   }
   // kNoIndex when the slab is full.
-  uint32_t insert(uint64_t hash, std::string_view key) {
+  uint32_t insert(uint64_t hash, Name key) {
     const uint32_t index = slab_.acquire();
     if (index == kNoIndex) return kNoIndex;
-    slab_[index].key = Name(key);
+    slab_[index].key = std::move(key);
     set_.insert(hash, index, hash_of());
     return index;
   }

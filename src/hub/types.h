@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/block.h"
+#include "hub/name.h"
 #include "runtime/connection.h"
 
 namespace ringcast::hub {
@@ -85,6 +86,7 @@ struct Published {
 struct Join {
   ConnectionId connection;
   std::string_view key;
+  Name name = {};  // the key, where the caller keeps it anyway: then the channel shares it
   bool has_cursor = false;
   uint64_t cursor = 0;       // with has_cursor: replay what came after it
   std::string_view user;     // shown in presence; empty: anonymous, an entry of its own for each connection

@@ -1,4 +1,4 @@
-// A connection as the reactor sees it: socket, outbox, timer, reasons for pauses. 128 bytes in a slab; what it speaks
+// A connection as the reactor sees it: socket, outbox, timer, reasons for pauses. 80 bytes in a slab; what it speaks
 // is the session's, kept beside it under the same slot. Touched by its reactor only.
 #pragma once
 
@@ -45,13 +45,33 @@ std::string_view to_string(CloseCause cause);
 
 enum class PauseReason : uint8_t { credit = 1, answer = 2, slow_output = 4, closing = 8, rate = 16 };
 
+// What many connections have in common: where their frames end, and how much may wait for them.
+struct OutputRules {
+  FrameLength frame_length = nullptr;
+  uint32_t bytes_max = 0;
+  uint32_t messages_max = 0;
+  friend bool operator==(const OutputRules&, const OutputRules&) = default;
+};
+
 struct Connection {
   // Set by the reactor, read by sessions.
+  Outbox outbox;
   io::Socket socket;
   uint32_t slot = 0;
   uint32_t generation = 0;
+  TimerNode timer;
+  uint32_t unread_bytes = 0;  // this connection's part of the reactor's count
+  // Set by sessions.
+  uint32_t begun_decisecond = 0;  // when it became the stream that it is
+  // Set by the reactor.
+  uint16_t output = 0;  // Reactor::output_of
   uint16_t listener = 0;
-  uint8_t pauses = 0;          // PauseReason set; reading goes on when it is empty
+  uint8_t pauses = 0;  // PauseReason set; reading goes on when it is empty
+  // Set by sessions.
+  CloseCause close_cause = CloseCause::done;
+  bool want_drained : 1 = false;      // on_drained when the outbox gets empty
+  bool unlimited_output : 1 = false;  // the limits do not apply (HTTP answers, bounded by their own limits)
+  // Set by the reactor.
   bool receiving : 1 = false;  // start_receive was called
   bool dirty : 1 = false;      // in this tick's flush list
   bool blocked : 1 = false;    // the socket was full: waits for `writable`
@@ -61,19 +81,9 @@ struct Connection {
   bool peer_gone : 1 = false;  // FIN or failure was seen
   bool noted_slow : 1 = false;
   bool dead : 1 = false;  // closed; the slot is freed at the end of the tick
-  // Set by sessions.
-  bool want_drained = false;      // on_drained when the outbox gets empty
-  bool unlimited_output = false;  // the limits do not apply (HTTP answers, bounded by their own limits)
-  CloseCause close_cause = CloseCause::done;
-  uint32_t begun_decisecond = 0;  // when it became the stream that it is
-  FrameLength frame_length = nullptr;
-  uint32_t outbox_bytes_max = 0;
-  uint32_t outbox_messages_max = 0;
-  TimerNode timer;
-  uint64_t unread_bytes = 0;  // this connection's part of the reactor's count
-  Outbox outbox;
 
   ConnectionId id() const { return {slot, generation}; }
 };
+static_assert(sizeof(Connection) == 80, "paid for every connection");
 
 }  // namespace ringcast::runtime

@@ -9,11 +9,25 @@ namespace ringcast::runtime {
 
 struct Outbox::Backlog {
   std::vector<Segment> rest;  // behind `head`
+  uint64_t bytes = 0;         // of these
+  uint32_t messages = 0;
   uint32_t head = 0;
   uint32_t begun_at = UINT32_MAX;  // offset, in the first segment, of the frame that is partly sent; else UINT32_MAX
   Backlog* next_free = nullptr;
 
   uint32_t count() const { return static_cast<uint32_t>(rest.size()) - head; }
+  void insert(uint32_t index, const Segment& segment) {
+    rest.insert(rest.begin() + head + index, segment);
+    add(segment);
+  }
+  void add(const Segment& segment) {
+    bytes += segment.length;
+    messages += segment.frames;
+  }
+  void subtract(const Segment& segment) {
+    bytes -= segment.length;
+    messages -= segment.frames;
+  }
 
   struct Pool {
     static constexpr uint32_t kKept = 4096;
@@ -34,6 +48,8 @@ struct Outbox::Backlog {
         return;
       }
       backlog->rest.clear();
+      backlog->bytes = 0;
+      backlog->messages = 0;
       backlog->head = 0;
       backlog->begun_at = UINT32_MAX;
       backlog->next_free = free;
@@ -69,8 +85,16 @@ void Outbox::drop_backlog_if_idle() {
   Backlog::Pool::of_this_thread().give(std::exchange(backlog_, nullptr));
 }
 
+uint64_t Outbox::bytes_of_all() const {
+  return first_.length + backlog_->bytes;
+}
+
+uint32_t Outbox::messages_of_all() const {
+  return first_.frames + backlog_->messages;
+}
+
 uint32_t Outbox::segments() const {
-  return bytes_ == 0 ? 0 : 1 + (backlog_ == nullptr ? 0 : backlog_->count());
+  return empty() ? 0 : 1 + (backlog_ == nullptr ? 0 : backlog_->count());
 }
 
 Segment& Outbox::segment(uint32_t index) {
@@ -78,37 +102,32 @@ Segment& Outbox::segment(uint32_t index) {
 }
 
 void Outbox::append_behind(const Segment& next) {
-  Segment& last = segment(segments() - 1);
-  if (follows(last, next)) {
-    last.length += next.length;
-    last.frames += next.frames;
-  } else {
+  const uint32_t behind = segments() - 1;
+  Segment& last = segment(behind);
+  if (!follows(last, next)) {
     next.hold->acquire();
     backlog().rest.push_back(next);
+    backlog_->add(next);
+    return;
   }
-  bytes_ += next.length;
-  messages_ += next.frames;
+  last.length += next.length;
+  last.frames += next.frames;
+  if (behind != 0) backlog_->add(next);
 }
 
 void Outbox::prepend(const Segment& before) {
-  if (bytes_ == 0) return append(before);
+  if (empty()) return append(before);
   RINGCAST_ASSERT(backlog_ == nullptr || backlog_->begun_at == UINT32_MAX);
   before.hold->acquire();
-  Backlog& rest = backlog();
-  rest.rest.insert(rest.rest.begin() + rest.head, first_);
+  backlog().insert(0, first_);
   first_ = before;
-  bytes_ += before.length;
-  messages_ += before.frames;
 }
 
 void Outbox::insert(uint32_t at, const Segment& notice) {
   if (at >= segments()) return append(notice);
   if (at == 0) return prepend(notice);
   notice.hold->acquire();
-  Backlog& rest = backlog();
-  rest.rest.insert(rest.rest.begin() + rest.head + at - 1, notice);
-  bytes_ += notice.length;
-  messages_ += notice.frames;
+  backlog().insert(at - 1, notice);
 }
 
 uint32_t Outbox::take_notice(uint32_t channel, Slice& said) {
@@ -126,7 +145,7 @@ uint32_t Outbox::take_notice(uint32_t channel, Slice& said) {
 
 int Outbox::gather(iovec* out, int max, uint64_t& wanted) const {
   wanted = 0;
-  if (bytes_ == 0) return 0;
+  if (empty()) return 0;
   const auto fill = [&](iovec& piece, const Segment& from) {
     piece.iov_base = const_cast<uint8_t*>(from.hold->data() + from.offset);
     piece.iov_len = from.length;
@@ -143,14 +162,14 @@ int Outbox::gather(iovec* out, int max, uint64_t& wanted) const {
 }
 
 void Outbox::pop_first() {
-  bytes_ -= first_.length;
-  messages_ -= first_.frames;
   first_.hold->release();
-  first_.hold = nullptr;
+  first_.length = 0;
+  first_.frames = 0;
   if (backlog_ == nullptr) return;
   backlog_->begun_at = UINT32_MAX;
   if (backlog_->count() != 0) {
     first_ = backlog_->rest[backlog_->head++];
+    backlog_->subtract(first_);
     if (backlog_->count() == 0) {
       backlog_->rest.clear();
       backlog_->head = 0;
@@ -160,8 +179,8 @@ void Outbox::pop_first() {
 }
 
 void Outbox::consume_part(uint64_t bytes, FrameLength frame_length) {
-  RINGCAST_ASSERT(bytes <= bytes_);
-  while (bytes_ != 0 && bytes >= first_.length) {
+  RINGCAST_ASSERT(bytes <= this->bytes());
+  while (!empty() && bytes >= first_.length) {
     bytes -= first_.length;
     pop_first();
   }
@@ -179,19 +198,17 @@ void Outbox::consume_part(uint64_t bytes, FrameLength frame_length) {
     at += length;
     if (first_.frames != 0) {
       --first_.frames;
-      --messages_;
       if (first_.first_id != 0) ++first_.first_id;
     }
   }
   first_.offset = sent_to;
   first_.length -= taken;
-  bytes_ -= taken;
   rest.begun_at = at == sent_to ? UINT32_MAX : at;
   drop_backlog_if_idle();
 }
 
 uint32_t Outbox::begun_rest(FrameLength frame_length) const {
-  if (bytes_ == 0 || backlog_ == nullptr || backlog_->begun_at == UINT32_MAX) return 0;
+  if (empty() || backlog_ == nullptr || backlog_->begun_at == UINT32_MAX) return 0;
   const uint32_t at = backlog_->begun_at;
   const uint32_t segment_end = first_.offset + first_.length;
   if (frame_length == nullptr) return first_.length;
@@ -199,22 +216,21 @@ uint32_t Outbox::begun_rest(FrameLength frame_length) const {
 }
 
 void Outbox::discard_unsent(FrameLength frame_length) {
-  if (bytes_ == 0) return;
+  if (empty()) return;
   const uint32_t rest = begun_rest(frame_length);
   while (segments() > 1) remove(segments() - 1);
   if (rest == 0) {
     clear();
     return;
   }
-  bytes_ = first_.length = rest;
-  messages_ = first_.frames = first_.frames == 0 ? 0 : 1;
+  first_.length = rest;
+  first_.frames = first_.frames == 0 ? 0 : 1;
 }
 
 void Outbox::remove(uint32_t index) {
   if (index == 0) return pop_first();
-  Segment& gone = segment(index);
-  bytes_ -= gone.length;
-  messages_ -= gone.frames;
+  const Segment& gone = segment(index);
+  backlog_->subtract(gone);
   gone.hold->release();
   backlog_->rest.erase(backlog_->rest.begin() + backlog_->head + index - 1);
   drop_backlog_if_idle();
@@ -228,8 +244,8 @@ Dropped Outbox::drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_
   Dropped dropped;
   uint32_t at = from.offset + keep;
   uint64_t id = from.first_id == 0 ? 0 : from.first_id + begun_frames;
-  uint64_t bytes = bytes_;
-  uint32_t messages = messages_;
+  uint64_t bytes = this->bytes();
+  uint32_t messages = this->messages();
   while (at < end && (bytes > bytes_max || messages > messages_max)) {
     const uint32_t length = frame_length == nullptr ? end - at : frame_length({from.hold->data() + at, end - at});
     RINGCAST_ASSERT(length != 0 && at + length <= end);
@@ -250,10 +266,10 @@ Dropped Outbox::drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_
     remove(index);
     return dropped;
   }
-  bytes_ = bytes;
-  messages_ = messages;
   if (keep == 0) {
+    if (index != 0) backlog_->subtract(from);
     from = behind;
+    if (index != 0) backlog_->add(from);
     return dropped;
   }
   // The begun frame stays in front, what is left of the run goes behind it as a segment of its own.
@@ -261,22 +277,19 @@ Dropped Outbox::drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_
   from.frames = begun_frames;
   if (behind.length != 0) {
     behind.hold->acquire();
-    Backlog& rest = backlog();
-    rest.rest.insert(rest.rest.begin() + rest.head, behind);
+    backlog().insert(0, behind);
   }
   return dropped;
 }
 
 void Outbox::clear() {
-  if (bytes_ != 0) {
+  if (!empty()) {
     first_.hold->release();
     if (backlog_ != nullptr) {
       for (uint32_t i = backlog_->head; i < backlog_->rest.size(); ++i) backlog_->rest[i].hold->release();
     }
   }
   first_ = Segment{};
-  bytes_ = 0;
-  messages_ = 0;
   if (backlog_ != nullptr) Backlog::Pool::of_this_thread().give(std::exchange(backlog_, nullptr));
 }
 

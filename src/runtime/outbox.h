@@ -46,17 +46,15 @@ class Outbox {
   Outbox& operator=(const Outbox&) = delete;
   ~Outbox() { clear(); }
 
-  bool empty() const { return bytes_ == 0; }
-  uint64_t bytes() const { return bytes_; }
-  uint32_t messages() const { return messages_; }
+  bool empty() const { return first_.length == 0; }
+  uint64_t bytes() const { return backlog_ == nullptr ? first_.length : bytes_of_all(); }
+  uint32_t messages() const { return backlog_ == nullptr ? first_.frames : messages_of_all(); }
 
   // Acquires the hold. Extends the last segment where the bytes lie right behind it and come from the same channel.
   void append(const Segment& segment) {
-    if (bytes_ == 0) {
+    if (first_.length == 0) {
       segment.hold->acquire();
       first_ = segment;
-      bytes_ = segment.length;
-      messages_ = segment.frames;
       return;
     }
     append_behind(segment);
@@ -77,11 +75,10 @@ class Outbox {
   // The first `bytes` were taken by the kernel. `frame_length` is called only where that ends inside a segment.
   void consume(uint64_t bytes, FrameLength frame_length) {
     if (bytes == 0) return;
-    if (bytes == bytes_ && backlog_ == nullptr) {
+    if (bytes == first_.length && backlog_ == nullptr) {
       first_.hold->release();
-      first_.hold = nullptr;
-      bytes_ = 0;
-      messages_ = 0;
+      first_.length = 0;
+      first_.frames = 0;
       return;
     }
     consume_part(bytes, frame_length);
@@ -96,7 +93,7 @@ class Outbox {
   bool drop_oldest(uint64_t bytes_max, uint32_t messages_max, FrameLength frame_length, MayDrop may_drop,
                    Report report) {
     uint32_t index = 0;
-    while (index < segments() && (bytes_ > bytes_max || messages_ > messages_max)) {
+    while (index < segments() && (bytes() > bytes_max || messages() > messages_max)) {
       const Segment& at = segment(index);
       if (at.channel == kNoChannel || at.frames == 0 || !may_drop(at.channel)) {
         ++index;
@@ -109,12 +106,14 @@ class Outbox {
         ++index;  // nothing but a frame that has begun
       }
     }
-    return bytes_ <= bytes_max && messages_ <= messages_max;
+    return bytes() <= bytes_max && messages() <= messages_max;
   }
   void clear();
 
  private:
   struct Backlog;
+  uint64_t bytes_of_all() const;
+  uint32_t messages_of_all() const;
   void append_behind(const Segment& segment);
   void consume_part(uint64_t bytes, FrameLength frame_length);
   // Drops frames of segment `index` from its first unsent frame on, until the limits hold or it is used up.
@@ -126,10 +125,9 @@ class Outbox {
   void remove(uint32_t index);
   void drop_backlog_if_idle();
 
-  Segment first_;
+  Segment first_;               // length 0: nothing is queued
   Backlog* backlog_ = nullptr;  // segments after the first, and where the frame in progress began
-  uint64_t bytes_ = 0;
-  uint32_t messages_ = 0;
 };
+static_assert(sizeof(Outbox) == 40, "paid for every connection");
 
 }  // namespace ringcast::runtime

@@ -49,6 +49,7 @@ Reactor::Reactor(const ReactorOptions& options, std::unique_ptr<io::Backend> bac
       wall_us_(static_cast<uint64_t>(clock.wall_us())),
       next_interval_(now_ + kInterval),
       connections_(options.connections_max, 4096),
+      outputs_{{nullptr, options.outbox_bytes_max, options.outbox_messages_max}},
       wheel_(TimerNodes{&connections_}, now_.count(), kTimerTick.count()) {}
 
 Reactor::~Reactor() {
@@ -149,8 +150,6 @@ void Reactor::take_accepted(const io::Event& event) {
   connection.slot = slot;
   connection.generation = connections_.generation(slot);
   connection.listener = event.listener;
-  connection.outbox_bytes_max = options_.outbox_bytes_max;
-  connection.outbox_messages_max = options_.outbox_messages_max;
   add(stats_.accepted);
   handler_->on_accepted(connection.id(), event.listener);
 }
@@ -170,8 +169,6 @@ Result<ConnectionId> Reactor::connect(const io::SocketAddress& remote, const io:
   connection.slot = slot;
   connection.generation = connections_.generation(slot);
   connection.listener = UINT16_MAX;
-  connection.outbox_bytes_max = options_.outbox_bytes_max;
-  connection.outbox_messages_max = options_.outbox_messages_max;
   return connection.id();
 }
 
@@ -247,6 +244,22 @@ void Reactor::send_copy(Connection& connection, std::string_view bytes, uint32_t
   if (bytes.empty() || connection.dead) return;
   const Slice slice = scratch_.append(bytes);
   send(connection, Segment{slice.hold, slice.offset, slice.length, frames, kNoChannel, 0});
+}
+
+void Reactor::set_output(Connection& connection, const OutputRules& rules) {
+  // A few, unless settings are reloaded often; the newest are those in use.
+  auto found = std::find(outputs_.rbegin(), outputs_.rend(), rules);
+  if (found == outputs_.rend()) {
+    if (outputs_.size() <= UINT16_MAX) {
+      outputs_.push_back(rules);
+      found = outputs_.rbegin();
+    } else {  // changed 65,535 times: limits stay as they were last
+      found = std::find_if(outputs_.rbegin(), outputs_.rend(),
+                           [&](const OutputRules& held) { return held.frame_length == rules.frame_length; });
+      RINGCAST_ASSERT(found != outputs_.rend());
+    }
+  }
+  connection.output = static_cast<uint16_t>(outputs_.rend() - found - 1);
 }
 
 void Reactor::cork(Connection& connection, bool corked) {
@@ -354,7 +367,7 @@ void Reactor::after_send(Connection& connection, int64_t result, uint64_t wanted
   add(stats_.bytes_out, static_cast<uint64_t>(result));
   const uint32_t queued = connection.outbox.messages();
   stats_.queued_frames.record(queued);
-  connection.outbox.consume(static_cast<uint64_t>(result), connection.frame_length);
+  connection.outbox.consume(static_cast<uint64_t>(result), output_of(connection).frame_length);
   stats_.send_bytes.record(static_cast<uint64_t>(result));
   stats_.send_frames.record(queued - connection.outbox.messages());
   if (static_cast<uint64_t>(result) < wanted) {
@@ -377,16 +390,15 @@ void Reactor::after_send(Connection& connection, int64_t result, uint64_t wanted
 
 void Reactor::count_unread(Connection& connection) {
   const uint64_t bytes = connection.blocked && !connection.dead ? connection.outbox.bytes() : 0;
-  unread_bytes_ += bytes - connection.unread_bytes;
-  connection.unread_bytes = bytes;
+  const auto counted = static_cast<uint32_t>(std::min<uint64_t>(bytes, UINT32_MAX));
+  unread_bytes_ += uint64_t{counted} - connection.unread_bytes;
+  connection.unread_bytes = counted;
 }
 
 void Reactor::note_slow(Connection& connection) {
   if (connection.noted_slow || connection.closing || connection.unlimited_output) return;
-  if (connection.outbox.bytes() <= connection.outbox_bytes_max &&
-      connection.outbox.messages() <= connection.outbox_messages_max) {
-    return;
-  }
+  const OutputRules& rules = output_of(connection);
+  if (connection.outbox.bytes() <= rules.bytes_max && connection.outbox.messages() <= rules.messages_max) return;
   connection.noted_slow = true;
   slow_.push_back(connection.slot);
 }

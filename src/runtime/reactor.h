@@ -108,6 +108,9 @@ class Reactor {
   // Copies into this core's scratch block and queues: for what belongs to one connection only.
   void send_copy(Connection& connection, std::string_view bytes, uint32_t frames = 0);
   Slice copy(std::string_view bytes);  // into the scratch block, uncounted: valid to send() in this tick
+  // Limits and frame ends of what is queued. Until then those of ReactorOptions, and each segment is one frame.
+  void set_output(Connection& connection, const OutputRules& rules);
+  const OutputRules& output_of(const Connection& connection) const { return outputs_[connection.output]; }
   // Holds sending back (uncork lets go), e.g. while the first answer is not known yet.
   void cork(Connection& connection, bool corked);
 
@@ -165,6 +168,7 @@ class Reactor {
   io::Nanoseconds next_interval_;
   io::Nanoseconds last_active_{0};
   Slab<Connection> connections_;
+  std::vector<OutputRules> outputs_;  // each that a connection has had, once
   TimingWheel<TimerNodes> wheel_;
   std::vector<uint32_t> dirty_;  // have something to send in this tick
   std::vector<uint32_t> slow_;   // over their limits

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/slab.h"
 #include "hub/types.h"
 #include "runtime/connection.h"
 #include "session/who.h"
@@ -65,8 +66,8 @@ struct Extra {
 
 struct Client {
   ConnectionId id;
-  Kind kind = Kind::none;
-  Phase phase = Phase::open;
+  Kind kind : 4 = Kind::none;
+  Phase phase : 4 = Phase::open;
   hub::FormId form = 0;
   uint8_t route = 0;  // index into the route table: dialect and overrides
 
@@ -88,6 +89,7 @@ struct Client {
   bool peer_done : 1 = false;     // its FIN was seen; answers may still go out
   bool loopback : 1 = false;      // the peer is on this machine
   bool waiting : 1 = false;       // Gate::await: an answer of the hub is outstanding
+  bool has_stash : 1 = false;     // bytes received while reading was paused wait at the gate
   bool clean_leave : 1 = false;   // leaves without presence grace (said goodbye, or was kicked)
 
   // HTTP, of the request in progress.
@@ -113,10 +115,9 @@ struct Client {
   uint32_t heard_decisecond = 0;  // when bytes last came, since the gate's start
 
   Who who;
-  CompactString room;  // WebSocket: the room joined last, as a key; chat room over SSE: that room
   std::unique_ptr<Extra> extra;
-  std::unique_ptr<std::string> stash;  // bytes received while reading is paused
-  wire::WebSocketDecoder decoder{wire::WebSocketDecoder::Options{}};
+  [[no_unique_address]] wire::WebSocketDecoder decoder{wire::WebSocketDecoder::Options{}};
+  uint32_t room = kNoIndex;  // WebSocket: the room joined last, as the hub's channel; lies in the decoder's padding
 
   std::string_view inbox_key() const { return who.inbox_key(); }
   std::string_view tenant() const { return who.tenant(); }
@@ -127,6 +128,6 @@ struct Client {
     return static_cast<T&>(*extra);
   }
 };
-static_assert(sizeof(Client) <= 96);
+static_assert(sizeof(Client) <= 64, "paid for every connection");
 
 }  // namespace ringcast::session

@@ -132,10 +132,12 @@ milliseconds Gate::jittered(const Client& client, milliseconds base, uint32_t pe
   return milliseconds(base.count() - span + static_cast<int64_t>(static_cast<uint64_t>(2 * span + 1) * mixed >> 32));
 }
 
-void Gate::limit_output(const Client& client, Connection& connection) const {
+void Gate::limit_output(const Client& client, Connection& connection, runtime::FrameLength frame_length) {
   const RouteSettings& settings = route_of(client).settings;
-  connection.outbox_bytes_max = either(settings.outbox_bytes_max, options_->outbox_bytes_max);
-  connection.outbox_messages_max = either(settings.outbox_messages_max, options_->outbox_messages_max);
+  reactor_.set_output(connection,
+                      {.frame_length = frame_length,
+                       .bytes_max = either(settings.outbox_bytes_max, options_->outbox_bytes_max),
+                       .messages_max = either(settings.outbox_messages_max, options_->outbox_messages_max)});
   connection.unlimited_output = false;
   if (settings.send_buffer_bytes != 0 || settings.write_timeout.count() != 0) {
     reactor_.backend().tune(connection.socket, {settings.send_buffer_bytes, settings.write_timeout});
@@ -257,14 +259,14 @@ void Gate::begin(Client& client) {
 void Gate::on_bytes(ConnectionId id, std::span<uint8_t> bytes) {
   Client& client = clients_[id.slot];
   client.heard_decisecond = decisecond_;
-  if (client.stash != nullptr) {
-    client.stash->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (client.has_stash) {
+    stashes_[id.slot].append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return;
   }
   const size_t used = feed(client, connection(client), bytes);
   if (used == bytes.size()) return;
   const std::span<uint8_t> rest = bytes.subspan(used);
-  client.stash = std::make_unique<std::string>(reinterpret_cast<const char*>(rest.data()), rest.size());
+  put_by(client, std::string(reinterpret_cast<const char*>(rest.data()), rest.size()));
   // Only now: nearly every client waits for its answer, and ending a receive to begin it again costs more than the rest
   // of a short request.
   if (client.waiting) reactor_.pause_reading(connection(client), PauseReason::answer);
@@ -297,19 +299,32 @@ size_t Gate::feed(Client& client, Connection& connection, std::span<uint8_t> byt
   return used;
 }
 
+void Gate::put_by(Client& client, std::string bytes) {
+  client.has_stash = true;
+  stashes_[client.id.slot] = std::move(bytes);
+}
+
+std::string Gate::take_stash(Client& client) {
+  client.has_stash = false;
+  const auto at = stashes_.find(client.id.slot);
+  std::string bytes = std::move(at.value());
+  stashes_.erase(at);
+  return bytes;
+}
+
 void Gate::read_stash(Client& client) {
   Connection& at = connection(client);
-  if (client.stash != nullptr) {
-    std::unique_ptr<std::string> held = std::move(client.stash);
-    const size_t used = feed(client, at, {reinterpret_cast<uint8_t*>(held->data()), held->size()});
-    if (used != held->size()) {
-      held->erase(0, used);
-      client.stash = std::move(held);
+  if (client.has_stash) {
+    std::string held = take_stash(client);
+    const size_t used = feed(client, at, {reinterpret_cast<uint8_t*>(held.data()), held.size()});
+    if (used != held.size()) {
+      held.erase(0, used);
+      put_by(client, std::move(held));
       if (client.waiting) reactor_.pause_reading(at, PauseReason::answer);
     }
   }
   // The last answer to a client that had already said that nothing more comes.
-  const bool answered = client.kind == Kind::http && client.extra == nullptr && client.stash == nullptr;
+  const bool answered = client.kind == Kind::http && client.extra == nullptr && !client.has_stash;
   if (client.peer_done && answered && !at.dead && !at.closing) close_gently(client, CloseCause::peer_closed);
 }
 
@@ -462,6 +477,7 @@ void Gate::on_closed(ConnectionId id, CloseCause cause) {
   if (client.stalled) {
     for (std::deque<ConnectionId>& line : stalled_) std::erase(line, id);
   }
+  if (client.has_stash) take_stash(client);
   client = Client();
 }
 

@@ -24,6 +24,8 @@
 //   void on_closed(Client&)                 the connection is gone; the gate has left the hub for it
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -211,7 +213,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   bool take_place(Client& client);
   void give_place(Client& client);
   // Limits and socket options of a connection that becomes a stream.
-  void limit_output(const Client& client, runtime::Connection& connection) const;
+  void limit_output(const Client& client, runtime::Connection& connection, runtime::FrameLength frame_length);
 
   // Milliseconds in [base - percent %, base + percent %], the same for a connection each time, spread over all.
   milliseconds jittered(const Client& client, milliseconds base, uint32_t percent) const;
@@ -271,6 +273,9 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void begin(Client& client);
   bool ask_for_address(Client& client);
   size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
+  // Bytes received while reading is paused.
+  void put_by(Client& client, std::string bytes);
+  std::string take_stash(Client& client);
   void read_stash(Client& client);
   void serve_stalled();
   void work_off();
@@ -311,6 +316,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   std::vector<std::deque<ConnectionId>> stalled_;  // by home core, first come first served
   int serving_home_ = -1;  // whose line is being served: a client stalled again goes to its head
   std::vector<ConnectionId> ready_;
+  tsl::robin_map<uint32_t, std::string> stashes_;  // by slot
   bool credit_came_ = false;
   uint32_t last_correlation_ = 0;
 

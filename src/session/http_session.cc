@@ -345,7 +345,7 @@ void HttpSession::on_peer_gone(Client& client, Connection& connection, io::Close
     return gate_.close_now(client, connection.close_cause);
   }
   client.peer_done = true;
-  const bool busy = client.waiting || client.stalled || client.stash != nullptr;
+  const bool busy = client.waiting || client.stalled || client.has_stash;
   if (!busy) gate_.close_gently(client, CloseCause::peer_closed);
 }
 
@@ -387,7 +387,7 @@ void HttpSession::drain(Client& client, Connection& connection) {
     forget_question(client);
     return refuse(client, connection, 503, "draining", "this server is about to stop");
   }
-  const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.stash != nullptr;
+  const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.has_stash;
   if (busy) return;
   if (client.between_requests) return gate_.close_gently(client, CloseCause::drained);
   // Its first request may be under way, and is worth an answer.

@@ -106,7 +106,11 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
   }
   // The directory counts every connection of a user, whatever it listens to.
   if (!client.anonymous && poll.find(client.inbox_key()) == Poll::kUnknown) {
-    hub::Join join{.connection = client.id, .key = client.inbox_key(), .user = client.user(), .silent = true};
+    hub::Join join{.connection = client.id,
+                   .key = client.inbox_key(),
+                   .name = client.who.inbox_name(),
+                   .user = client.user(),
+                   .silent = true};
     if (gate_.hub().join(join)) ++poll.outstanding;
   }
 }

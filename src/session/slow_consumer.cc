@@ -55,8 +55,8 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
   };
   // Down to half the limits: a reader that stays slow is told once per half, not once per message.
   runtime::Outbox& outbox = connection.outbox;
-  outbox.drop_oldest(connection.outbox_bytes_max / 2, connection.outbox_messages_max / 2, connection.frame_length,
-                     may_drop, note);
+  const runtime::OutputRules& rules = gate.reactor().output_of(connection);
+  outbox.drop_oldest(rules.bytes_max / 2, rules.messages_max / 2, rules.frame_length, may_drop, note);
   if (losses.empty()) return false;
 
   // A notice that still waits lies right before the frames that it would have to be followed by: one tells both, so
@@ -84,20 +84,21 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
                             .first_id = loss.lagged.from});
   }
   gate.stats().lagged.add(losses.size());
-  return outbox.bytes() <= connection.outbox_bytes_max && outbox.messages() <= connection.outbox_messages_max;
+  return outbox.bytes() <= rules.bytes_max && outbox.messages() <= rules.messages_max;
 }
 
-void append_event_end(std::string& out, const runtime::Connection& connection, wire::SseFraming framing) {
+void append_event_end(std::string& out, const runtime::Connection& connection, runtime::FrameLength frame_length,
+                      wire::SseFraming framing) {
   iovec pieces[2];
   uint64_t wanted = 0;
   const int count = connection.outbox.gather(pieces, 2, wanted);
   // The frame that has begun lies in the first piece, a cursor in one with it or alone in the next.
-  const uint32_t begun = connection.outbox.begun_rest(connection.frame_length);
+  const uint32_t begun = connection.outbox.begun_rest(frame_length);
   const int at = count > 0 && begun == pieces[0].iov_len ? 1 : 0;
   if (at >= count) return;
   std::string_view next(static_cast<const char*>(pieces[at].iov_base), pieces[at].iov_len);
   if (at == 0) next.remove_prefix(begun);
-  next = next.substr(0, connection.frame_length({reinterpret_cast<const uint8_t*>(next.data()), next.size()}));
+  next = next.substr(0, frame_length({reinterpret_cast<const uint8_t*>(next.data()), next.size()}));
   if (wire::is_sse_event_cursor(framing, next)) out += next;
 }
 

@@ -29,7 +29,8 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
 
 // Of an event stream over several channels: appends the cursor that is to be sent after the frame that has begun, if it
 // is one. Mostly it ends the event of that frame; one whose own event was dropped has been told of by then.
-void append_event_end(std::string& out, const runtime::Connection& connection, wire::SseFraming framing);
+void append_event_end(std::string& out, const runtime::Connection& connection, runtime::FrameLength frame_length,
+                      wire::SseFraming framing);
 
 // Whether not even the head of the response has begun to leave: then there is no stream on which to say anything.
 bool is_head_unsent(const runtime::Connection& connection);

@@ -89,8 +89,7 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   const bool multi = channels.size() > 1 || chat_room;  // whose presence is looked at message by message
   const WireForm form = client.http10 ? (multi ? WireForm::sse_multi_plain : WireForm::sse_plain)
                                       : (multi ? WireForm::sse_multi : WireForm::sse);
-  connection.frame_length = frame_length_of(form);
-  gate_.limit_output(client, connection);
+  gate_.limit_output(client, connection, frame_length_of(form));
   gate_.reactor().cork(connection, true);
   gate_.opened(client, Transport::sse);
   if (client.resumes) gate_.stats().reconnects.add();
@@ -101,7 +100,11 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   }
   // The directory counts every connection of a user, whatever it listens to.
   if (!client.anonymous && stream.find(client.inbox_key()) == SseStream::kUnknown) {
-    hub::Join join{.connection = client.id, .key = client.inbox_key(), .user = client.user(), .silent = true};
+    hub::Join join{.connection = client.id,
+                   .key = client.inbox_key(),
+                   .name = client.who.inbox_name(),
+                   .user = client.user(),
+                   .silent = true};
     if (gate_.hub().join(join)) ++stream.outstanding;
   }
   RINGCAST_ASSERT(stream.outstanding != 0);
@@ -193,8 +196,7 @@ void SseSession::welcome(Client& client, std::string& out) {
   wire::append_member_joined_event(text_, hub::name_of(room->key.view()), client.user(), "online", 0);
   append_event(out, client, "member_joined", text_);
   if (!gate_.guard().may(client, auth::Operation::presence, room->key.view())) return;
-  client.room.assign(room->key.view());
-  online_lists_.enter(client.id, client.room.view());
+  online_lists_.enter(client.id, room->key.view());
 }
 
 void SseSession::refuse(Client& client, Connection& connection, std::string_view code, std::string_view message,

@@ -52,7 +52,7 @@ void SseSession::on_answer(const hub::Answer& answer) {
 }
 
 void SseSession::on_closed(Client& client) {
-  if (!client.room.empty()) online_lists_.leave(client.id, client.room.view());
+  online_lists_.leave(client.id);
   gate_.ended(client, Transport::sse);
 }
 
@@ -361,8 +361,9 @@ void SseSession::on_slow(Client& client, Connection& connection, CloseCause caus
   // Of a stream over several channels an event may have begun that lacks its cursor and blank line. They are kept:
   // whatever comes next would be read as part of it.
   out_.clear();
-  if (is_multi(client)) append_event_end(out_, connection, framing_of(client));
-  connection.outbox.discard_unsent(connection.frame_length);
+  const runtime::FrameLength frame_length = gate_.reactor().output_of(connection).frame_length;
+  if (is_multi(client)) append_event_end(out_, connection, frame_length, framing_of(client));
+  connection.outbox.discard_unsent(frame_length);
   gate_.reactor().send_copy(connection, out_);
   end(client, connection, 4008, "slow_consumer", "too slow", cause);
 }

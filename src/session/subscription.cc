@@ -113,6 +113,7 @@ Result<void> permit(const Guard& guard, const Client& client, std::vector<Subscr
 hub::Join join_of(const Client& client, const Subscribed& channel) {
   return {.connection = client.id,
           .key = channel.key,
+          .name = channel.key == client.inbox_key() ? client.who.inbox_name() : hub::Name(),
           .has_cursor = channel.has_cursor,
           .cursor = channel.cursor,
           .user = client.user()};

@@ -90,11 +90,11 @@ bool WebSocketSession::offer_to_host(Client& client, std::string_view text) {
 
 bool WebSocketSession::resolve(Client& client, Connection& connection, const Action& action, std::string& key) {
   if (action.room.empty()) {
-    if (client.room.empty()) {
+    key.assign(room_of(client));
+    if (key.empty()) {
       send_error(connection, "no_room", "name a room or join one first", action.ref);
       return false;
     }
-    key.assign(client.room.view());
     return true;
   }
   if (action.room != wire::kOwnInbox) {
@@ -107,6 +107,14 @@ bool WebSocketSession::resolve(Client& client, Connection& connection, const Act
   }
   key.assign(client.inbox_key());
   return true;
+}
+
+std::string_view WebSocketSession::room_of(const Client& client) const {
+  return gate_.hub().is_in(client.id, client.room) ? gate_.hub().key_of(client.room) : std::string_view();
+}
+
+void WebSocketSession::note_left(Client& client) const {
+  if (!gate_.hub().is_in(client.id, client.room)) client.room = kNoIndex;
 }
 
 bool WebSocketSession::may_read(Client& client, Connection& connection, auth::Operation operation, std::string_view key,
@@ -127,12 +135,12 @@ bool WebSocketSession::act_join(Client& client, Connection& connection, const Ac
   if (!may_read(client, connection, Operation::subscribe, key_, action.ref)) return true;
   const hub::Hub& hub = gate_.hub();
   if (hub.is_member(client.id, key_)) {
-    client.room.assign(key_);
+    client.room = hub.channel_of(client.id, key_);
     send_error(connection, "already_joined", "this connection is a member of " + wire::quoted(hub::name_of(key_)),
                action.ref);
     return true;
   }
-  if (gate_.route_of(client).settings.single_room && !client.room.empty()) leave_room(client, connection);
+  if (gate_.route_of(client).settings.single_room && client.room != kNoIndex) leave_room(client, connection);
   // The inbox and `*` are not rooms.
   const uint32_t others = client.anonymous ? 1 : 2;
   if (hub.joined_count(client.id) >= gate_.options().rooms_per_websocket_max + others) {
@@ -177,7 +185,7 @@ void WebSocketSession::on_joined(Client& client, Connection& connection, const h
   const std::unique_ptr<Extra> held = std::move(client.extra);
   const auto& asking = static_cast<const WebSocketAsking&>(*held);
   if (joined.error == hub::JoinError::none) {
-    client.room.assign(asking.key);
+    client.room = gate_.hub().channel_of(client.id, asking.key);
     tell_joined(connection, joined, asking.ref, asking.without_history);
   } else {
     tell_join_error(connection, joined, asking.ref);
@@ -194,18 +202,18 @@ void WebSocketSession::act_leave(Client& client, Connection& connection, const A
   if (!gate_.leave(client, key_)) {
     return send_error(connection, "not_joined", "this connection is not in " + wire::quoted(name), action.ref);
   }
-  if (client.room.view() == key_) client.room.clear();
+  note_left(client);
   text_.clear();
   wire::append_left_event(text_, name, "left", action.ref);
   send_text(connection, text_);
 }
 
 void WebSocketSession::leave_room(Client& client, Connection& connection) {
-  const CompactString room(client.room.view());
-  client.room.clear();
-  if (!gate_.leave(client, room.view())) return;
+  const std::string room(room_of(client));
+  client.room = kNoIndex;
+  if (!gate_.leave(client, room)) return;
   text_.clear();
-  wire::append_left_event(text_, hub::name_of(room.view()), "left", {});
+  wire::append_left_event(text_, hub::name_of(room), "left", {});
   send_text(connection, text_);
 }
 

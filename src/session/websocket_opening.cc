@@ -116,8 +116,7 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
                         : client.deflate  ? WireForm::websocket_deflate
                                           : WireForm::websocket;
   // Of a binary pair a dialect's clients get the binary frame alone.
-  connection.frame_length = native ? frame_length_of(form) : frame_length_of(WireForm::websocket_raw);
-  gate_.limit_output(client, connection);
+  gate_.limit_output(client, connection, frame_length_of(native ? form : WireForm::websocket_raw));
   connection.unlimited_output = echo;  // bounded by ease() and the size of one message instead
   gate_.stats().upgrades.add();
   gate_.opened(client, Transport::websocket);
@@ -137,7 +136,7 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
     if (!gate_.hub().join(join_of(client, channel))) continue;
     ++opening->outstanding;
     if (channel.mismatch) opening->mismatched.push_back(channel.key);
-    if (channel.kind == wire::ChannelKind::room) client.room.assign(channel.key);
+    if (channel.kind == wire::ChannelKind::room) client.room = gate_.hub().channel_of(client.id, channel.key);
   }
   // The directory counts every connection of a user, whatever it listens to.
   const bool silent = !native && !client.anonymous && !gate_.hub().is_member(client.id, client.inbox_key());
@@ -204,7 +203,7 @@ void WebSocketSession::note_opening(Client& client, Connection& connection, cons
         std::find(opening.mismatched.begin(), opening.mismatched.end(), joined.key) != opening.mismatched.end();
     tell_joined(connection, joined, {}, mismatched);
   } else {
-    if (client.room.view() == joined.key) client.room.clear();
+    note_left(client);
     tell_join_error(connection, joined, {});
   }
   if (opening.outstanding == 0) finish_opening(client, connection);

@@ -153,7 +153,7 @@ bool WebSocketSession::act_typing(Client& client, Connection& connection, const 
 }
 
 bool WebSocketSession::take_binary(Client& client, Connection& connection, std::span<const uint8_t> payload) {
-  key_.assign(client.room.view());
+  key_.assign(room_of(client));
   if (client.has_aside) {
     const auto at = asides_.find(client.id.slot);
     if (at != asides_.end() && !at->second.binary_key.empty()) key_ = at->second.binary_key;

@@ -127,7 +127,7 @@ void WebSocketSession::take_echo(Client& client, Connection& connection, bool te
 
 // A peer that does not read what it asked for is not read from either.
 void WebSocketSession::ease(Connection& connection) {
-  if (connection.outbox.bytes() <= connection.outbox_bytes_max / 2 || connection.closing) return;
+  if (connection.outbox.bytes() <= gate_.reactor().output_of(connection).bytes_max / 2 || connection.closing) return;
   gate_.reactor().pause_reading(connection, PauseReason::slow_output);
   connection.want_drained = true;
 }
@@ -216,7 +216,7 @@ void WebSocketSession::on_replay(Client& client, Connection& connection, std::st
 void WebSocketSession::on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) {
   if (client.phase == Phase::closing) return;
   static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
-  if (client.room.view() == key) client.room.clear();
+  note_left(client);
   text_.clear();
   wire::append_left_event(text_, hub::name_of(key), kReasons[static_cast<size_t>(reason)], {});
   send_text(connection, text_);
@@ -266,7 +266,7 @@ void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCaus
   };
   if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
-  connection.outbox.discard_unsent(connection.frame_length);
+  connection.outbox.discard_unsent(gate_.reactor().output_of(connection).frame_length);
   close(client, connection, 4008, "too slow", cause);
 }
 

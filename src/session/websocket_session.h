@@ -82,6 +82,9 @@ class WebSocketSession {
   bool act_join(Client& client, Connection& connection, const wire::Action& action);
   bool act_query(Client& client, Connection& connection, const wire::Action& action);
   void act_leave(Client& client, Connection& connection, const wire::Action& action);
+  // Client::room as a key; empty: none.
+  std::string_view room_of(const Client& client) const;
+  void note_left(Client& client) const;                     // forgets it when that was what the client has left
   void leave_room(Client& client, Connection& connection);  // where a connection is in one at a time
   void act_status(Client& client, Connection& connection, const wire::Action& action);
   void act_ping(Connection& connection, const wire::Action& action);

@@ -16,12 +16,15 @@ void OnlineLists::note(const std::string& key, Room& room) {
 void OnlineLists::enter(ConnectionId connection, std::string_view room_key) {
   const auto at = rooms_.try_emplace(std::string(room_key)).first;
   at->second.members.push_back(connection);
+  entered_.insert_or_assign(connection.slot, at);
   note(at->first, at->second);
 }
 
-void OnlineLists::leave(ConnectionId connection, std::string_view room_key) {
-  const auto at = rooms_.find(room_key);
-  if (at == rooms_.end()) return;
+void OnlineLists::leave(ConnectionId connection) {
+  const auto entered = entered_.find(connection.slot);
+  if (entered == entered_.end()) return;
+  const Rooms::iterator at = entered->second;
+  entered_.erase(entered);
   Room& room = at->second;
   std::erase(room.members, connection);
   if (room.members.empty()) {

@@ -22,7 +22,7 @@ class OnlineLists {
   explicit OnlineLists(Gate& gate) : gate_(gate) {}
 
   void enter(ConnectionId connection, std::string_view room_key);
-  void leave(ConnectionId connection, std::string_view room_key);
+  void leave(ConnectionId connection);  // where it is, if anywhere
   // Presence has told that somebody came or went.
   void changed(std::string_view room_key);
   // Asks for the rooms that have changed; not from within a call of the hub.
@@ -40,7 +40,9 @@ class OnlineLists {
   void note(const std::string& key, Room& room);
 
   Gate& gate_;
-  std::map<std::string, Room, std::less<>> rooms_;
+  using Rooms = std::map<std::string, Room, std::less<>>;
+  Rooms rooms_;
+  std::map<uint32_t, Rooms::iterator> entered_;  // by slot
   std::vector<std::string> changed_;
   uint64_t last_correlation_ = 0;
   std::string list_;

@@ -69,11 +69,11 @@ void expect_at_most(size_t bytes_max, const std::string& target) {
 }
 
 TEST(Memory, AnonymousConnection) {
-  expect_at_most(280, "/ws");
+  expect_at_most(240, "/ws");
 }
 
 TEST(Memory, UserInARoomWithAllOthers) {
-  expect_at_most(580, "/ws?rooms=general&user=user-#");
+  expect_at_most(490, "/ws?rooms=general&user=user-#");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // WebSocket sessions over a core without a kernel: what can be seen only from inside, or at an exact moment.
 #include "session/websocket_session.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -16,6 +17,7 @@ namespace ringcast::session {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::HasSubstr;
 using wire::WebSocketEventKind;
 using wire::WebSocketOpcode;
 
@@ -284,6 +286,31 @@ TEST(WebSocketSession, ASlowReaderOfAFeedIsToldWhatItMissed) {
   }
   EXPECT_EQ(next, 41u);
   EXPECT_EQ(notices, 1);
+}
+
+TEST(WebSocketSession, WhatNamesNoRoomGoesToTheOneJoinedLastAsLongAsItLasts) {
+  LoneCore core;
+  WebSocketPeer peer(core, "/ws?user=ann&rooms=first,second");
+  peer.events();
+  const auto says = [&](std::string_view json) {
+    peer.say(json);
+    const std::vector<WebSocketPeer::Frame> frames = peer.frames();
+    return frames.empty() ? std::string() : frames[0].payload;
+  };
+  const std::string message = R"({"action":"message","content":"x"})";
+  EXPECT_THAT(says(message), HasSubstr(R"("room":"second")"));
+  EXPECT_THAT(says(R"({"action":"leave","room":"first"})"), HasSubstr(R"("event_type":"left")"));
+  EXPECT_THAT(says(message), HasSubstr(R"("room":"second")")) << "another one was left";
+  EXPECT_THAT(says(R"({"action":"leave","room":"second"})"), HasSubstr(R"("event_type":"left")"));
+  // Its number at the hub goes to the next channel that somebody makes: that is not the peer's.
+  WebSocketPeer other(core, "/ws?user=bob&rooms=third");
+  EXPECT_THAT(says(message), HasSubstr(R"("no_room")"));
+  EXPECT_THAT(says(R"({"action":"join","room":"third"})"), HasSubstr(R"("event_type":"joined")"));
+  EXPECT_THAT(says(message), HasSubstr(R"("room":"third")"));
+  core.hub().query({.kind = hub::QueryKind::remove_member, .key = "\nthird", .user = "ann"});
+  core.tick();
+  EXPECT_EQ(peer.events().back(), "left");
+  EXPECT_THAT(says(message), HasSubstr(R"("no_room")"));
 }
 
 TEST(WebSocketSession, EchoSendsBackWhatCame) {

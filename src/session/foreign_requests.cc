@@ -58,8 +58,8 @@ bool ForeignRequests::publish(std::unique_ptr<ForeignTask>& task) {
   publish.idempotency_key = task->idempotency_key;
   publish.final = task->final;
   publish.acknowledge = task->published != nullptr;
-  const uint32_t place = publish.acknowledge ? pending_.acquire() : 0;
-  RINGCAST_ASSERT(place != kNoIndex);
+  const uint32_t place = publish.acknowledge ? pending_.acquire() : kNoIndex;
+  RINGCAST_ASSERT(!publish.acknowledge || place != kNoIndex);
   publish.from = {kForeignSlot, place};
   publish.correlation = place;
   if (gate_.hub().publish(publish) == hub::PublishResult::no_credit) {
@@ -107,6 +107,7 @@ void ForeignRequests::ask(std::unique_ptr<ForeignTask> task, uint16_t from) {
 
 void ForeignRequests::published(const hub::Published& published) {
   const auto place = static_cast<uint32_t>(published.correlation);
+  if (place == kNoIndex) return;  // nobody asked, but a hub that is draining answers everything
   const std::unique_ptr<ForeignTask> task = std::move(pending_[place].task);
   pending_.release(place);
   task->published(published);

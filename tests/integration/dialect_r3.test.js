@@ -43,22 +43,20 @@ suite('dialect R3', {}, (test) => {
 
   test('nothing is lost or doubled at the seam, however often the stream is cut while messages come', async (t) => {
     const server = await t.start_server();
-    const kMessages = 400;
+    const kMessages = 150;
+    const { json } = await say(t, 'start', server);
     const source = (async () => {
       for (let i = 0; i < kMessages; ++i) await say(t, `${i}`, server);
     })();
-    const { json } = await say(t, 'start', server);
-    const got = new Map();
+    source.catch(() => {});  // when the test has failed meanwhile
     let cursor = json.event_id;
-    while (cursor < json.event_id + 1 || got.size === 0 || !got.has('last')) {
+    while (cursor < json.event_id + kMessages) {
       const stream = t.stream('/events', { headers: { 'Last-Event-ID': String(cursor) } }, server);
-      for (let i = 0; i < 25; ++i) {
+      for (let i = 0; i < 15; ++i) {
         const event = await stream.next('message');
         assert.equal(event.id, cursor + 1);
+        assert.equal(event.content, `${cursor - json.event_id}`);
         cursor = event.id;
-        got.set(event.content, event.id);
-        if (event.content === `${kMessages - 1}`) got.set('last', event.id);
-        if (got.has('last')) break;
       }
       stream.close();
     }

@@ -55,7 +55,7 @@ suite('parts', {}, (test) => {
     assert.equal(named_cursor([['a=b,c', 7], ['*', 8]]), 'a%3Db%2Cc=7,*=8');
   });
 
-  test('the types fit an application, and what the package exports', async () => {
+  test('the types fit an application, and what the package exports', { deadline_ms: 120000 }, async () => {
     await run(process.execPath, [here('../node_modules/typescript/bin/tsc'), ...kStrict, here('application.ts')]);
     const declared = [...readFileSync(here('../../web/client/index.d.ts'), 'utf8').matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
     assert.deepEqual(Object.keys(await import('../../web/client/index.js')).sort(), [...new Set(declared)].sort());

@@ -11,6 +11,8 @@ const kStartMs = 15000;
 const kStopMs = 20000;
 const kLogLinesMax = 2000;
 const kReportLinesMax = 120;
+// The tests' own variables begin like the server's, which stops at one that it does not know.
+const kEnvironment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RINGCAST_')));
 // What a sanitizer, an assertion or the C++ runtime says before it ends the process, or instead of ending it.
 const kDefect = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion|terminate called|SIGSEGV/;
 
@@ -46,7 +48,7 @@ export class Server {
     this.log = [];
     this.host = '127.0.0.1';
     this.port = 0;
-    this.process = spawn(bin, this.flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(bin, this.flags, { env: kEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
     this.exited = once(this.process, 'exit').then(([code, signal]) => ({ code, signal }));
     this.exited.then((how) => { this.gone = how; });
     this.closed = once(this.process, 'close');  // and all it has written was read

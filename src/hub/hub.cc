@@ -117,7 +117,7 @@ PublishResult Hub::publish(const Publish& publish) {
   mail.value = publish.correlation;
   mail.extra = static_cast<uint64_t>(context.options.clock->monotonic_ns());
   if (publish.acknowledge) mail.flags = flag::kAcknowledge;
-  if (context.draining) {
+  if (context.draining && !publish.always) {
     // Nothing is acknowledged that would die with the process unseen.
     mail.kind = static_cast<uint8_t>(Kind::published);
     mail.flags = static_cast<uint8_t>(PublishError::draining) << 1;

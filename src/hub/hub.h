@@ -104,7 +104,7 @@ class Hub {
   void on_flushed(int64_t now_ns);  // what the tick delivered has been handed to the kernel
   // Grace times, TTLs, windows; a bounded share per call, every 100 ms or so.
   void sweep();
-  // While draining every publish is answered with PublishError::draining, asked for or not.
+  // While draining every publish but `always` is answered with PublishError::draining, asked for or not.
   void set_draining(bool draining);
 
   HubStats& stats() { return stats_; }

@@ -65,6 +65,7 @@ struct Publish {
   Address exclude;                   // this connection does not get it live
   bool ephemeral = false;            // no id, no history
   bool final = false;                // takes the subscribers out afterwards
+  bool always = false;               // taken while draining too: its sender stops by itself
   // Where the outcome goes (Sink::published); invalid: nobody is told.
   ConnectionId from;
   bool acknowledge = false;

@@ -57,6 +57,8 @@ bool ForeignRequests::publish(std::unique_ptr<ForeignTask>& task) {
   publish.payload = task->payload;
   publish.idempotency_key = task->idempotency_key;
   publish.final = task->final;
+  // Sent before the program began to drain, and called so.
+  publish.always = true;
   publish.acknowledge = task->published != nullptr;
   const uint32_t place = publish.acknowledge ? pending_.acquire() : kNoIndex;
   RINGCAST_ASSERT(!publish.acknowledge || place != kNoIndex);

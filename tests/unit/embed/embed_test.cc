@@ -248,6 +248,24 @@ TEST(EmbedDrain, ClientsAreTold) {
   EXPECT_EQ(server.broadcast("late", "1").status, PublishStatus::stopped);
 }
 
+TEST(EmbedDrain, WhatWasSentBeforeIsDelivered) {
+  Server server(quiet({{"drain_delay", "0s"}, {"drain_period", "100ms"}}));
+  server.start();
+  RawClient client(server.urls().front());
+  client.get("/events?rooms=lobby");
+  client.read_until("connection_id");
+  Publisher publisher = server.publisher();
+  Message message;
+  message.room = "lobby";
+  for (int number = 1; number <= 200; ++number) {
+    message.data = std::to_string(number);
+    ASSERT_TRUE(publisher.publish(message));
+  }
+  std::jthread drain([&server] { server.drain(); });
+  for (int number = 1; number <= 200; ++number) client.read_until("\"data\":" + std::to_string(number) + ",");
+  client.read_all();
+}
+
 TEST(EmbedHooks, UnknownActionsGoToTheHost) {
   std::promise<std::string> asked;
   Server* host = nullptr;

@@ -75,7 +75,7 @@ suite('tokens', { settings }, (test) => {
     'another algorithm than the key has': key.token({}, { alg: 'HS512' }),
     'the public key as a secret': Object.assign(new Key('HS256', { id: 'key-RS256' }), { secret: keys.RS256.text }).token(),
     'expired': key.token({ exp: now_s() - 5 }),
-    'not good yet': key.token({ nbf: now_s() + 100 }),
+    'not good yet': key.token({ nbf: now_s() + 1800 }),
     'without an end': key.token({ exp: undefined }),
     'without a user': key.token({ sub: undefined }),
     'an anonymous user': key.token({ sub: 'anonymous' }),

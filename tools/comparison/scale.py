@@ -20,6 +20,8 @@ SETTLE_SECONDS = 3
 MAXIMUM_STEP = 100_000
 MAXIMUM_HOLD_SECONDS = 5
 MEMORY_USED = 0.9  # of what is available: the machine is not driven into its out-of-memory killer
+# Each arrival would be told to everybody in the room: fifty events for each connection, which is another measurement.
+FLAGS = ["--presence=false"]
 BROADCAST = '{"action":"message","room":"*","content":"{payload}"}'
 
 
@@ -45,7 +47,7 @@ def ramp(rate):
 
 def hold(setting, engine, connections, seconds, connect_rate):
     """Idle connections, and what they cost. (figures, Outcome)."""
-    with Ringcast(engine).start(setting, connections) as process:
+    with Ringcast(engine).start(setting, connections, FLAGS) as process:
         watch = KernelWatch()
         outcome = run_ringload(setting, process, connections, [
             "connect", "--connections", str(connections), "--rooms", str(rooms_for(connections)), *ramp(connect_rate),
@@ -66,7 +68,7 @@ def hold(setting, engine, connections, seconds, connect_rate):
 
 def broadcast(setting, engine, connections, seconds, deliveries_per_s, connect_rate):
     rate = deliveries_per_s / connections
-    with Ringcast(engine).start(setting, connections + 1) as process:
+    with Ringcast(engine).start(setting, connections + 1, FLAGS) as process:
         outcome = run_ringload(setting, process, connections + 1, [
             "fanout", "--members", str(connections), "--spread", str(rooms_for(connections)), "--rate", f"{rate:g}",
             "--publish", BROADCAST, *ramp(connect_rate), "--duration", f"{seconds:g}s"])
@@ -105,8 +107,8 @@ def engine_table(engines):
          else "INVALID: " + "; ".join(one["idle_reasons"] + one["broadcast_reasons"]))]
     rows = [[title, *(value(one) for one in engines)] for title, value in lines]
     return Table("Scale", ["", *(Ringcast(one["engine"]).name for one in engines)], rows,
-                 f"Both ends on this machine, distinct users, {MEMBERS_PER_ROOM} to a room, heartbeats on; then every "
-                 f"message to all of them. {machine.description_text()}.")
+                 f"Both ends on this machine, distinct users, {MEMBERS_PER_ROOM} to a room without presence "
+                 f"events, heartbeats on; then every message to all of them. {machine.description_text()}.")
 
 
 def what_gave_way(outcome):

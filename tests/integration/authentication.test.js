@@ -461,7 +461,7 @@ suite('what logs say', { server: false }, (test) => {
     await until(() => server.log.some((line) => line.includes('reload_refused') && line.includes('api_keys')), 'the refusal');
     await until(() => server.log.some((line) => line.includes('jwks_failed')), 'the failure');
     await server.stop();
-    await server.closed;
+    await server.exited;
     const log = server.log.join('\n');
     assert.ok(log.includes('127.0.0.1:1/keys'), 'the URL of the keys');
     for (const secret of [kSecret, bad_key, password, token, broken, token.split('.')[1], broken.split('.')[2], key.text]) {

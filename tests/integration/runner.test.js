@@ -18,7 +18,7 @@ suite('runner', { server: false }, (test) => {
       const server = await inner.start_server();
       process.kill(server.process.pid, 'SIGKILL');
       await inner.read('/stats');
-      await server.closed;
+      await server.exited;
       assert.fail('nobody answered');
     });
     assert.equal(outcome, 'failed');
@@ -33,7 +33,7 @@ suite('runner', { server: false }, (test) => {
       const filler = (count, text) => Array.from({ length: count }, (_, i) => `${text} ${i}`);
       server.log.push(...filler(50, 'before'), '==1==ERROR: AddressSanitizer: heap-use-after-free', ...filler(100, 'frame'));
       process.kill(server.process.pid, 'SIGKILL');
-      await server.closed;
+      await server.exited;
       assert.fail('gone');
     });
     assert.match(told, /heap-use-after-free/);

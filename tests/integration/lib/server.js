@@ -36,7 +36,7 @@ export class Server {
       await server.ready();
     } catch (error) {
       if (!server.gone) server.process.kill('SIGKILL');
-      if (server.process.pid !== undefined) await server.closed;
+      if (server.process.pid !== undefined) await server.exited;
       throw new Error(`${error.message}\n${server.last_words()}`);
     }
     return server;
@@ -49,9 +49,9 @@ export class Server {
     this.host = '127.0.0.1';
     this.port = 0;
     this.process = spawn(bin, this.flags, { env: kEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.exited = once(this.process, 'exit').then(([code, signal]) => ({ code, signal }));
+    // 'close' rather than 'exit': by then all that it has written was read.
+    this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }));
     this.exited.then((how) => { this.gone = how; });
-    this.closed = once(this.process, 'close');  // and all it has written was read
     this.listening = new Promise((resolve, reject) => {
       for (const stream of [this.process.stdout, this.process.stderr]) this.read_lines(stream, resolve);
       this.process.once('error', reject);

@@ -51,7 +51,7 @@ export class Server {
     this.process = spawn(bin, this.flags, { env: kEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
     // 'close' rather than 'exit': by then all that it has written was read.
     this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }));
-    this.exited.then((how) => { this.gone = how; });
+    this.process.once('exit', (code, signal) => { this.gone = { code, signal }; });
     this.listening = new Promise((resolve, reject) => {
       for (const stream of [this.process.stdout, this.process.stderr]) this.read_lines(stream, resolve);
       this.process.once('error', reject);

@@ -125,12 +125,12 @@ export class Server {
     if (!this.gone && !this.told) {
       const answers = await fetch(`${this.url}/health`).then(() => true, () => false);
       if (answers) return null;
-      await within(this.closed, 'the end of a server that does not answer', { ms: kStopMs }).catch(() => {});
+      await within(this.exited, 'the end of a server that does not answer', { ms: kStopMs }).catch(() => {});
     }
     if (!this.gone) return this.told ? null : `the server does not answer:\n${this.last_words()}`;
     const { code, signal } = this.gone;
     if (this.told && code === 0) return null;
-    await this.closed;
+    await this.exited;
     return `the server is gone (${signal ?? `exit ${code}`}):\n${this.last_words()}`;
   }
 

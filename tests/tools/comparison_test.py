@@ -163,9 +163,9 @@ class Machine(unittest.TestCase):
         self.assertEqual(machine.tables_for(1_000_000, 1 << 20), 2)
 
     def test_sources(self):
-        self.assertEqual(machine.sources_for(25_000), "127.0.0.1")
-        self.assertEqual(machine.sources_for(120_000), "127.0.0.1-127.0.0.5")
-        self.assertEqual(machine.sources_for(25_000 * 300), "127.0.0.1-127.0.1.44")
+        self.assertEqual(machine.sources_for(12_000), "127.0.0.1")
+        self.assertEqual(machine.sources_for(120_000), "127.0.0.1-127.0.0.10")
+        self.assertEqual(machine.sources_for(12_000 * 300), "127.0.0.1-127.0.1.44")
 
 
 class Arguments(unittest.TestCase):

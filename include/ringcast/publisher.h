@@ -1,4 +1,5 @@
-// ringcast::Publisher: a thread's own way into the server: one lock-free ring to each core. At most 62 exist at a time.
+// ringcast::Publisher: a thread's own way into the server: one lock-free ring to each core. At most 62 exist at a time,
+// 61 where webhooks are set.
 // Used by one thread at a time; must be gone before its Server.
 #pragma once
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kLineMax = 1 << 20;
 
-struct Wish {
+struct PublishWish {
   std::vector<std::string> rooms, users;
   bool broadcast = false;
   std::string as, event, content, data, tenant;
@@ -33,7 +33,7 @@ void append_names(wire::JsonWriter& json, std::string_view one, std::string_view
   json.end_array();
 }
 
-std::string body_of(const Wish& wish, std::string_view content) {
+std::string body_of(const PublishWish& wish, std::string_view content) {
   std::string body;
   wire::JsonWriter json(body);
   json.begin_object();
@@ -64,7 +64,7 @@ bool read_line(std::FILE* in, std::string& line) {
 
 class Publisher {
  public:
-  Publisher(const Access& access, const Wish& wish, std::FILE* out, std::FILE* err)
+  Publisher(const Access& access, const PublishWish& wish, std::FILE* out, std::FILE* err)
       : transfer_(access), wish_(wish), out_(out), err_(err) {
     if (!wish.tenant.empty()) {
       path_ += "?tenant=";
@@ -85,7 +85,7 @@ class Publisher {
 
  private:
   Transfer transfer_;
-  const Wish& wish_;
+  const PublishWish& wish_;
   std::string path_ = "/messages";
   std::FILE* out_;
   std::FILE* err_;
@@ -94,7 +94,7 @@ class Publisher {
 }  // namespace
 
 int run_publish(int argc, const char* const* argv, std::FILE* in, std::FILE* out, std::FILE* err) {
-  Wish wish;
+  PublishWish wish;
   Arguments arguments("publish",
                       "Publishes a message, or one for each line of standard input, and prints the server's answers.");
   CLI::App& app = arguments.app();

@@ -30,7 +30,7 @@ constexpr long kSilenceS = 90;  // longer than three heartbeats as they are by d
 constexpr uint32_t kMessageMax = 64 << 20;
 constexpr std::chrono::milliseconds kRetryMax{30'000};
 
-struct Wish {
+struct SubscribeWish {
   std::vector<std::string> rooms;
   std::string user, tenant, since;
   uint64_t count = 0;  // messages; 0: no end
@@ -56,7 +56,7 @@ uint64_t number_of(std::string_view json) {
   return value;
 }
 
-std::string target_of(const Wish& wish, std::string_view path, std::string_view since) {
+std::string target_of(const SubscribeWish& wish, std::string_view path, std::string_view since) {
   std::string target(path);
   char separator = '?';
   const auto add = [&](std::string_view key, const std::vector<std::string>& values) {
@@ -107,7 +107,7 @@ class Printer {
 
 class Stream {
  public:
-  Stream(const Access& access, const Wish& wish, std::FILE* out, std::FILE* err)
+  Stream(const Access& access, const SubscribeWish& wish, std::FILE* out, std::FILE* err)
       : transfer_(access), wish_(wish), printer_(wish.count, out), err_(err) {}
 
   int run() {
@@ -165,7 +165,7 @@ class Stream {
   }
 
   Transfer transfer_;
-  const Wish& wish_;
+  const SubscribeWish& wish_;
   Printer printer_;
   std::FILE* err_;
   wire::SseParser parser_{kMessageMax};
@@ -179,7 +179,7 @@ class Stream {
 
 class Socket {
  public:
-  Socket(const Access& access, const Wish& wish, std::FILE* out, std::FILE* err)
+  Socket(const Access& access, const SubscribeWish& wish, std::FILE* out, std::FILE* err)
       : transfer_(access), wish_(wish), printer_(wish.count, out), err_(err) {}
 
   int run() {
@@ -291,7 +291,7 @@ class Socket {
   }
 
   Transfer transfer_;
-  const Wish& wish_;
+  const SubscribeWish& wish_;
   Printer printer_;
   std::FILE* err_;
   std::array<uint8_t, 16384> buffer_{};
@@ -302,7 +302,7 @@ class Socket {
 }  // namespace
 
 int run_subscribe(int argc, const char* const* argv, std::FILE* out, std::FILE* err) {
-  Wish wish;
+  SubscribeWish wish;
   Arguments arguments("subscribe", "Prints events as they come, the JSON of each on a line.");
   CLI::App& app = arguments.app();
   app.add_option("-r,--room", wish.rooms, "hear this room, @me or *; may be repeated")->allow_extra_args(false);

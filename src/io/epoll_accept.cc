@@ -2,9 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include "io/epoll_backend.h"
 #include "io/socket_calls.h"
@@ -12,14 +10,8 @@
 namespace ringcast::io {
 namespace {
 
-constexpr Nanoseconds kRetryAfter = std::chrono::milliseconds(50);
 constexpr int kAcceptsPerTurn = 128;
-constexpr int kRefusalsPerTurn = 64;
 constexpr uint64_t kListenerKind = uint64_t{1} << 56;
-
-Nanoseconds now() {
-  return std::chrono::steady_clock::now().time_since_epoch();
-}
 
 }  // namespace
 
@@ -82,46 +74,19 @@ void EpollBackend::refuse_clients(size_t index) {
 
 // Level-triggered polling of a listener that cannot be accepted from would spin.
 void EpollBackend::retry_later(size_t index) {
-  listeners_[index].retry_at = now() + kRetryAfter;
+  listeners_[index].retry_at = steady_now() + kAcceptRetryAfter;
   retry_pending_ = true;
   poll_listener(index, false);
 }
 
 void EpollBackend::retry_accepting() {
-  const Nanoseconds current = now();
-  retry_pending_ = false;
-  for (size_t i = 0; i < listeners_.size(); ++i) {
-    Listener& listener = listeners_[i];
-    if (listener.retry_at == Nanoseconds::zero()) continue;
-    if (listener.retry_at > current) {
-      retry_pending_ = true;
-      continue;
-    }
-    listener.retry_at = Nanoseconds::zero();
-    poll_listener(i, !accepting_paused_);
-  }
-}
-
-Nanoseconds EpollBackend::until_retry() const {
-  Nanoseconds earliest = Nanoseconds::max();
-  for (const Listener& listener : listeners_) {
-    if (listener.retry_at != Nanoseconds::zero()) earliest = std::min(earliest, listener.retry_at);
-  }
-  return std::max<Nanoseconds>(earliest - now(), std::chrono::milliseconds(1));
+  retry_pending_ = resume_due(listeners_, [this](size_t i) { poll_listener(i, !accepting_paused_); });
 }
 
 void EpollBackend::close_listeners(uint16_t kept) {
   for (Listener& listener : listeners_) {
     if (listener.fd < 0 || listener.id == kept) continue;
-    for (;;) {
-      ++stats_.syscalls;
-      const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      if (fd >= 0) {
-        accepted_late_.push_back({fd, listener.id});
-      } else if (errno != ECONNABORTED && errno != EINTR) {
-        break;
-      }
-    }
+    stats_.syscalls += late_clients_.take(listener.fd, listener.id, SOCK_CLOEXEC | SOCK_NONBLOCK);
     ++stats_.syscalls;
     ::close(listener.fd);
     listener.fd = -1;
@@ -129,15 +94,11 @@ void EpollBackend::close_listeners(uint16_t kept) {
   }
 }
 
-void EpollBackend::deliver_accepted_late() {
-  for (; accepted_late_first_ < accepted_late_.size() && !batch_.full(); ++accepted_late_first_) {
-    const auto [fd, listener] = accepted_late_[accepted_late_first_];
-    push({.kind = EventKind::accepted, .listener = listener}, register_descriptor(fd), fd);
-  }
-  if (accepted_late_first_ == accepted_late_.size()) {
-    accepted_late_.clear();
-    accepted_late_first_ = 0;
-  }
+void EpollBackend::deliver_late_clients() {
+  late_clients_.deliver([this] { return !batch_.full(); },
+                        [this](int fd, uint16_t listener) {
+                          push({.kind = EventKind::accepted, .listener = listener}, register_descriptor(fd), fd);
+                        });
 }
 
 }  // namespace ringcast::io

@@ -55,7 +55,6 @@ EpollBackend::~EpollBackend() {
   for (const Listener& listener : listeners_) {
     if (listener.fd >= 0) ::close(listener.fd);
   }
-  for (size_t i = accepted_late_first_; i < accepted_late_.size(); ++i) ::close(accepted_late_[i].fd);
 }
 
 EpollBackend::Descriptor& EpollBackend::open_descriptor(Socket socket) {
@@ -208,12 +207,12 @@ std::span<const Event> EpollBackend::wait(Nanoseconds timeout) {
   batch_.clear();
   arena_used_ = 0;
   if (retry_pending_) retry_accepting();
-  deliver_accepted_late();
+  deliver_late_clients();
   deliver_connect_failures();
   if (!batch_.empty() || !ready_.empty()) {
     timeout = Nanoseconds::zero();
-  } else if (retry_pending_ && (timeout < Nanoseconds::zero() || timeout > until_retry())) {
-    timeout = until_retry();
+  } else if (retry_pending_ && (timeout < Nanoseconds::zero() || timeout > until_due(listeners_))) {
+    timeout = until_due(listeners_);
   }
   const timespec limit{.tv_sec = timeout.count() / 1'000'000'000, .tv_nsec = timeout.count() % 1'000'000'000};
   const int count = wait_for_edges(timeout < Nanoseconds::zero() ? nullptr : &limit);

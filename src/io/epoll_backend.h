@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "io/accepting.h"
 #include "io/descriptor_states.h"
 #include "io/event_batch.h"
 #include "io/reserve_descriptor.h"
@@ -75,10 +76,6 @@ class EpollBackend final : public Backend {
     uint16_t generation;
     int error;
   };
-  struct AcceptedLate {
-    int fd;
-    uint16_t listener;
-  };
 
   EpollBackend(const BackendOptions& options, const WakeTarget& wake);
   Result<void> open(const WakeTarget& wake);
@@ -103,8 +100,7 @@ class EpollBackend final : public Backend {
   void refuse_clients(size_t index);
   void retry_later(size_t index);
   void retry_accepting();
-  Nanoseconds until_retry() const;
-  void deliver_accepted_late();
+  void deliver_late_clients();
 
   BackendOptions options_;
   UniqueFd epoll_;
@@ -127,8 +123,7 @@ class EpollBackend final : public Backend {
   bool accepting_paused_ = false;
   bool retry_pending_ = false;
   ReserveDescriptor reserve_;
-  std::vector<AcceptedLate> accepted_late_;
-  size_t accepted_late_first_ = 0;
+  LateClients late_clients_;
 };
 
 }  // namespace ringcast::io

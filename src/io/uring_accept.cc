@@ -3,25 +3,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include "base/assert.h"
 #include "io/socket_calls.h"
 #include "io/uring_backend.h"
 
 namespace ringcast::io {
-namespace {
-
-constexpr Nanoseconds kRetryAfter = std::chrono::milliseconds(50);
-constexpr int kRefusalsPerTurn = 64;
-
-Nanoseconds now() {
-  return std::chrono::steady_clock::now().time_since_epoch();
-}
-
-}  // namespace
 
 Result<void> UringBackend::add_listener(int fd, uint16_t listener) {
   if (listeners_.size() >= UINT16_MAX) return fail("too_many", "a backend takes at most 65535 listeners");
@@ -104,7 +92,7 @@ void UringBackend::on_accept(const io_uring_cqe& cqe, size_t index) {
       arm_accept(index);
       break;
     default:
-      listeners_[index].retry_at = now() + kRetryAfter;
+      listeners_[index].retry_at = steady_now() + kAcceptRetryAfter;
       retry_pending_ = true;
       break;
   }
@@ -123,7 +111,7 @@ void UringBackend::refuse_clients(size_t index) {
   }
   set_nonblocking(listener.fd, false);
   if (outcome == ReserveDescriptor::Outcome::failed) {
-    listener.retry_at = now() + kRetryAfter;
+    listener.retry_at = steady_now() + kAcceptRetryAfter;
     retry_pending_ = true;
   } else {
     arm_accept_poll(index);
@@ -137,26 +125,9 @@ void UringBackend::on_accept_poll(size_t index) {
 }
 
 void UringBackend::retry_accepting() {
-  const Nanoseconds current = now();
-  retry_pending_ = false;
-  for (size_t i = 0; i < listeners_.size(); ++i) {
-    Listener& listener = listeners_[i];
-    if (listener.retry_at == Nanoseconds::zero()) continue;
-    if (listener.retry_at > current) {
-      retry_pending_ = true;
-      continue;
-    }
-    listener.retry_at = Nanoseconds::zero();
-    if (listener.fd >= 0 && !listener.armed && !accepting_paused_) arm_accept(i);
-  }
-}
-
-Nanoseconds UringBackend::until_retry() const {
-  Nanoseconds earliest = Nanoseconds::max();
-  for (const Listener& listener : listeners_) {
-    if (listener.retry_at != Nanoseconds::zero()) earliest = std::min(earliest, listener.retry_at);
-  }
-  return std::max<Nanoseconds>(earliest - now(), std::chrono::milliseconds(1));
+  retry_pending_ = resume_due(listeners_, [this](size_t i) {
+    if (listeners_[i].fd >= 0 && !listeners_[i].armed && !accepting_paused_) arm_accept(i);
+  });
 }
 
 void UringBackend::close_listeners(uint16_t kept) {
@@ -171,30 +142,18 @@ void UringBackend::close_listeners(uint16_t kept) {
   for (Listener& listener : listeners_) {
     if (listener.fd < 0 || listener.id == kept) continue;
     set_nonblocking(listener.fd, true);
-    for (;;) {
-      ++stats_.syscalls;
-      const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd >= 0) {
-        accepted_late_.push_back({fd, listener.id});
-      } else if (errno != ECONNABORTED && errno != EINTR) {
-        break;
-      }
-    }
+    stats_.syscalls += late_clients_.take(listener.fd, listener.id, SOCK_CLOEXEC);
     ::close(listener.fd);
     listener.fd = -1;
     listener.retry_at = Nanoseconds::zero();
   }
 }
 
-void UringBackend::deliver_accepted_late() {
-  for (; accepted_late_first_ < accepted_late_.size() && !batch_.full(); ++accepted_late_first_) {
-    const auto [fd, listener] = accepted_late_[accepted_late_first_];
-    push({.kind = EventKind::accepted, .listener = listener}, register_descriptor(fd), fd);
-  }
-  if (accepted_late_first_ == accepted_late_.size()) {
-    accepted_late_.clear();
-    accepted_late_first_ = 0;
-  }
+void UringBackend::deliver_late_clients() {
+  late_clients_.deliver([this] { return !batch_.full(); },
+                        [this](int fd, uint16_t listener) {
+                          push({.kind = EventKind::accepted, .listener = listener}, register_descriptor(fd), fd);
+                        });
 }
 
 }  // namespace ringcast::io

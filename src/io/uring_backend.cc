@@ -59,7 +59,6 @@ UringBackend::~UringBackend() {
   for (const Listener& listener : listeners_) {
     if (listener.fd >= 0) ::close(listener.fd);
   }
-  for (size_t i = accepted_late_first_; i < accepted_late_.size(); ++i) ::close(accepted_late_[i].fd);
   buffers_.reset();
   if (ring_open_) io_uring_queue_exit(&ring_);
 }
@@ -130,12 +129,12 @@ std::span<const Event> UringBackend::wait(Nanoseconds timeout) {
   begin_batch();
   rearm_starved();
   if (retry_pending_) retry_accepting();
-  deliver_accepted_late();
+  deliver_late_clients();
   deliver_held();
   if (!batch_.empty() || completions_waiting()) {
     timeout = Nanoseconds::zero();
-  } else if (retry_pending_ && (timeout < Nanoseconds::zero() || timeout > until_retry())) {
-    timeout = until_retry();
+  } else if (retry_pending_ && (timeout < Nanoseconds::zero() || timeout > until_due(listeners_))) {
+    timeout = until_due(listeners_);
   }
   enter(timeout);
   reap();

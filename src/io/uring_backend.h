@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "io/accepting.h"
 #include "io/buffer_ring.h"
 #include "io/descriptor_states.h"
 #include "io/event_batch.h"
@@ -76,10 +77,6 @@ class UringBackend final : public Backend {
     int fd;
     uint16_t generation;
   };
-  struct AcceptedLate {
-    int fd;
-    uint16_t listener;
-  };
 
   UringBackend(const BackendOptions& options, const UringFeatures& features, const WakeTarget& wake);
   Result<void> open();
@@ -108,8 +105,7 @@ class UringBackend final : public Backend {
   void on_accept_poll(size_t index);
   void refuse_clients(size_t index);
   void retry_accepting();
-  Nanoseconds until_retry() const;
-  void deliver_accepted_late();
+  void deliver_late_clients();
 
   // uring_receive.cc
   void arm_receive(Descriptor& descriptor, int fd);
@@ -155,8 +151,7 @@ class UringBackend final : public Backend {
   bool accepting_paused_ = false;
   bool retry_pending_ = false;
   ReserveDescriptor reserve_;
-  std::vector<AcceptedLate> accepted_late_;  // taken by close_listeners(), not delivered yet
-  size_t accepted_late_first_ = 0;
+  LateClients late_clients_;
 };
 
 }  // namespace ringcast::io

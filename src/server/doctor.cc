@@ -17,8 +17,6 @@ constexpr uint64_t kUringBytes = 870;  // an armed multishot receive
 constexpr uint64_t kEpollBytes = 240;
 constexpr uint64_t kRingBytes = 136 * 1024;  // 512 submissions, 4,096 completions
 constexpr uint64_t kProcessBytes = 16 * 1024 * 1024;
-// As settings.cc keeps them free of clients: a twentieth of the limit, and these.
-constexpr uint64_t kDescriptorsKept = 64;
 constexpr uint64_t kConnectionsMax = 1'000'000'000;
 
 // 1500000 -> "1,500,000"
@@ -222,15 +220,15 @@ class Examination {
   Diagnosis out_;
 };
 
-struct Arguments {
+struct DoctorArguments {
   uint64_t connections = 0;
   bool help = false;
   std::vector<const char*> server;  // as load_options() wants them
 };
 
-Result<Arguments> parse(int argc, const char* const* argv) {
+Result<DoctorArguments> parse_doctor_arguments(int argc, const char* const* argv) {
   constexpr std::string_view kFlag = "--connections";
-  Arguments out;
+  DoctorArguments out;
   out.server.push_back(argc > 0 ? argv[0] : "ringcast");
   bool given = false;
   for (int at = 2; at < argc; ++at) {
@@ -261,7 +259,7 @@ Result<Arguments> parse(int argc, const char* const* argv) {
   return out;
 }
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kDoctorHelp =
     "ringcast doctor --connections N [the server's flags]\n\n"
     "Tells whether this machine can hold N connections with these settings, and the command that mends what cannot.\n"
     "Changes nothing. Ends with 0 when it can, 1 when not, 2 when the arguments are wrong.\n";
@@ -315,10 +313,10 @@ int run_doctor(int argc, const char* const* argv, const char* const* environment
     fmt::print(err, "ringcast: {}\n", error.message);
     return 2;
   };
-  auto arguments = parse(argc, argv);
+  auto arguments = parse_doctor_arguments(argc, argv);
   if (!arguments) return refuse(arguments.error());
   if (arguments->help) {
-    std::fputs(std::string(kHelp).c_str(), out);
+    std::fputs(std::string(kDoctorHelp).c_str(), out);
     return 0;
   }
   auto& server = arguments->server;

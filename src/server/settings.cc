@@ -14,9 +14,6 @@ namespace ringcast::server {
 
 namespace {
 
-// Kept free of clients: rings, listeners, wake descriptors, files being read.
-constexpr uint64_t kDescriptorsKept = 64;
-
 uint32_t narrow(uint64_t value) {
   return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX));
 }

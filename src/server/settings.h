@@ -22,6 +22,9 @@ struct Machine {
   static Machine here();
 };
 
+// Of each table, kept free of clients beside a twentieth of it: rings, listeners, wake descriptors, files being read.
+inline constexpr uint64_t kDescriptorsKept = 64;
+
 uint16_t reactor_count(const Options& options, const Machine& machine);
 auth::RateLimits rate_limits(const Options& options, uint16_t cores);
 session::Routes::Options route_options(const Options& options);

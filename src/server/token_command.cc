@@ -20,7 +20,7 @@ namespace ringcast::server {
 
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kTokenHelp =
     "ringcast token --user NAME [options] [the server's flags]\n\n"
     "Prints a token signed with a key of jwt_keys, as the server that these flags start would take it.\n\n"
     "  --user NAME             whose token it is\n"
@@ -34,7 +34,7 @@ constexpr std::string_view kHelp =
 
 constexpr Duration kTtlMax = std::chrono::hours(24 * 3660);
 
-struct Arguments {
+struct TokenArguments {
   TokenWish wish;
   bool help = false;
   std::vector<const char*> server;  // as load_options() wants them
@@ -73,8 +73,8 @@ bool is_own(std::string_view name) {
          std::any_of(std::begin(kFlags), std::end(kFlags), [&](const Flag& flag) { return flag.name == name; });
 }
 
-Result<Arguments> parse(int argc, const char* const* argv) {
-  Arguments out;
+Result<TokenArguments> parse_token_arguments(int argc, const char* const* argv) {
+  TokenArguments out;
   out.server.push_back(argc > 0 ? argv[0] : "ringcast");
   for (int at = 2; at < argc; ++at) {
     const std::string_view argument = argv[at];
@@ -198,10 +198,10 @@ int run_token(int argc, const char* const* argv, const char* const* environment,
     fmt::print(err, "ringcast: {}\n", error.message);
     return status;
   };
-  auto arguments = parse(argc, argv);
+  auto arguments = parse_token_arguments(argc, argv);
   if (!arguments) return refuse(2, arguments.error());
   if (arguments->help) {
-    fmt::print(out, "{}", kHelp);
+    fmt::print(out, "{}", kTokenHelp);
     return 0;
   }
   const auto& server = arguments->server;

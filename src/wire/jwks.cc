@@ -1,16 +1,14 @@
 #include "wire/jwks.h"
 
 #include "wire/base64.h"
-#include "wire/json_reader.h"
+#include "wire/token_json.h"
 
 namespace ringcast::wire {
 namespace {
 
 using Value = simdjson::ondemand::value;
 
-constexpr JsonLimits kLimits{.depth_max = 16, .payload_bytes_max = UINT32_MAX, .batch_items_max = 0};
-
-tl::unexpected<Error> bad(std::string what) {
+tl::unexpected<Error> bad_key_set(std::string what) {
   return fail("bad_jwks", "not a JSON Web Key Set: " + std::move(what));
 }
 
@@ -87,9 +85,9 @@ Result<std::vector<Jwk>> parse_jwks(std::string_view text, size_t keys_max) {
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
   if (scratch.open(text, document) != simdjson::SUCCESS || document.get_object().get(object) != simdjson::SUCCESS) {
-    return bad("it is not a JSON object");
+    return bad_key_set("it is not a JSON object");
   }
-  FieldReader reader(scratch, kLimits);
+  FieldReader reader(scratch, kTokenJsonLimits);
   std::vector<Jwk> keys;
   Jwk lone;
   bool is_set = false;
@@ -99,14 +97,14 @@ Result<std::vector<Jwk>> parse_jwks(std::string_view text, size_t keys_max) {
     keys.clear();
     read_keys(reader, value, keys, keys_max);
   });
-  if (reader.error()) return bad(reader.error()->message);
-  if (const auto code = expect_end(document)) return bad(simdjson::error_message(code));
+  if (reader.error()) return bad_key_set(reader.error()->message);
+  if (const auto code = expect_end(document)) return bad_key_set(simdjson::error_message(code));
   if (!is_set) {
-    if (lone.type.empty()) return bad("there are no \"keys\"");
+    if (lone.type.empty()) return bad_key_set("there are no \"keys\"");
     keys.push_back(std::move(lone));
   }
   for (const Jwk& jwk : keys) {
-    if (jwk.type.empty()) return bad("a key has no \"kty\"");
+    if (jwk.type.empty()) return bad_key_set("a key has no \"kty\"");
   }
   return keys;
 }

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "wire/base64.h"
-#include "wire/json_reader.h"
+#include "wire/token_json.h"
 
 namespace ringcast::wire {
 namespace {
@@ -11,10 +11,7 @@ namespace {
 using simdjson::ondemand::json_type;
 using Value = simdjson::ondemand::value;
 
-// What tokens may nest, and room for any string in them.
-constexpr JsonLimits kLimits{.depth_max = 16, .payload_bytes_max = UINT32_MAX, .batch_items_max = 0};
-
-std::optional<Error> bad(std::string_view what) {
+std::optional<Error> bad_token(std::string_view what) {
   return Error{"bad_token", "the token is not valid: " + std::string(what)};
 }
 
@@ -124,9 +121,9 @@ std::optional<Error> read_object(std::string_view what, std::string_view text, R
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
   if (scratch.open(text, document) != simdjson::SUCCESS || document.get_object().get(object) != simdjson::SUCCESS) {
-    return bad(std::string(what) + " is not a JSON object");
+    return bad_token(std::string(what) + " is not a JSON object");
   }
-  FieldReader reader(scratch, kLimits);
+  FieldReader reader(scratch, kTokenJsonLimits);
   for (auto element : object) {
     simdjson::ondemand::field field;
     std::string_view key;
@@ -142,8 +139,8 @@ std::optional<Error> read_object(std::string_view what, std::string_view text, R
   if (!reader.broken()) {
     if (const auto code = expect_end(document)) reader.break_off(code);
   }
-  if (reader.broken()) return bad(std::string(what) + " is not valid JSON");
-  if (reader.error()) return bad(reader.error()->message);
+  if (reader.broken()) return bad_token(std::string(what) + " is not valid JSON");
+  if (reader.error()) return bad_token(reader.error()->message);
   return std::nullopt;
 }
 
@@ -159,12 +156,12 @@ std::optional<Error> Jwt::open(std::string_view token) {
   const size_t first = token.find('.');
   const size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
-    return bad("it has not three parts");
+    return bad_token("it has not three parts");
   }
   if (!base64url_decode(token.substr(0, first), header_) ||
       !base64url_decode(token.substr(first + 1, second - first - 1), payload_) ||
       !base64url_decode(token.substr(second + 1), signature_)) {
-    return bad("its parts are not base64url");
+    return bad_token("its parts are not base64url");
   }
   bool critical = false, encoded = true;
   auto error = read_object("its header", header_, [&](FieldReader& reader, std::string_view key, Value value) {
@@ -180,8 +177,8 @@ std::optional<Error> Jwt::open(std::string_view token) {
     }
   });
   if (error) return error;
-  if (critical || !encoded) return bad("its header asks for an extension");
-  if (algorithm_.empty()) return bad("its header names no algorithm");
+  if (critical || !encoded) return bad_token("its header asks for an extension");
+  if (algorithm_.empty()) return bad_token("its header names no algorithm");
   signing_input_ = token.substr(0, second);
   return std::nullopt;
 }
@@ -216,7 +213,7 @@ std::optional<Error> Jwt::read_claims(const JwtClaimNames& names, JwtClaims& cla
       reader.ignored(value);
     }
   });
-  if (!error && crowded) error = bad("it names too many audiences");
+  if (!error && crowded) error = bad_token("it names too many audiences");
   return error;
 }
 

@@ -16,7 +16,7 @@
 namespace ringcast {
 namespace {
 
-Options quiet() {
+Options two_reactors() {
   return {.config_file = {},
           .settings = {{"listen", "127.0.0.1"}, {"port", "0"}, {"reactors", "2"}, {"log_level", "error"}}};
 }
@@ -65,7 +65,7 @@ struct Asked {
 
 TEST(EmbedConnect, AnsweredLaterFromAnotherThread) {
   Asked asked;
-  Server server(quiet(), asked.hooks());
+  Server server(two_reactors(), asked.hooks());
   server.start();
   RawClient client(server.urls().front());
   client.send("GET /events?rooms=lobby&ticket=7 HTTP/1.1\r\nHost: localhost\r\nX-Shop: blue\r\n\r\n");
@@ -94,7 +94,7 @@ TEST(EmbedConnect, AnsweredAtOnce) {
       return answer.allow({.user = "bob", .tenant = {}, .rooms = {}});
     answer.deny("no_ticket", "a ticket is needed");
   };
-  Server server(quiet(), hooks);
+  Server server(two_reactors(), hooks);
   server.start();
   RawClient good(server.urls().front());
   good.upgrade("/ws?ticket=good");
@@ -113,7 +113,7 @@ TEST(EmbedConnect, DroppedQuestionsSayTryAgain) {
   Hooks hooks;
   std::vector<ConnectAnswer> kept;
   hooks.on_connect = [](const ConnectRequest&, ConnectAnswer) {};
-  Server server(quiet(), hooks);
+  Server server(two_reactors(), hooks);
   server.start();
   RawClient client(server.urls().front());
   client.get("/poll?rooms=lobby");
@@ -122,7 +122,7 @@ TEST(EmbedConnect, DroppedQuestionsSayTryAgain) {
 
 TEST(EmbedConnect, DroppedLaterSaysTryAgainToo) {
   Asked asked;
-  Server server(quiet(), asked.hooks());
+  Server server(two_reactors(), asked.hooks());
   server.start();
   RawClient client(server.urls().front());
   client.get("/events?rooms=lobby");
@@ -135,7 +135,7 @@ TEST(EmbedConnect, GrantsAreChecked) {
   hooks.on_connect = [](const ConnectRequest&, ConnectAnswer answer) {
     answer.allow({.user = "a\nb", .tenant = {}, .rooms = {}});
   };
-  Server server(quiet(), hooks);
+  Server server(two_reactors(), hooks);
   server.start();
   RawClient client(server.urls().front());
   client.get("/events?rooms=lobby");
@@ -146,7 +146,7 @@ TEST(EmbedConnect, AnswersAfterTheServerAreIgnored) {
   Asked asked;
   std::optional<ConnectAnswer> late;
   {
-    Server server(quiet(), asked.hooks());
+    Server server(two_reactors(), asked.hooks());
     server.start();
     RawClient client(server.urls().front());
     client.get("/events?rooms=lobby");
@@ -165,7 +165,7 @@ struct PublishHooks : testing::Test {
     return made;
   }
   Inbox<PublishQuestion> questions;
-  Server server{quiet(), hooks()};
+  Server server{two_reactors(), hooks()};
 };
 
 TEST_F(PublishHooks, MessagesAreChangedRefusedAndKeptInOrder) {
@@ -220,7 +220,7 @@ TEST(EmbedEvents, ComingsAndGoings) {
   Inbox<Event> events;
   Hooks hooks;
   hooks.on_event = [&](const Event& event) { events.put(event); };
-  Server server(quiet(), hooks);
+  Server server(two_reactors(), hooks);
   server.start();
   const auto until = [&](Event::Kind kind, const std::string& room) {
     for (;;) {

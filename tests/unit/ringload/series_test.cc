@@ -8,7 +8,7 @@
 namespace ringcast::ringload {
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kOneSecond = 1'000'000'000;
 
 TEST(SharedHistogram, BucketsAreWithinOnePerCent) {
   std::minstd_rand random(1);
@@ -33,7 +33,7 @@ Options two_threads() {
 
 Totals at(int64_t seconds) {
   Totals totals;
-  totals.at_ns = seconds * kSecond;
+  totals.at_ns = seconds * kOneSecond;
   totals.cpu_ns = {0, 0};
   return totals;
 }
@@ -41,18 +41,18 @@ Totals at(int64_t seconds) {
 TEST(Series, ASampleIsTheDifferenceOfTwoMoments) {
   const Options options = two_threads();
   const ringload::Run run(options);
-  Sampler sampler(run, 10 * kSecond);
+  Sampler sampler(run, 10 * kOneSecond);
   Totals before = at(1);
   before.published = 100;
-  before.cpu_ns = {kSecond, kSecond};
+  before.cpu_ns = {kOneSecond, kOneSecond};
   sampler.begin(before);
-  EXPECT_FALSE(sampler.due(2 * kSecond - 1));
-  EXPECT_TRUE(sampler.due(2 * kSecond));
+  EXPECT_FALSE(sampler.due(2 * kOneSecond - 1));
+  EXPECT_TRUE(sampler.due(2 * kOneSecond));
   Totals after = at(3);
   after.published = 300;
   after.ready = 9;
   after.errors = 2;
-  after.cpu_ns = {kSecond, 2 * kSecond};
+  after.cpu_ns = {kOneSecond, 2 * kOneSecond};
   const Sample& sample = sampler.take(after, "hold");
   EXPECT_DOUBLE_EQ(sample.at_s, 3);
   EXPECT_DOUBLE_EQ(sample.span_s, 2);
@@ -61,14 +61,14 @@ TEST(Series, ASampleIsTheDifferenceOfTwoMoments) {
   EXPECT_EQ(sample.errors, 2u);
   EXPECT_DOUBLE_EQ(sample.generator_load, 0.5);
   EXPECT_FALSE(sample.server_cores);
-  EXPECT_FALSE(sampler.due(4 * kSecond - 1));
+  EXPECT_FALSE(sampler.due(4 * kOneSecond - 1));
 }
 
 // Exact quantiles of the interval alone, over all workers, whatever came before.
 TEST(Series, LatenciesAreThoseOfTheInterval) {
   const Options options = two_threads();
   const ringload::Run run(options);
-  Sampler sampler(run, 10 * kSecond);
+  Sampler sampler(run, 10 * kOneSecond);
   sampler.begin(at(0));
   for (int i = 0; i < 1000; ++i) run.progress[0].latency.record(50'000'000);
   EXPECT_EQ(sampler.take(at(1), "hold").latency.count, 1000u);
@@ -91,15 +91,15 @@ TEST(Series, LatenciesAreThoseOfTheInterval) {
 TEST(Series, LongRunsHaveLongerIntervals) {
   const Options options = two_threads();
   const ringload::Run run(options);
-  EXPECT_TRUE(Sampler(run, 3600 * kSecond).due(kSecond));
-  EXPECT_FALSE(Sampler(run, 3601 * kSecond).due(kSecond));
-  EXPECT_TRUE(Sampler(run, 3601 * kSecond).due(2 * kSecond));
+  EXPECT_TRUE(Sampler(run, 3600 * kOneSecond).due(kOneSecond));
+  EXPECT_FALSE(Sampler(run, 3601 * kOneSecond).due(kOneSecond));
+  EXPECT_TRUE(Sampler(run, 3601 * kOneSecond).due(2 * kOneSecond));
 }
 
 TEST(Series, RowsHaveAsManyFieldsAsTheirHeading) {
   const Options options = two_threads();
   const ringload::Run run(options);
-  Sampler sampler(run, kSecond);
+  Sampler sampler(run, kOneSecond);
   sampler.begin(at(0));
   sampler.take(at(1), "connect");
   run.progress[1].ready_latency.record(1000);

@@ -12,32 +12,32 @@ namespace {
 
 using testing::HasSubstr;
 
-Action parsed(std::string_view text) {
+Action parsed_action(std::string_view text) {
   Action action;
   const auto error = parse_action(text, {}, action);
   EXPECT_FALSE(error) << text << ": " << error->message;
   return action;
 }
 
-std::string code_of(std::string_view text, const JsonLimits& limits = {}) {
+std::string code_of_action(std::string_view text, const JsonLimits& limits = {}) {
   Action action;
   const auto error = parse_action(text, limits, action);
   return error ? error->code : "";
 }
 
 TEST(Action, EveryActionOfTheProtocol) {
-  Action action = parsed(R"({"action":"join","room":"general","last_id":17,"ref":"r1"})");
+  Action action = parsed_action(R"({"action":"join","room":"general","last_id":17,"ref":"r1"})");
   EXPECT_EQ(action.kind, ActionKind::join);
   EXPECT_EQ(action.room, "general");
   EXPECT_EQ(action.room_kind, ChannelKind::room);
   EXPECT_EQ(action.last_id, 17u);
   EXPECT_EQ(action.ref, R"("r1")");
 
-  action = parsed(R"({"action":"leave","channel":"@me"})");
+  action = parsed_action(R"({"action":"leave","channel":"@me"})");
   EXPECT_EQ(action.kind, ActionKind::leave);
   EXPECT_EQ(action.room_kind, ChannelKind::inbox);
 
-  action = parsed(R"({"action":"message","content":"Hello everyone!"})");
+  action = parsed_action(R"({"action":"message","content":"Hello everyone!"})");
   EXPECT_EQ(action.kind, ActionKind::message);
   EXPECT_EQ(action.payload_kind, PayloadKind::content);
   EXPECT_EQ(action.payload, R"("Hello everyone!")");
@@ -45,7 +45,7 @@ TEST(Action, EveryActionOfTheProtocol) {
   EXPECT_TRUE(action.room.empty());
   EXPECT_TRUE(action.echo);
 
-  action = parsed(
+  action = parsed_action(
       R"({"action":"message","topic":"a/b","data":{"x":[1]},"event":"order:created","echo":false,"idempotency_key":"k","ref":5})");
   EXPECT_EQ(action.payload_kind, PayloadKind::data);
   EXPECT_EQ(action.payload, R"({"x":[1]})");
@@ -55,17 +55,17 @@ TEST(Action, EveryActionOfTheProtocol) {
   EXPECT_EQ(action.room, "a/b");
   EXPECT_EQ(action.ref, "5");
 
-  action = parsed(R"({"action":"direct","to":"bob","content":"psst"})");
+  action = parsed_action(R"({"action":"direct","to":"bob","content":"psst"})");
   EXPECT_EQ(action.kind, ActionKind::direct);
   EXPECT_EQ(action.to, "bob");
   EXPECT_EQ(action.event, "direct");
 
-  EXPECT_EQ(parsed(R"({"action":"status","status":"busy"})").status, UserStatus::busy);
-  EXPECT_EQ(parsed(R"({"action":"typing","room":"general"})").kind, ActionKind::typing);
-  EXPECT_EQ(parsed(R"({"action":"members","room":"general","limit":5})").limit, 5u);
-  EXPECT_EQ(parsed(R"({"action":"history","room":"general","after":"12"})").after, 12u);
-  EXPECT_EQ(parsed(R"({"action":"ping"})").kind, ActionKind::ping);
-  EXPECT_EQ(parsed(R"({"action":"binary","room":"files"})").kind, ActionKind::binary);
+  EXPECT_EQ(parsed_action(R"({"action":"status","status":"busy"})").status, UserStatus::busy);
+  EXPECT_EQ(parsed_action(R"({"action":"typing","room":"general"})").kind, ActionKind::typing);
+  EXPECT_EQ(parsed_action(R"({"action":"members","room":"general","limit":5})").limit, 5u);
+  EXPECT_EQ(parsed_action(R"({"action":"history","room":"general","after":"12"})").after, 12u);
+  EXPECT_EQ(parsed_action(R"({"action":"ping"})").kind, ActionKind::ping);
+  EXPECT_EQ(parsed_action(R"({"action":"binary","room":"files"})").kind, ActionKind::binary);
 }
 
 TEST(Action, NamesRoundTrip) {
@@ -73,12 +73,12 @@ TEST(Action, NamesRoundTrip) {
     const auto kind = static_cast<ActionKind>(i);
     const std::string text =
         R"({"action":")" + std::string(to_string(kind)) + R"(","room":"r","to":"u","content":"c","status":"away"})";
-    EXPECT_EQ(parsed(text).kind, kind);
+    EXPECT_EQ(parsed_action(text).kind, kind);
   }
 }
 
 TEST(Action, DataIsReSerialisedOnOneLine) {
-  const Action action = parsed(
+  const Action action = parsed_action(
       "{\"action\":\"message\",\"data\": {\r\n \"a\" : [ 1 , -2.50e+3,\ttrue , null , \"x\\ny\" ] ,"
       " \"\\u0041\\u000a\" : { } , \"s\" : \"\\/\\ud83d\\ude00\\u0000é\" , \"n\":123456789012345678901234567890 } }");
   EXPECT_EQ(action.payload,
@@ -90,8 +90,8 @@ TEST(Action, DataIsReSerialisedOnOneLine) {
 TEST(Action, AnyJsonIsData) {
   for (const std::string_view data : {"null", "true", "false", "0", "-0", "1e400", "\"\"", "[]", "{}", "[[],[{}]]"}) {
     const std::string text = R"({"action":"message","data":)" + std::string(data) + " }";
-    EXPECT_EQ(parsed(text).payload, data);
-    EXPECT_EQ(parsed(text).payload_kind, PayloadKind::data);
+    EXPECT_EQ(parsed_action(text).payload, data);
+    EXPECT_EQ(parsed_action(text).payload_kind, PayloadKind::data);
   }
 }
 
@@ -139,7 +139,7 @@ TEST(Action, WhatIsNotJsonIsRefused) {
            std::string("\xef\xbb\xbf{\"action\":\"ping\"}"),
            std::string("{\"action\":\"ping\",/**/\"x\":1}"),
        }) {
-    EXPECT_EQ(code_of(bad), "bad_json") << bad;
+    EXPECT_EQ(code_of_action(bad), "bad_json") << bad;
   }
 }
 
@@ -170,33 +170,33 @@ TEST(Action, FieldsOfTheWrongTypeOrRange) {
            R"({"action":"ping","ref":true})",
            R"({"action":5})",
        }) {
-    EXPECT_EQ(code_of(bad), "bad_field") << bad;
+    EXPECT_EQ(code_of_action(bad), "bad_field") << bad;
   }
-  EXPECT_EQ(parsed(R"({"action":"join","room":"a","last_id":9007199254740991})").last_id, kMessageIdMax);
-  EXPECT_EQ(parsed(R"({"action":"join","room":"a","last_id":"0"})").last_id, 0u);
+  EXPECT_EQ(parsed_action(R"({"action":"join","room":"a","last_id":9007199254740991})").last_id, kMessageIdMax);
+  EXPECT_EQ(parsed_action(R"({"action":"join","room":"a","last_id":"0"})").last_id, 0u);
 }
 
 TEST(Action, MissingAndBadFieldsByName) {
-  EXPECT_EQ(code_of(R"({})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"join"})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"leave","room":null})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"binary"})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"message"})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"direct","content":"x"})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"direct","to":"bob"})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"status"})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"action":"direct","to":"me","content":"x"})"), "bad_user");
-  EXPECT_EQ(code_of(R"({"action":"direct","to":"anonymous","content":"x"})"), "bad_user");
-  EXPECT_EQ(code_of(R"({"action":"join","room":"a,b"})"), "bad_room");
-  EXPECT_EQ(code_of(R"({"action":"join","room":""})"), "bad_room");
-  EXPECT_EQ(code_of(R"({"action":"join","room":"a\nb"})"), "bad_room");
-  EXPECT_EQ(code_of(R"({"action":"message","content":"x","event":"joined"})"), "bad_event");
-  EXPECT_EQ(code_of(R"({"action":"message","content":"x","event":"a\nb"})"), "bad_event");
-  EXPECT_EQ(code_of(R"({"action":"message","content":"x","idempotency_key":""})"), "bad_idempotency_key");
+  EXPECT_EQ(code_of_action(R"({})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"join"})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"leave","room":null})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"binary"})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"message"})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"direct","content":"x"})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"direct","to":"bob"})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"status"})"), "missing_field");
+  EXPECT_EQ(code_of_action(R"({"action":"direct","to":"me","content":"x"})"), "bad_user");
+  EXPECT_EQ(code_of_action(R"({"action":"direct","to":"anonymous","content":"x"})"), "bad_user");
+  EXPECT_EQ(code_of_action(R"({"action":"join","room":"a,b"})"), "bad_room");
+  EXPECT_EQ(code_of_action(R"({"action":"join","room":""})"), "bad_room");
+  EXPECT_EQ(code_of_action(R"({"action":"join","room":"a\nb"})"), "bad_room");
+  EXPECT_EQ(code_of_action(R"({"action":"message","content":"x","event":"joined"})"), "bad_event");
+  EXPECT_EQ(code_of_action(R"({"action":"message","content":"x","event":"a\nb"})"), "bad_event");
+  EXPECT_EQ(code_of_action(R"({"action":"message","content":"x","idempotency_key":""})"), "bad_idempotency_key");
   Action action;
   EXPECT_THAT(parse_action(R"({"action":"dance"})", {}, action)->message, HasSubstr("\"dance\""));
-  EXPECT_EQ(code_of(R"({"action":"dance"})"), "unknown_action");
-  EXPECT_EQ(code_of(R"({"action":"unknown"})"), "unknown_action");
+  EXPECT_EQ(code_of_action(R"({"action":"dance"})"), "unknown_action");
+  EXPECT_EQ(code_of_action(R"({"action":"unknown"})"), "unknown_action");
 }
 
 TEST(Action, TheRefIsFoundWhateverElseIsWrong) {
@@ -212,15 +212,15 @@ TEST(Action, TheRefIsFoundWhateverElseIsWrong) {
     EXPECT_TRUE(parse_action(text, {}, action)) << text;
     EXPECT_EQ(action.ref, R"("a\n")") << text;
   }
-  EXPECT_EQ(parsed(R"({"action":"ping","ref":-1.5e3 })").ref, "-1.5e3");
-  EXPECT_EQ(parsed(R"({"action":"ping","ref":null})").ref, "");
+  EXPECT_EQ(parsed_action(R"({"action":"ping","ref":-1.5e3 })").ref, "-1.5e3");
+  EXPECT_EQ(parsed_action(R"({"action":"ping","ref":null})").ref, "");
   const std::string longest(kRefBytesMax - 2, 'r');
-  EXPECT_EQ(code_of(R"({"action":"ping","ref":")" + longest + "\"}"), "");
-  EXPECT_EQ(code_of(R"({"action":"ping","ref":"r)" + longest + "\"}"), "bad_field");
+  EXPECT_EQ(code_of_action(R"({"action":"ping","ref":")" + longest + "\"}"), "");
+  EXPECT_EQ(code_of_action(R"({"action":"ping","ref":"r)" + longest + "\"}"), "bad_field");
 }
 
 TEST(Action, TheLastOfRepeatedFieldsCountsAndUnknownOnesDoNot) {
-  const Action action = parsed(
+  const Action action = parsed_action(
       R"({"action":"ping","action":"message","content":"first","content":"second\t","room":"a","room":"b","x":{"room":"c"}})");
   EXPECT_EQ(action.kind, ActionKind::message);
   EXPECT_EQ(action.payload, R"("second\t")");
@@ -231,28 +231,28 @@ TEST(Action, DepthHasALimit) {
   const auto nested = [](size_t depth) {
     return R"({"action":"message","data":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
   };
-  EXPECT_EQ(code_of(nested(32)), "");
-  EXPECT_EQ(code_of(nested(33)), "too_deep");
-  EXPECT_EQ(code_of(nested(10000)), "too_deep");
-  EXPECT_EQ(code_of(nested(3), {.depth_max = 2}), "too_deep");
-  EXPECT_EQ(code_of(nested(kJsonDepthMax), {.depth_max = UINT32_MAX}), "");
-  EXPECT_EQ(code_of(nested(kJsonDepthMax + 1), {.depth_max = UINT32_MAX}), "too_deep");
-  EXPECT_EQ(code_of(nested(1'000'000), {.depth_max = UINT32_MAX}), "too_deep");
-  EXPECT_EQ(code_of(R"({"action":"ping","x":)" + std::string(33, '[') + std::string(33, ']') + "}"), "too_deep");
+  EXPECT_EQ(code_of_action(nested(32)), "");
+  EXPECT_EQ(code_of_action(nested(33)), "too_deep");
+  EXPECT_EQ(code_of_action(nested(10000)), "too_deep");
+  EXPECT_EQ(code_of_action(nested(3), {.depth_max = 2}), "too_deep");
+  EXPECT_EQ(code_of_action(nested(kJsonDepthMax), {.depth_max = UINT32_MAX}), "");
+  EXPECT_EQ(code_of_action(nested(kJsonDepthMax + 1), {.depth_max = UINT32_MAX}), "too_deep");
+  EXPECT_EQ(code_of_action(nested(1'000'000), {.depth_max = UINT32_MAX}), "too_deep");
+  EXPECT_EQ(code_of_action(R"({"action":"ping","x":)" + std::string(33, '[') + std::string(33, ']') + "}"), "too_deep");
 }
 
 TEST(Action, PayloadsHaveALimit) {
   const JsonLimits limits{.payload_bytes_max = 10};
-  EXPECT_EQ(code_of(R"({"action":"message","content":"0123456789"})", limits), "");
-  EXPECT_EQ(code_of(R"({"action":"message","content":"01234567890"})", limits), "too_large");
-  EXPECT_EQ(code_of(R"({"action":"message","data":[ 1, 2, 3,44]})", limits), "");
-  EXPECT_EQ(code_of(R"({"action":"message","data":[ 1, 2, 33,44]})", limits), "too_large");
+  EXPECT_EQ(code_of_action(R"({"action":"message","content":"0123456789"})", limits), "");
+  EXPECT_EQ(code_of_action(R"({"action":"message","content":"01234567890"})", limits), "too_large");
+  EXPECT_EQ(code_of_action(R"({"action":"message","data":[ 1, 2, 3,44]})", limits), "");
+  EXPECT_EQ(code_of_action(R"({"action":"message","data":[ 1, 2, 33,44]})", limits), "too_large");
 }
 
 TEST(Action, TheWidestLimitsHoldEverything) {
   const JsonLimits limits{kJsonDepthMax, UINT32_MAX, UINT32_MAX};
-  EXPECT_EQ(code_of(R"({"action":"message","content":"x"})", limits), "");
-  EXPECT_EQ(code_of(R"({"action":"message","data":[1]})", limits), "");
+  EXPECT_EQ(code_of_action(R"({"action":"message","content":"x"})", limits), "");
+  EXPECT_EQ(code_of_action(R"({"action":"message","data":[1]})", limits), "");
 }
 
 TEST(Action, LargeAndSmallTextsInTurn) {
@@ -268,7 +268,7 @@ TEST(Action, LargeAndSmallTextsInTurn) {
 
 TEST(Action, HostileContentStaysInsideItsString) {
   std::string text = R"({"action":"message","content":"\r\n\ndata: x\u000d\u000a\u2028","ref":"\n"})";
-  const Action action = parsed(text);
+  const Action action = parsed_action(text);
   expect_one_line_json(action.payload);
   expect_one_line_json(action.ref);
 }

@@ -22,12 +22,12 @@ std::string encoded(const Names& names, const std::vector<uint64_t>& positions) 
   return out;
 }
 
-std::string code_of(std::string_view text, const Names& names) {
+std::string code_of_cursor(std::string_view text, const Names& names) {
   auto cursor = parse_cursor(text, names, "alice");
   return cursor ? "" : cursor.error().code;
 }
 
-Cursor parsed(std::string_view text, const Names& names, std::string_view self = "alice") {
+Cursor parsed_cursor(std::string_view text, const Names& names, std::string_view self = "alice") {
   auto cursor = parse_cursor(text, names, self);
   EXPECT_TRUE(cursor.has_value()) << text;
   return cursor.value_or(Cursor{});
@@ -36,10 +36,10 @@ Cursor parsed(std::string_view text, const Names& names, std::string_view self =
 TEST(Cursor, OneChannelIsDecimal) {
   EXPECT_EQ(encoded({"general"}, {1795228560123456}), "1795228560123456");
   EXPECT_EQ(encoded({"general"}, {0}), "0");
-  EXPECT_THAT(parsed("1795228560123456", {"general"}).positions, ElementsAre(1795228560123456));
-  EXPECT_THAT(parsed("0", {"general"}).positions, ElementsAre(0));
-  EXPECT_THAT(parsed("9007199254740991", {"general"}).positions, ElementsAre(kMessageIdMax));
-  EXPECT_EQ(parsed("", {"general"}).match, Cursor::Match::absent);
+  EXPECT_THAT(parsed_cursor("1795228560123456", {"general"}).positions, ElementsAre(1795228560123456));
+  EXPECT_THAT(parsed_cursor("0", {"general"}).positions, ElementsAre(0));
+  EXPECT_THAT(parsed_cursor("9007199254740991", {"general"}).positions, ElementsAre(kMessageIdMax));
+  EXPECT_EQ(parsed_cursor("", {"general"}).match, Cursor::Match::absent);
 }
 
 TEST(Cursor, TheHashIsFnv1a) {
@@ -57,7 +57,7 @@ TEST(Cursor, TokensRoundTrip) {
   const std::string token = encoded(names, positions);
   EXPECT_EQ(token.substr(8), ".0.z.10.2gosa7pa2gv");
   EXPECT_EQ(token.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz."), std::string::npos);
-  const Cursor cursor = parsed(token, names);
+  const Cursor cursor = parsed_cursor(token, names);
   EXPECT_EQ(cursor.match, Cursor::Match::matched);
   EXPECT_EQ(cursor.positions, positions);
 }
@@ -68,40 +68,40 @@ TEST(Cursor, TheLargestStreamFitsInOneKilobyte) {
   const Names names(storage.begin(), storage.end());
   const std::string token = encoded(names, std::vector<uint64_t>(32, kMessageIdMax));
   EXPECT_LE(token.size(), kCursorTokenBytesMax);
-  EXPECT_THAT(parsed(token, names).positions, Each(kMessageIdMax));
+  EXPECT_THAT(parsed_cursor(token, names).positions, Each(kMessageIdMax));
 }
 
 TEST(Cursor, OtherRoomsAreAMismatch) {
   const std::string token = encoded({"a", "b"}, {1, 2});
   for (const Names& names : {Names{"a", "c"}, Names{"a"}, Names{"a", "b", "c"}}) {
-    const Cursor cursor = parsed(token, names);
+    const Cursor cursor = parsed_cursor(token, names);
     EXPECT_EQ(cursor.match, Cursor::Match::mismatch);
     EXPECT_EQ(cursor.positions.size(), names.size());
     EXPECT_THAT(cursor.positions, Each(kNoPosition));
   }
-  EXPECT_EQ(parsed("17", {"a", "b"}).match, Cursor::Match::mismatch);
+  EXPECT_EQ(parsed_cursor("17", {"a", "b"}).match, Cursor::Match::mismatch);
 }
 
 TEST(Cursor, Lists) {
   const Names names = {"*", "@alice", "dev", "general"};
-  EXPECT_THAT(parsed("general=17,dev=18", names).positions, ElementsAre(kNoPosition, kNoPosition, 18, 17));
-  EXPECT_THAT(parsed("@me=5,*=6,other=7", names).positions, ElementsAre(6, 5, kNoPosition, kNoPosition));
-  EXPECT_THAT(parsed("@alice=5", names).positions, ElementsAre(kNoPosition, 5, kNoPosition, kNoPosition));
-  EXPECT_THAT(parsed("%40me=5,%2A=6", names).positions, ElementsAre(6, 5, kNoPosition, kNoPosition));
-  EXPECT_EQ(parsed("dev=1", names).match, Cursor::Match::matched);
-  EXPECT_THAT(parsed("@me=5", {"@bob"}, "").positions, ElementsAre(kNoPosition));
+  EXPECT_THAT(parsed_cursor("general=17,dev=18", names).positions, ElementsAre(kNoPosition, kNoPosition, 18, 17));
+  EXPECT_THAT(parsed_cursor("@me=5,*=6,other=7", names).positions, ElementsAre(6, 5, kNoPosition, kNoPosition));
+  EXPECT_THAT(parsed_cursor("@alice=5", names).positions, ElementsAre(kNoPosition, 5, kNoPosition, kNoPosition));
+  EXPECT_THAT(parsed_cursor("%40me=5,%2A=6", names).positions, ElementsAre(6, 5, kNoPosition, kNoPosition));
+  EXPECT_EQ(parsed_cursor("dev=1", names).match, Cursor::Match::matched);
+  EXPECT_THAT(parsed_cursor("@me=5", {"@bob"}, "").positions, ElementsAre(kNoPosition));
 }
 
 TEST(Cursor, ListNamesLiteralAndEncoded) {
-  EXPECT_THAT(parsed("a=b=17", {"a=b"}).positions, ElementsAre(17));
-  EXPECT_THAT(parsed("caf%C3%A9=17", {"café"}).positions, ElementsAre(17));
-  EXPECT_THAT(parsed("café=17", {"café"}).positions, ElementsAre(17));
-  EXPECT_THAT(parsed("50%=17", {"50%"}).positions, ElementsAre(17));
-  EXPECT_THAT(parsed("50%25=17", {"50%"}).positions, ElementsAre(17));
+  EXPECT_THAT(parsed_cursor("a=b=17", {"a=b"}).positions, ElementsAre(17));
+  EXPECT_THAT(parsed_cursor("caf%C3%A9=17", {"café"}).positions, ElementsAre(17));
+  EXPECT_THAT(parsed_cursor("café=17", {"café"}).positions, ElementsAre(17));
+  EXPECT_THAT(parsed_cursor("50%=17", {"50%"}).positions, ElementsAre(17));
+  EXPECT_THAT(parsed_cursor("50%25=17", {"50%"}).positions, ElementsAre(17));
   for (const std::string_view name : {"a=b", "50%", "café x", "a+b/c", "@alice", "*"}) {
     std::string item;
     append_cursor_item(item, true, name, 17);
-    EXPECT_THAT(parsed(item, {name}).positions, ElementsAre(17)) << item;
+    EXPECT_THAT(parsed_cursor(item, {name}).positions, ElementsAre(17)) << item;
   }
   std::string list;
   append_cursor_item(list, true, "a b", 1);
@@ -140,23 +140,23 @@ TEST(Cursor, ErrorsAreStrict) {
                                      "\xff",
                                      "\xff=1",
                                      "a=\xff"}) {
-    EXPECT_EQ(code_of(bad, names), "bad_cursor") << bad;
+    EXPECT_EQ(code_of_cursor(bad, names), "bad_cursor") << bad;
     const auto cursor = parse_cursor(bad, names, "");
     ASSERT_FALSE(cursor.has_value()) << bad;
     EXPECT_TRUE(is_valid_utf8(cursor.error().message)) << bad;
   }
-  EXPECT_EQ(code_of(std::string("a\0=1", 4), names), "");
+  EXPECT_EQ(code_of_cursor(std::string("a\0=1", 4), names), "");
 }
 
 TEST(Cursor, ListsAndTokensAreBounded) {
   std::string list = "r0=1";
   for (int i = 1; i < 32; ++i) list += ",r" + std::to_string(i) + "=1";
-  EXPECT_EQ(code_of(list, {"a"}), "");
-  EXPECT_EQ(code_of(list + ",r32=1", {"a"}), "bad_cursor");
+  EXPECT_EQ(code_of_cursor(list, {"a"}), "");
+  EXPECT_EQ(code_of_cursor(list + ",r32=1", {"a"}), "bad_cursor");
   std::string token = "1a2b3c4d";
   while (token.size() + 2 <= kCursorTokenBytesMax) token += ".1";
-  EXPECT_EQ(code_of(token, {"a"}), "");
-  EXPECT_EQ(code_of(token + ".1", {"a"}), "bad_cursor");
+  EXPECT_EQ(code_of_cursor(token, {"a"}), "");
+  EXPECT_EQ(code_of_cursor(token + ".1", {"a"}), "bad_cursor");
 }
 
 TEST(Cursor, RandomStreamsRoundTripInAllForms) {
@@ -169,10 +169,10 @@ TEST(Cursor, RandomStreamsRoundTripInAllForms) {
     const Names names(storage.begin(), storage.end());
     std::vector<uint64_t> positions;
     for (size_t i = 0; i < names.size(); ++i) positions.push_back(random() % (kMessageIdMax + 1) >> random() % 53);
-    ASSERT_EQ(parsed(encoded(names, positions), names).positions, positions);
+    ASSERT_EQ(parsed_cursor(encoded(names, positions), names).positions, positions);
     std::string list;
     for (size_t i = 0; i < names.size(); ++i) append_cursor_item(list, i == 0, names[i], positions[i]);
-    ASSERT_EQ(parsed(list, names).positions, positions);
+    ASSERT_EQ(parsed_cursor(list, names).positions, positions);
   }
 }
 

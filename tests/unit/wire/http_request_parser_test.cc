@@ -21,7 +21,7 @@ std::string describe(const HttpRequest& request) {
 }
 
 // Reads requests, one after another, as a connection would.
-std::string trace(const Pieces& pieces, const HttpLimits& limits = {}) {
+std::string trace_request(const Pieces& pieces, const HttpLimits& limits = {}) {
   HttpRequestParser parser(limits);
   std::string text;
   std::string waiting;
@@ -48,34 +48,36 @@ std::string trace(const Pieces& pieces, const HttpLimits& limits = {}) {
   return text;
 }
 
-std::string trace_all(std::string_view input, const HttpLimits& limits = {}) {
-  return trace_however_cut(input, [&limits](const Pieces& pieces) { return trace(pieces, limits); });
+std::string trace_requests(std::string_view input, const HttpLimits& limits = {}) {
+  return trace_however_cut(input, [&limits](const Pieces& pieces) { return trace_request(pieces, limits); });
 }
 
 TEST(HttpRequestParser, PlainRequest) {
-  EXPECT_EQ(trace_all("GET /events?rooms=a,b&x= HTTP/1.1\r\nHost: example.org:3000\r\nAccept:  text/event-stream \r\n"
-                      "X-Empty:\r\n\r\n"),
-            "GET /events q=rooms=a,b&x= host=example.org:3000 1.1 keep-alive [Host=example.org:3000] "
-            "[Accept=text/event-stream] [X-Empty=] body=\n");
+  EXPECT_EQ(
+      trace_requests("GET /events?rooms=a,b&x= HTTP/1.1\r\nHost: example.org:3000\r\nAccept:  text/event-stream \r\n"
+                     "X-Empty:\r\n\r\n"),
+      "GET /events q=rooms=a,b&x= host=example.org:3000 1.1 keep-alive [Host=example.org:3000] "
+      "[Accept=text/event-stream] [X-Empty=] body=\n");
 }
 
 TEST(HttpRequestParser, ConnectionAndVersion) {
-  EXPECT_EQ(trace_all("GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n"),
+  EXPECT_EQ(trace_requests("GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n"),
             "GET / q= host=a 1.1 [Host=a] [Connection=foo, Close] body=\n");
-  EXPECT_EQ(trace_all("GET / HTTP/1.0\r\n\r\n"), "GET / q= host= 1.0 body=\n");
-  EXPECT_EQ(trace_all("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"),
+  EXPECT_EQ(trace_requests("GET / HTTP/1.0\r\n\r\n"), "GET / q= host= 1.0 body=\n");
+  EXPECT_EQ(trace_requests("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"),
             "GET / q= host= 1.0 keep-alive [Connection=Keep-Alive] body=\n");
-  EXPECT_EQ(trace_all("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n"),
+  EXPECT_EQ(trace_requests("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n"),
             "GET / q= host= 1.0 [Connection=keep-alive, close] body=\n");
 }
 
 TEST(HttpRequestParser, UpgradeNeedsBothFieldsAndVersion) {
-  EXPECT_EQ(trace_all("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"),
-            "GET /ws q= host=a 1.1 keep-alive upgrade [Host=a] [Connection=keep-alive, Upgrade] [Upgrade=websocket] "
-            "body=\n");
-  EXPECT_EQ(trace_all("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"),
+  EXPECT_EQ(
+      trace_requests("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+      "GET /ws q= host=a 1.1 keep-alive upgrade [Host=a] [Connection=keep-alive, Upgrade] [Upgrade=websocket] "
+      "body=\n");
+  EXPECT_EQ(trace_requests("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"),
             "GET /ws q= host=a 1.1 keep-alive [Host=a] [Upgrade=websocket] body=\n");
-  EXPECT_EQ(trace_all("GET /ws HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+  EXPECT_EQ(trace_requests("GET /ws HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
             "GET /ws q= host= 1.0 [Connection=Upgrade] [Upgrade=websocket] body=\n");
 }
 
@@ -88,42 +90,45 @@ TEST(HttpRequestParser, BytesAfterAnUpgradeStay) {
 }
 
 TEST(HttpRequestParser, SizedBody) {
-  EXPECT_EQ(trace_all("POST /messages HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-Continue\r\n\r\nhello"),
-            "head POST /messages q= host=a 1.1 keep-alive continue [Host=a] [Content-Length=5] [Expect=100-Continue] "
-            "body=hello\n");
-  EXPECT_EQ(trace_all("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n"),
+  EXPECT_EQ(
+      trace_requests("POST /messages HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-Continue\r\n\r\nhello"),
+      "head POST /messages q= host=a 1.1 keep-alive continue [Host=a] [Content-Length=5] [Expect=100-Continue] "
+      "body=hello\n");
+  EXPECT_EQ(trace_requests("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n"),
             "POST / q= host=a 1.1 keep-alive [Host=a] [Content-Length=0] [Expect=100-continue] body=\n");
-  EXPECT_EQ(trace_all("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc"),
+  EXPECT_EQ(trace_requests("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc"),
             "head GET / q= host=a 1.1 keep-alive [Host=a] [Content-Length=003] body=abc\n");
 }
 
 TEST(HttpRequestParser, ChunkedBodyWithExtensionsAndTrailers) {
-  EXPECT_EQ(trace_all("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
-                      "5;name=value\r\nhello\r\n00A\r\n, chunked!\r\n0;last\r\nX-Trailer: yes\r\n\r\n"),
+  EXPECT_EQ(trace_requests("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
+                           "5;name=value\r\nhello\r\n00A\r\n, chunked!\r\n0;last\r\nX-Trailer: yes\r\n\r\n"),
             "head POST / q= host=a 1.1 keep-alive [Host=a] [Transfer-Encoding=Chunked] body=hello, chunked!\n");
 }
 
 TEST(HttpRequestParser, Pipelined) {
-  EXPECT_EQ(trace_all("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"
-                      "\r\nDELETE /3 HTTP/1.1\r\nHost: a\r\n\r\n"),
-            "GET /1 q= host=a 1.1 keep-alive [Host=a] body=\n"
-            "head POST /2 q= host=a 1.1 keep-alive [Host=a] [Content-Length=2] body=ok\n"
-            "DELETE /3 q= host=a 1.1 keep-alive [Host=a] body=\n");
+  EXPECT_EQ(
+      trace_requests("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"
+                     "\r\nDELETE /3 HTTP/1.1\r\nHost: a\r\n\r\n"),
+      "GET /1 q= host=a 1.1 keep-alive [Host=a] body=\n"
+      "head POST /2 q= host=a 1.1 keep-alive [Host=a] [Content-Length=2] body=ok\n"
+      "DELETE /3 q= host=a 1.1 keep-alive [Host=a] body=\n");
 }
 
 TEST(HttpRequestParser, TargetForms) {
-  EXPECT_EQ(trace_all("GET http://Example.org:80/a/b?c HTTP/1.1\r\nHost: example.org:80\r\n\r\n"),
+  EXPECT_EQ(trace_requests("GET http://Example.org:80/a/b?c HTTP/1.1\r\nHost: example.org:80\r\n\r\n"),
             "GET /a/b q=c host=Example.org:80 1.1 keep-alive [Host=example.org:80] body=\n");
-  EXPECT_EQ(trace_all("GET WS://[::1]:3000?x HTTP/1.1\r\nHost: [::1]:3000\r\n\r\n"),
+  EXPECT_EQ(trace_requests("GET WS://[::1]:3000?x HTTP/1.1\r\nHost: [::1]:3000\r\n\r\n"),
             "GET / q=x host=[::1]:3000 1.1 keep-alive [Host=[::1]:3000] body=\n");
-  EXPECT_EQ(trace_all("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS * q= host=a 1.1 keep-alive [Host=a] body=\n");
-  EXPECT_EQ(trace_all("GET //a?b?c HTTP/1.1\r\nHost: a\r\n\r\n"),
+  EXPECT_EQ(trace_requests("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
+            "OPTIONS * q= host=a 1.1 keep-alive [Host=a] body=\n");
+  EXPECT_EQ(trace_requests("GET //a?b?c HTTP/1.1\r\nHost: a\r\n\r\n"),
             "GET //a q=b?c host=a 1.1 keep-alive [Host=a] body=\n");
 }
 
 TEST(HttpRequestParser, EveryMethodByName) {
   for (const char* name : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"}) {
-    EXPECT_EQ(trace_all(std::string(name) + " / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    EXPECT_EQ(trace_requests(std::string(name) + " / HTTP/1.1\r\nHost: a\r\n\r\n"),
               std::string(name) + " / q= host=a 1.1 keep-alive [Host=a] body=\n");
   }
 }
@@ -146,28 +151,28 @@ TEST(HttpRequestParser, LimitsHoldAtTheirEdges) {
   const auto with_target = [](size_t line_size) {
     return "GET /" + std::string(line_size - 14, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n";
   };
-  EXPECT_TRUE(trace_all(with_target(40), limits).starts_with("GET /a"));
-  EXPECT_EQ(trace_all(with_target(41), limits), "414 request_line_too_long\n");
+  EXPECT_TRUE(trace_requests(with_target(40), limits).starts_with("GET /a"));
+  EXPECT_EQ(trace_requests(with_target(41), limits), "414 request_line_too_long\n");
 
   const auto with_fields = [](size_t block_size) {
     return "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(block_size - 16, 'b') + "\r\n\r\n";
   };
-  EXPECT_TRUE(trace_all(with_fields(60), limits).starts_with("GET /"));
-  EXPECT_EQ(trace_all(with_fields(61), limits), "431 headers_too_large\n");
+  EXPECT_TRUE(trace_requests(with_fields(60), limits).starts_with("GET /"));
+  EXPECT_EQ(trace_requests(with_fields(61), limits), "431 headers_too_large\n");
 
-  EXPECT_TRUE(trace_all("GET / HTTP/1.1\r\nHost: a\r\nA:1\r\nB:2\r\n\r\n", limits).starts_with("GET /"));
-  EXPECT_EQ(trace_all("GET / HTTP/1.1\r\nHost: a\r\nA:1\r\nB:2\r\nC:3\r\n\r\n", limits), "431 too_many_headers\n");
+  EXPECT_TRUE(trace_requests("GET / HTTP/1.1\r\nHost: a\r\nA:1\r\nB:2\r\n\r\n", limits).starts_with("GET /"));
+  EXPECT_EQ(trace_requests("GET / HTTP/1.1\r\nHost: a\r\nA:1\r\nB:2\r\nC:3\r\n\r\n", limits), "431 too_many_headers\n");
 
   const auto sized = [](size_t size) {
     return "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" + std::string(size, 'c');
   };
-  EXPECT_TRUE(trace_all(sized(10), limits).ends_with("body=cccccccccc\n"));
-  EXPECT_EQ(trace_all(sized(11), limits), "413 body_too_large\n");
+  EXPECT_TRUE(trace_requests(sized(10), limits).ends_with("body=cccccccccc\n"));
+  EXPECT_EQ(trace_requests(sized(11), limits), "413 body_too_large\n");
 
   const std::string chunked = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-  EXPECT_TRUE(trace_all(chunked + "6\r\nabcdef\r\n4\r\nghij\r\n0\r\n\r\n", limits).ends_with("body=abcdefghij\n"));
-  EXPECT_EQ(trace_all(chunked + "6\r\nabcdef\r\n5\r\nghijk\r\n0\r\n\r\n", limits), "head 413 body_too_large\n");
-  EXPECT_EQ(trace_all(chunked + "ffffffffffffffff\r\n", limits), "head 413 body_too_large\n");
+  EXPECT_TRUE(trace_requests(chunked + "6\r\nabcdef\r\n4\r\nghij\r\n0\r\n\r\n", limits).ends_with("body=abcdefghij\n"));
+  EXPECT_EQ(trace_requests(chunked + "6\r\nabcdef\r\n5\r\nghijk\r\n0\r\n\r\n", limits), "head 413 body_too_large\n");
+  EXPECT_EQ(trace_requests(chunked + "ffffffffffffffff\r\n", limits), "head 413 body_too_large\n");
 }
 
 TEST(HttpRequestParser, DefaultLimitsAreTheDocumentedOnes) {

@@ -98,7 +98,7 @@ TEST(HttpResponse, ChunkHeaders) {
   EXPECT_EQ(out, "5\r\nhello\r\n");
 }
 
-std::string trace(const Pieces& pieces, bool to_head, bool closed) {
+std::string trace_response(const Pieces& pieces, bool to_head, bool closed) {
   HttpResponseParser parser;
   parser.reset(to_head);
   std::string text;
@@ -144,35 +144,36 @@ std::string trace(const Pieces& pieces, bool to_head, bool closed) {
   return text;
 }
 
-std::string trace_all(std::string_view input, bool to_head = false, bool closed = false) {
-  return trace_however_cut(input, [=](const Pieces& pieces) { return trace(pieces, to_head, closed); });
+std::string trace_responses(std::string_view input, bool to_head = false, bool closed = false) {
+  return trace_however_cut(input, [=](const Pieces& pieces) { return trace_response(pieces, to_head, closed); });
 }
 
 TEST(HttpResponseParser, SizedChunkedAndPipelined) {
-  EXPECT_EQ(
-      trace_all("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+  EXPECT_EQ(trace_responses(
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
                 "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\nT: 1\r\n\r\n"
                 "HTTP/1.1 204\r\n\r\nHTTP/1.0 200 \r\nContent-Length: 0\r\n\r\n"),
-      "200 OK [Content-Length=5] keep-alive body=hello end\n"
-      "404 Not Found [Transfer-Encoding=chunked] keep-alive body=abcde end\n"
-      "204  keep-alive body= end\n200  [Content-Length=0] body= end\n");
+            "200 OK [Content-Length=5] keep-alive body=hello end\n"
+            "404 Not Found [Transfer-Encoding=chunked] keep-alive body=abcde end\n"
+            "204  keep-alive body= end\n200  [Content-Length=0] body= end\n");
 }
 
 TEST(HttpResponseParser, UntilClose) {
   const std::string input = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n";
-  EXPECT_EQ(trace_all(input, false, true), "200 OK [Content-Type=text/event-stream] body=: hello\n\n end\n");
-  EXPECT_EQ(trace_all(input, false, false), "200 OK [Content-Type=text/event-stream] body=: hello\n\n");
+  EXPECT_EQ(trace_responses(input, false, true), "200 OK [Content-Type=text/event-stream] body=: hello\n\n end\n");
+  EXPECT_EQ(trace_responses(input, false, false), "200 OK [Content-Type=text/event-stream] body=: hello\n\n");
 }
 
 TEST(HttpResponseParser, AnswerToHeadHasNoBody) {
-  EXPECT_EQ(trace_all("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true),
+  EXPECT_EQ(trace_responses("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true),
             "200 OK [Content-Length=5] keep-alive body= end\n");
 }
 
 TEST(HttpResponseParser, InformationalOnesAreSkippedAndUpgradesEndHttp) {
-  EXPECT_EQ(trace_all("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+  EXPECT_EQ(
+      trace_responses("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x01x"),
-            "101 Switching Protocols [Upgrade=websocket] [Connection=Upgrade] keep-alive body= end\nupgraded\n");
+      "101 Switching Protocols [Upgrade=websocket] [Connection=Upgrade] keep-alive body= end\nupgraded\n");
 }
 
 TEST(HttpResponseParser, Errors) {
@@ -188,15 +189,17 @@ TEST(HttpResponseParser, Errors) {
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "transfer_coding_not_implemented"},
       {"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "folded_header"},
   };
-  for (const auto& [input, code] : cases) EXPECT_EQ(trace_all(input), "error " + std::string(code) + "\n") << input;
-  EXPECT_TRUE(trace_all("HTTP/1.1 200 OK\r\nX: " + std::string(20000, 'x')).starts_with("error headers_too_large"));
+  for (const auto& [input, code] : cases)
+    EXPECT_EQ(trace_responses(input), "error " + std::string(code) + "\n") << input;
+  EXPECT_TRUE(
+      trace_responses("HTTP/1.1 200 OK\r\nX: " + std::string(20000, 'x')).starts_with("error headers_too_large"));
 }
 
 TEST(HttpResponseParser, TruncationIsAnError) {
   for (const char* input :
        {"HTTP/1.1 20", "HTTP/1.1 200 OK\r\nA: b\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"}) {
-    EXPECT_TRUE(trace_all(input, false, true).ends_with("error truncated\n")) << input;
+    EXPECT_TRUE(trace_responses(input, false, true).ends_with("error truncated\n")) << input;
   }
 }
 

@@ -4,12 +4,10 @@
 
 #include <string>
 
+#include "pieces.h"
+
 namespace ringcast::wire {
 namespace {
-
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 // "192.0.2.1", "itself" (no source), "more", or "error: …"; how much was used goes to `used`. Whole and byte by byte
 // must be the same.

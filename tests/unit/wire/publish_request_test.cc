@@ -12,7 +12,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-PublishBody parsed(std::string_view text) {
+PublishBody parsed_body(std::string_view text) {
   PublishBody body;
   const auto error = parse_publish_body(text, {}, body);
   EXPECT_FALSE(error) << text << ": " << error->message;
@@ -20,7 +20,7 @@ PublishBody parsed(std::string_view text) {
 }
 
 PublishRequest one(std::string_view text) {
-  const PublishBody body = parsed(text);
+  const PublishBody body = parsed_body(text);
   EXPECT_FALSE(body.is_batch);
   EXPECT_EQ(body.requests.size(), 1u) << text;
   return body.requests.empty() ? PublishRequest{} : body.requests.front();
@@ -31,7 +31,7 @@ Error error_of(std::string_view text, const JsonLimits& limits = {}) {
   return parse_publish_body(text, limits, body).value_or(Error{});
 }
 
-std::string code_of(std::string_view text, const JsonLimits& limits = {}) {
+std::string code_of_body(std::string_view text, const JsonLimits& limits = {}) {
   return error_of(text, limits).code;
 }
 
@@ -90,14 +90,16 @@ TEST(PublishRequest, TargetsExcludeEachOther) {
         R"("room":"*","final":true)", R"("to":"bob","final":true)", R"("room":"@bob","final":true)",
         R"("users":["bob"],"final":true)", R"("to_connection":"1","final":true)",
         R"("to_connection":"1","exclude":"2")", R"("to_connection":"1","idempotency_key":"2")"}) {
-    EXPECT_EQ(code_of(R"({"content":"x",)" + std::string(fields) + "}"), "bad_target") << fields;
+    EXPECT_EQ(code_of_body(R"({"content":"x",)" + std::string(fields) + "}"), "bad_target") << fields;
   }
-  EXPECT_EQ(code_of(R"({"content":"x","rooms":["a"],"final":true})"), "");
-  EXPECT_EQ(code_of(R"({"content":"x","room":"a","channel":"a"})"), "bad_field");
+  EXPECT_EQ(code_of_body(R"({"content":"x","rooms":["a"],"final":true})"), "");
+  EXPECT_EQ(code_of_body(R"({"content":"x","room":"a","channel":"a"})"), "bad_field");
 }
 
 TEST(PublishRequest, BadFieldsByName) {
-  const auto code = [](std::string_view fields) { return code_of(R"({"content":"x",)" + std::string(fields) + "}"); };
+  const auto code = [](std::string_view fields) {
+    return code_of_body(R"({"content":"x",)" + std::string(fields) + "}");
+  };
   EXPECT_EQ(code(R"("room":"")"), "bad_room");
   EXPECT_EQ(code(R"("room":"a\u0000")"), "bad_room");
   EXPECT_EQ(code(R"("room":"@")"), "bad_user");
@@ -119,16 +121,16 @@ TEST(PublishRequest, BadFieldsByName) {
   EXPECT_EQ(code(R"("exclude":"")"), "bad_connection_id");
   EXPECT_EQ(code(R"("final":1)"), "bad_field");
   EXPECT_EQ(code(R"("data":1)"), "bad_field");
-  EXPECT_EQ(code_of(R"({"room":"a"})"), "missing_field");
-  EXPECT_EQ(code_of(R"({"room":"a","content":null})"), "missing_field");
+  EXPECT_EQ(code_of_body(R"({"room":"a"})"), "missing_field");
+  EXPECT_EQ(code_of_body(R"({"room":"a","content":null})"), "missing_field");
   for (const std::string_view bad : {"", "5", "null", "\"x\"", "{", "[", "[{}", R"({"content":"x"}{})",
                                      R"([{"content":"x"}] x)", R"([{"content":"x"},])", R"([{"content":"x"} 1])"}) {
-    EXPECT_EQ(code_of(bad), "bad_json") << bad;
+    EXPECT_EQ(code_of_body(bad), "bad_json") << bad;
   }
 }
 
 TEST(PublishRequest, ABatchKeepsTheOrderAndEachItemsNames) {
-  const PublishBody body = parsed(
+  const PublishBody body = parsed_body(
       R"([{"room":"a","content":"1"},{"users":["x","y"],"data":{"n": 2}},{"broadcast":true,"content":"3"},{"rooms":["b","c"],"content":"4\n"}])");
   EXPECT_TRUE(body.is_batch);
   ASSERT_EQ(body.requests.size(), 4u);
@@ -139,7 +141,7 @@ TEST(PublishRequest, ABatchKeepsTheOrderAndEachItemsNames) {
   EXPECT_EQ(body.requests[0].payload, "\"1\"");
   EXPECT_EQ(body.requests[1].payload, R"({"n":2})");
   EXPECT_EQ(body.requests[3].payload, R"("4\n")");
-  EXPECT_TRUE(parsed(R"([{"content":"1"}])").is_batch);
+  EXPECT_TRUE(parsed_body(R"([{"content":"1"}])").is_batch);
 }
 
 TEST(PublishRequest, ABatchErrorNamesTheItemAndLeavesNothing) {
@@ -151,22 +153,22 @@ TEST(PublishRequest, ABatchErrorNamesTheItemAndLeavesNothing) {
   EXPECT_THAT(body.requests, IsEmpty());
   EXPECT_THAT(error_of(R"([{"content":"1"},5])").message, StartsWith("item 1: "));
   EXPECT_THAT(error_of(R"([{"content":"1"},{}])").message, StartsWith("item 1: "));
-  EXPECT_EQ(code_of("[]"), "empty_batch");
+  EXPECT_EQ(code_of_body("[]"), "empty_batch");
 }
 
 TEST(PublishRequest, BatchesAreBounded) {
   const JsonLimits limits{.batch_items_max = 3};
   const std::string item = R"({"content":"x"})";
-  EXPECT_EQ(code_of("[" + item + "," + item + "," + item + "]", limits), "");
-  EXPECT_EQ(code_of("[" + item + "," + item + "," + item + "," + item + "]", limits), "batch_too_large");
-  EXPECT_EQ(code_of(R"({"content":"x","rooms":["a","b","c"]})", limits), "");
-  EXPECT_EQ(code_of(R"({"content":"x","rooms":["a","b","c","d"]})", limits), "batch_too_large");
-  EXPECT_EQ(code_of(R"([{"content":"x","users":["a","b"]},{"content":"x","rooms":["a","b"]}])", limits),
+  EXPECT_EQ(code_of_body("[" + item + "," + item + "," + item + "]", limits), "");
+  EXPECT_EQ(code_of_body("[" + item + "," + item + "," + item + "," + item + "]", limits), "batch_too_large");
+  EXPECT_EQ(code_of_body(R"({"content":"x","rooms":["a","b","c"]})", limits), "");
+  EXPECT_EQ(code_of_body(R"({"content":"x","rooms":["a","b","c","d"]})", limits), "batch_too_large");
+  EXPECT_EQ(code_of_body(R"([{"content":"x","users":["a","b"]},{"content":"x","rooms":["a","b"]}])", limits),
             "batch_too_large");
   std::string thousand = "[" + item;
   for (int i = 1; i < 1000; ++i) thousand += "," + item;
-  EXPECT_EQ(code_of(thousand + "]"), "");
-  EXPECT_EQ(code_of(thousand + "," + item + "]"), "batch_too_large");
+  EXPECT_EQ(code_of_body(thousand + "]"), "");
+  EXPECT_EQ(code_of_body(thousand + "," + item + "]"), "batch_too_large");
 }
 
 TEST(PublishRequest, StatusOfErrors) {

@@ -7,12 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "pieces.h"
+
 namespace ringcast::wire {
 namespace {
-
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 bool validate_in_steps(std::string_view text, size_t step) {
   Utf8Validator validator;

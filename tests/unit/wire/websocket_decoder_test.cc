@@ -33,7 +33,7 @@ std::string describe(const WebSocketEvent& event) {
   return "?";
 }
 
-std::string trace(const Pieces& pieces, const WebSocketDecoder::Options& options) {
+std::string trace_frame(const Pieces& pieces, const WebSocketDecoder::Options& options) {
   WebSocketDecoder decoder(options);
   std::string text;
   for (const std::string& piece : pieces) {
@@ -50,17 +50,17 @@ std::string trace(const Pieces& pieces, const WebSocketDecoder::Options& options
   return text;
 }
 
-std::string trace_all(std::string_view input, const WebSocketDecoder::Options& options = {}) {
-  return trace_however_cut(input, [&options](const Pieces& pieces) { return trace(pieces, options); });
+std::string trace_frames(std::string_view input, const WebSocketDecoder::Options& options = {}) {
+  return trace_however_cut(input, [&options](const Pieces& pieces) { return trace_frame(pieces, options); });
 }
 
 TEST(WebSocketDecoder, MessagesOfEveryLengthForm) {
   for (const size_t size : {0u, 1u, 2u, 125u, 126u, 127u, 300u, 65535u, 65536u}) {
     const std::string payload(size, 'x');
     const Pieces whole = {masked({}, payload) + masked({.opcode = Opcode::binary}, payload)};
-    EXPECT_EQ(trace(whole, {}), "text " + payload + "\nbinary " + payload + "\n") << size;
+    EXPECT_EQ(trace_frame(whole, {}), "text " + payload + "\nbinary " + payload + "\n") << size;
   }
-  EXPECT_EQ(trace_all(masked({}, std::string(300, 'y')) + masked({}, "")),
+  EXPECT_EQ(trace_frames(masked({}, std::string(300, 'y')) + masked({}, "")),
             "text " + std::string(300, 'y') + "\ntext \n");
 }
 
@@ -75,51 +75,52 @@ TEST(WebSocketDecoder, WholeFramesAreNotCopied) {
 
 TEST(WebSocketDecoder, FragmentsWithControlFramesBetween) {
   EXPECT_EQ(
-      trace_all(masked({.fin = false}, "one ") + masked({.opcode = Opcode::ping}, "are you there") +
-                masked({.opcode = Opcode::continuation, .fin = false}, "two ") + masked({.opcode = Opcode::pong}, "") +
-                masked({.opcode = Opcode::continuation, .fin = false}, "") +
-                masked({.opcode = Opcode::continuation}, "three") + masked({.opcode = Opcode::binary}, "next")),
+      trace_frames(masked({.fin = false}, "one ") + masked({.opcode = Opcode::ping}, "are you there") +
+                   masked({.opcode = Opcode::continuation, .fin = false}, "two ") +
+                   masked({.opcode = Opcode::pong}, "") + masked({.opcode = Opcode::continuation, .fin = false}, "") +
+                   masked({.opcode = Opcode::continuation}, "three") + masked({.opcode = Opcode::binary}, "next")),
       "ping are you there\npong \ntext one two three\nbinary next\n");
 }
 
 TEST(WebSocketDecoder, FragmentsMayCutCharacters) {
-  EXPECT_EQ(trace_all(masked({.fin = false}, "\xE2") + masked({.opcode = Opcode::continuation, .fin = false}, "\x82") +
-                      masked({.opcode = Opcode::continuation}, "\xAC")),
-            "text €\n");
+  EXPECT_EQ(
+      trace_frames(masked({.fin = false}, "\xE2") + masked({.opcode = Opcode::continuation, .fin = false}, "\x82") +
+                   masked({.opcode = Opcode::continuation}, "\xAC")),
+      "text €\n");
 }
 
 TEST(WebSocketDecoder, AnythingInABinaryMessage) {
   std::string payload;
   for (int i = 0; i < 256; ++i) payload += static_cast<char>(i);
-  EXPECT_EQ(trace_all(masked({.opcode = Opcode::binary}, payload)), "binary " + payload + "\n");
+  EXPECT_EQ(trace_frames(masked({.opcode = Opcode::binary}, payload)), "binary " + payload + "\n");
 }
 
 TEST(WebSocketDecoder, LargestControlPayload) {
   const std::string payload(125, 'p');
-  EXPECT_EQ(trace_all(masked({.opcode = Opcode::ping}, payload)), "ping " + payload + "\n");
+  EXPECT_EQ(trace_frames(masked({.opcode = Opcode::ping}, payload)), "ping " + payload + "\n");
 }
 
 TEST(WebSocketDecoder, CloseEndsIt) {
   std::string close;
   append_close_frame(close, 1000, "done", &kKey);
-  EXPECT_EQ(trace_all(close + masked({}, "late") + "garbage"), "close 1000 done\n");
+  EXPECT_EQ(trace_frames(close + masked({}, "late") + "garbage"), "close 1000 done\n");
   close.clear();
   append_close_frame(close, kCloseNoStatus, {}, &kKey);
-  EXPECT_EQ(trace_all(close), "close 1005 \n");
-  EXPECT_EQ(trace_all(masked({.fin = false}, "begun") + close), "close 1005 \nincomplete\n");
+  EXPECT_EQ(trace_frames(close), "close 1005 \n");
+  EXPECT_EQ(trace_frames(masked({.fin = false}, "begun") + close), "close 1005 \nincomplete\n");
 }
 
 TEST(WebSocketDecoder, CloseCodesAndReasonsAreChecked) {
   for (int code = 0; code <= 65535; code += code < 5100 ? 1 : 997) {
     const char payload[] = {static_cast<char>(code >> 8), static_cast<char>(code & 0xFF), '!'};
     const Pieces whole = {masked({.opcode = Opcode::close}, {payload, 3})};
-    EXPECT_EQ(trace(whole, {}), is_valid_close_code(static_cast<uint16_t>(code))
-                                    ? "close " + std::to_string(code) + " !\n"
-                                    : std::string("error 1002\n"));
+    EXPECT_EQ(trace_frame(whole, {}), is_valid_close_code(static_cast<uint16_t>(code))
+                                          ? "close " + std::to_string(code) + " !\n"
+                                          : std::string("error 1002\n"));
   }
-  EXPECT_EQ(trace_all(masked({.opcode = Opcode::close}, "\x03")), "error 1002\n");
-  EXPECT_EQ(trace_all(masked({.opcode = Opcode::close}, "\x03\xe8\xff")), "error 1007\n");
-  EXPECT_EQ(trace_all(masked({.opcode = Opcode::close}, "\x03\xe8" + std::string(123, 'r'))),
+  EXPECT_EQ(trace_frames(masked({.opcode = Opcode::close}, "\x03")), "error 1002\n");
+  EXPECT_EQ(trace_frames(masked({.opcode = Opcode::close}, "\x03\xe8\xff")), "error 1007\n");
+  EXPECT_EQ(trace_frames(masked({.opcode = Opcode::close}, "\x03\xe8" + std::string(123, 'r'))),
             "close 1000 " + std::string(123, 'r') + "\n");
 }
 
@@ -202,9 +203,9 @@ TEST(WebSocketDecoder, Faults) {
   for (const Fault& fault : faults) {
     SCOPED_TRACE(fault.what);
     const std::string expected = "error " + std::to_string(fault.code) + "\n";
-    const std::string seen = trace_all(fault.bytes);
+    const std::string seen = trace_frames(fault.bytes);
     EXPECT_TRUE(seen == expected || seen == "text \n" + expected) << seen;
-    EXPECT_EQ(trace_all(fault.bytes + masked({}, "after")), seen) << "nothing may follow an error";
+    EXPECT_EQ(trace_frames(fault.bytes + masked({}, "after")), seen) << "nothing may follow an error";
   }
 }
 
@@ -219,12 +220,13 @@ TEST(WebSocketDecoder, BadTextIsRefusedAtItsFirstBadByte) {
 TEST(WebSocketDecoder, MessageLimitHoldsAtItsEdge) {
   const WebSocketDecoder::Options options{.message_max = 200};
   const std::string fits(200, 'f');
-  EXPECT_EQ(trace_all(masked({}, fits), options), "text " + fits + "\n");
-  EXPECT_EQ(trace_all(masked({}, fits + "f"), options), "error 1009\n");
+  EXPECT_EQ(trace_frames(masked({}, fits), options), "text " + fits + "\n");
+  EXPECT_EQ(trace_frames(masked({}, fits + "f"), options), "error 1009\n");
   const std::string half(100, 'h');
   const std::string begun = masked({.fin = false}, half);
-  EXPECT_EQ(trace_all(begun + masked({.opcode = Opcode::continuation}, half), options), "text " + half + half + "\n");
-  EXPECT_EQ(trace_all(begun + masked({.opcode = Opcode::continuation}, half + "h"), options), "error 1009\n");
+  EXPECT_EQ(trace_frames(begun + masked({.opcode = Opcode::continuation}, half), options),
+            "text " + half + half + "\n");
+  EXPECT_EQ(trace_frames(begun + masked({.opcode = Opcode::continuation}, half + "h"), options), "error 1009\n");
 }
 
 TEST(WebSocketDecoder, DefaultLimitIsTheDocumentedOne) {
@@ -236,7 +238,7 @@ TEST(WebSocketDecoder, SixteenMebibytesWhenAllowed) {
   std::string frame = masked({.opcode = Opcode::binary}, payload);
   Pieces pieces;
   for (size_t at = 0; at < frame.size(); at += 2048) pieces.push_back(frame.substr(at, 2048));
-  EXPECT_EQ(trace(pieces, {.message_max = 16 << 20}), "binary " + payload + "\n");
+  EXPECT_EQ(trace_frame(pieces, {.message_max = 16 << 20}), "binary " + payload + "\n");
 }
 
 TEST(WebSocketDecoder, MemoryGrowsWithWhatArrivedAndIsGivenBack) {
@@ -262,8 +264,9 @@ TEST(WebSocketDecoder, ClientTakesUnmaskedFramesOnly) {
   append_frame(frames, {.opcode = Opcode::continuation}, "lo");
   append_frame(frames, {}, std::string(70000, 'z').substr(0, 60000));
   append_close_frame(frames, 1001, "gone");
-  EXPECT_EQ(trace_all(frames, client), "ping ?\ntext Hello\ntext " + std::string(60000, 'z') + "\nclose 1001 gone\n");
-  EXPECT_EQ(trace_all(masked({}, "x"), client), "error 1002\n");
+  EXPECT_EQ(trace_frames(frames, client),
+            "ping ?\ntext Hello\ntext " + std::string(60000, 'z') + "\nclose 1001 gone\n");
+  EXPECT_EQ(trace_frames(masked({}, "x"), client), "error 1002\n");
 }
 
 std::string deflated(std::string_view message) {
@@ -277,16 +280,16 @@ TEST(WebSocketDecoder, CompressedMessages) {
   const std::string long_text(5000, 'L');
   const std::string packed = deflated(long_text);
   ASSERT_LT(packed.size(), 100u);
-  EXPECT_EQ(trace_all(masked({.compressed = true}, deflated("Hello")) + masked({}, "plain") +
-                          masked({.opcode = Opcode::binary, .compressed = true}, packed) +
-                          masked({.compressed = true}, deflated("")),
-                      options),
+  EXPECT_EQ(trace_frames(masked({.compressed = true}, deflated("Hello")) + masked({}, "plain") +
+                             masked({.opcode = Opcode::binary, .compressed = true}, packed) +
+                             masked({.compressed = true}, deflated("")),
+                         options),
             "text Hello (deflate)\ntext plain\nbinary " + long_text + " (deflate)\ntext  (deflate)\n");
-  EXPECT_EQ(trace_all(masked({.fin = false, .compressed = true}, packed.substr(0, 7)) +
-                          masked({.opcode = Opcode::ping}, "p") +
-                          masked({.opcode = Opcode::continuation, .fin = false}, packed.substr(7, 3)) +
-                          masked({.opcode = Opcode::continuation}, packed.substr(10)),
-                      options),
+  EXPECT_EQ(trace_frames(masked({.fin = false, .compressed = true}, packed.substr(0, 7)) +
+                             masked({.opcode = Opcode::ping}, "p") +
+                             masked({.opcode = Opcode::continuation, .fin = false}, packed.substr(7, 3)) +
+                             masked({.opcode = Opcode::continuation}, packed.substr(10)),
+                         options),
             "ping p\ntext " + long_text + " (deflate)\n");
 }
 
@@ -307,10 +310,10 @@ TEST(WebSocketDecoder, CompressedFaults) {
   };
   for (const Fault& fault : faults) {
     SCOPED_TRACE(fault.what);
-    EXPECT_EQ(trace_all(fault.bytes, options), "error " + std::to_string(fault.code) + "\n");
+    EXPECT_EQ(trace_frames(fault.bytes, options), "error " + std::to_string(fault.code) + "\n");
   }
   const std::string fits(5000, 'f');
-  EXPECT_EQ(trace_all(masked({.compressed = true}, deflated(fits)), options), "text " + fits + " (deflate)\n");
+  EXPECT_EQ(trace_frames(masked({.compressed = true}, deflated(fits)), options), "text " + fits + " (deflate)\n");
 }
 
 TEST(WebSocketDecoder, IncompressibleMessagesOfTheLargestSizePass) {
@@ -318,15 +321,15 @@ TEST(WebSocketDecoder, IncompressibleMessagesOfTheLargestSizePass) {
   std::string noise(5000, '\0');
   for (char& c : noise) c = static_cast<char>(random());
   ASSERT_GT(deflated(noise).size(), noise.size());
-  EXPECT_EQ(trace_all(masked({.opcode = Opcode::binary, .compressed = true}, deflated(noise)),
-                      {.deflate = true, .message_max = 5000}),
+  EXPECT_EQ(trace_frames(masked({.opcode = Opcode::binary, .compressed = true}, deflated(noise)),
+                         {.deflate = true, .message_max = 5000}),
             "binary " + noise + " (deflate)\n");
 }
 
 TEST(WebSocketDecoder, InflatedLimitOfItsOwn) {
   const WebSocketDecoder::Options options{.deflate = true, .message_max = 1000, .inflated_max = 10};
-  EXPECT_EQ(trace_all(masked({.compressed = true}, deflated("0123456789")), options), "text 0123456789 (deflate)\n");
-  EXPECT_EQ(trace_all(masked({.compressed = true}, deflated("0123456789a")), options), "error 1009\n");
+  EXPECT_EQ(trace_frames(masked({.compressed = true}, deflated("0123456789")), options), "text 0123456789 (deflate)\n");
+  EXPECT_EQ(trace_frames(masked({.compressed = true}, deflated("0123456789a")), options), "error 1009\n");
 }
 
 TEST(WebSocketDecoder, IsSmall) {

@@ -1,0 +1,10 @@
+// How tokens and key sets are read: what they may nest, and room for any string in them.
+#pragma once
+
+#include "wire/json_reader.h"
+
+namespace ringcast::wire {
+
+inline constexpr JsonLimits kTokenJsonLimits{.depth_max = 16, .payload_bytes_max = UINT32_MAX, .batch_items_max = 0};
+
+}  // namespace ringcast::wire

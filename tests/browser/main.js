@@ -11,10 +11,10 @@ const kHelp = `Usage: tests/browser/run [BINARY] [options]
   --file TEXT        only test files whose name has TEXT in it
   --only TEXT        only tests whose "suite: title" has TEXT in it
   --screenshots DIR  keep pictures of the page there
-  --jobs N           suites at once            (default 1)
+  --jobs N           suites at once            (default 3)
   --junit FILE       write the results as JUnit XML too
   RINGCAST_CHROMIUM  the browser (default /usr/bin/chromium); without it the tests are skipped`;
 
-const given = command_line(kHelp, { io: 'uring', reactors: '2', jobs: 1 }, { screenshots: { type: 'string', default: '' } });
+const given = command_line(kHelp, { io: 'uring', reactors: '2', jobs: 3 }, { screenshots: { type: 'string', default: '' } });
 use_screenshots(given.values.screenshots);
 await run_tests(import.meta.url, given, close_browser);

@@ -9,8 +9,8 @@ const kHelp = `Usage: tests/integration/run [BINARY] [options]
   --reactors LIST    reactor counts, e.g. 1,2,4  (RINGCAST_REACTORS, default 1,2,4)
   --file TEXT        only test files whose name has TEXT in it
   --only TEXT        only tests whose "suite: title" has TEXT in it
-  --jobs N           suites at once              (default 3)
+  --jobs N           suites at once              (default 6)
   --junit FILE       write the results as JUnit XML too
   --verbose          say how long each test took`;
 
-await run_tests(import.meta.url, command_line(kHelp, { io: 'uring,epoll', reactors: '1,2,4', jobs: 3 }));
+await run_tests(import.meta.url, command_line(kHelp, { io: 'uring,epoll', reactors: '1,2,4', jobs: 6 }));

@@ -206,6 +206,7 @@ void Hub::on_flushed(int64_t now_ns) {
 
 void Hub::sweep() {
   state_->home.sweep();
+  state_->local.sweep();
 }
 
 }  // namespace ringcast::hub

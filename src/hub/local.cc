@@ -324,6 +324,20 @@ void Local::tick() {
   dirty_.clear();
 }
 
+// Once a second: what had no message in a whole one keeps no block.
+void Local::sweep() {
+  const uint64_t second = context_.wall_us() / 1'000'000;
+  if (second == cooled_s_) return;
+  cooled_s_ = second;
+  std::erase_if(warm_, [this](uint32_t index) {
+    Fan* const fan = channels_.live(index) ? fan_at(channels_[index]) : nullptr;
+    if (fan == nullptr || !fan->warm) return true;
+    if (fan->dirty || std::exchange(fan->fresh, false)) return false;
+    fan->cool();
+    return true;
+  });
+}
+
 bool Local::is_member(ConnectionId connection, std::string_view key) const {
   const Peer* peer = const_cast<Local*>(this)->find(connection);
   return peer != nullptr && membership_of(*peer, key) != kNoIndex;
@@ -417,6 +431,11 @@ void Local::on_deliver(const Mail& mail) {
   }
   Fan& fan = fan_of(mail.channel);
   mark(mail.channel);
+  fan.fresh = true;
+  if (!fan.warm) {
+    fan.warm = true;
+    warm_.push_back(mail.channel);
+  }
   Arrival arrival{fan.take_canonical(mail.block, mail.offset, mail.length), {}, mail.id};
   if (compressed != nullptr) {
     arrival.compressed =

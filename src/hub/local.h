@@ -47,6 +47,7 @@ class Local {
   void on_evict(const Mail& mail);
   void on_user_status(const Mail& mail);
   void tick();
+  void sweep();
 
   // Connections for QueryKind::connections: f(ConnectionId, user).
   template <class F>
@@ -165,6 +166,8 @@ class Local {
   Slab<Pending> pending_;
   Peers peers_;
   std::vector<uint32_t> dirty_;
+  std::vector<uint32_t> warm_;  // channels whose fans may hold blocks
+  uint64_t cooled_s_ = 0;
   std::vector<std::unique_ptr<Fan>> fans_;  // null, or waiting for use, at the indices in fans_free_
   std::vector<uint32_t> fans_free_;
   uint32_t fans_idle_ = 0;  // those that are not null

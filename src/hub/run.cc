@@ -166,10 +166,16 @@ Slice Fan::take(Hold*& current, Block* block, uint32_t offset, uint32_t length) 
   return {current, offset, length};
 }
 
-void Fan::reset() {
-  groups_.clear();
+void Fan::cool() {
+  for (const auto& group : groups_) group->cool();
   if (canonical_ != nullptr) std::exchange(canonical_, nullptr)->release();
   if (compressed_ != nullptr) std::exchange(compressed_, nullptr)->release();
+  warm = fresh = false;
+}
+
+void Fan::reset() {
+  cool();
+  groups_.clear();
   dirty = false;
 }
 

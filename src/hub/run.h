@@ -75,6 +75,8 @@ class Group {
   }
   bool idle() const { return run_.empty() && specials_.empty(); }
   void clear();
+  // Between ticks: keeps no block for the messages to come.
+  void cool() { derived_.reset(); }
 
  private:
   // A member whose run differs from the others': it came in the middle, or is excluded from a message.
@@ -115,7 +117,12 @@ class Fan {
   Slice take_compressed(Block* block, uint32_t offset, uint32_t length) {
     return take(compressed_, block, offset, length);
   }
+  // A quiet channel does not hold on to its last message: that would keep the whole block, in which other channels'
+  // messages lie as well.
+  void cool();
   bool dirty = false;  // in this tick's list
+  bool warm = false;   // may hold blocks
+  bool fresh = false;  // had messages since it was last looked at
   void reset();
 
  private:

@@ -10,6 +10,7 @@ from .programs import ProgramError
 from .rounds import say
 from .servers import Ringcast
 from .tables import Table, bytes_text, number
+from .works import NO_PRESENCE
 
 CONNECTIONS = 120_000
 MEMBERS_PER_ROOM = 100
@@ -20,8 +21,6 @@ SETTLE_SECONDS = 3
 MAXIMUM_STEP = 100_000
 MAXIMUM_HOLD_SECONDS = 5
 MEMORY_USED = 0.9  # of what is available: the machine is not driven into its out-of-memory killer
-# Each arrival would be told to everybody in the room: fifty events for each connection, which is another measurement.
-FLAGS = ["--presence=false"]
 BROADCAST = '{"action":"message","room":"*","content":"{payload}"}'
 
 
@@ -47,7 +46,7 @@ def ramp(rate):
 
 def hold(setting, engine, connections, seconds, connect_rate):
     """Idle connections, and what they cost. (figures, Outcome)."""
-    with Ringcast(engine).start(setting, connections, FLAGS) as process:
+    with Ringcast(engine).start(setting, connections, NO_PRESENCE) as process:
         watch = KernelWatch()
         outcome = run_ringload(setting, process, connections, [
             "connect", "--connections", str(connections), "--rooms", str(rooms_for(connections)), *ramp(connect_rate),
@@ -68,7 +67,7 @@ def hold(setting, engine, connections, seconds, connect_rate):
 
 def broadcast(setting, engine, connections, seconds, deliveries_per_s, connect_rate):
     rate = deliveries_per_s / connections
-    with Ringcast(engine).start(setting, connections + 1, FLAGS) as process:
+    with Ringcast(engine).start(setting, connections + 1, NO_PRESENCE) as process:
         outcome = run_ringload(setting, process, connections + 1, [
             "fanout", "--members", str(connections), "--spread", str(rooms_for(connections)), "--rate", f"{rate:g}",
             "--publish", BROADCAST, *ramp(connect_rate), "--duration", f"{seconds:g}s"])

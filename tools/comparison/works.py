@@ -4,6 +4,8 @@ import dataclasses
 PAYLOAD = 128
 # What a 128-byte payload is on the wire with room, user and time around it; a few bytes more change no send.
 FRAME = 260
+# Each arrival would be told to everybody in the room: fifty events for each connection, which is another measurement.
+NO_PRESENCE = ("--presence=false",)
 # Enough for all messages under way at once: a server that drops or cuts has done less work.
 WIDE_OUTBOX = ("--outbox-messages-max", "65536", "--outbox-size-max", "256MiB")
 
@@ -69,14 +71,15 @@ def fanout_unpaced(name, members, publishers, in_flight, transport="websocket"):
 def connect(connections):
     return Work(f"connect-{connections}", f"Connect and upgrade, {count(connections)}", "connect",
                 ("connect", "--connections", str(connections), "--rooms", "100", "--connect-rate", "1000000",
-                 "--settle", "0s", "--warmup", "0s", "--duration", "100ms"), (CONNECT_CPU, CONNECT_RATE), connections)
+                 "--settle", "0s", "--warmup", "0s", "--duration", "100ms"), (CONNECT_CPU, CONNECT_RATE), connections,
+                NO_PRESENCE)
 
 
 def memory(connections, settle):
     return Work(f"memory-{connections}", f"Idle memory, {count(connections)} connections", "memory",
                 ("connect", "--connections", str(connections), "--rooms", str(max(1, connections // 100)),
                  "--connect-rate", "20000", "--connect-timeout", "60s", "--settle", settle, "--warmup", "0s",
-                 "--duration", "100ms"), (MEMORY,), connections)
+                 "--duration", "100ms"), (MEMORY,), connections, NO_PRESENCE)
 
 
 @dataclasses.dataclass(frozen=True)

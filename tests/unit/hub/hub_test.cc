@@ -149,6 +149,33 @@ TEST_P(HubTest, AnIdempotencyKeyGivesTheFirstIdAgain) {
   EXPECT_EQ(outcomes[2].id, 2u);
 }
 
+// A fan that kept the block of its last message would keep what other rooms wrote into it.
+TEST_P(HubTest, QuietRoomsHoldNoBlocks) {
+  Cluster cluster(options());
+  std::vector<std::string> rooms;
+  for (int i = 0; i < 20; ++i) rooms.push_back("\nquiet" + std::to_string(i));
+  for (uint32_t slot = 0; slot < 2; ++slot) {  // a fan is for several members
+    cluster.open(last(), slot);
+    for (const std::string& room : rooms) cluster.join(last(), slot, room);
+  }
+  cluster.run();
+  const int64_t before = Block::live_bytes();
+  for (const std::string& room : rooms) {
+    for (int i = 0; i < 16; ++i) {
+      cluster.publish(last(), {.key = room, .payload = std::string(4096, 'x'), .ephemeral = true});
+      cluster.run();
+    }
+  }
+  EXPECT_GT(Block::live_bytes() - before, 10 * 65536);
+  cluster.advance(1s);  // they had messages in this second
+  cluster.advance(1s);
+  EXPECT_LT(Block::live_bytes() - before, (GetParam() + 1) * 65536 + 65536);  // those that writers have begun
+  cluster.take(last(), 0);
+  cluster.publish(last(), {.key = rooms[3], .payload = "again", .ephemeral = true});
+  cluster.run();
+  EXPECT_EQ(cluster.take(last(), 0), "<0:again>");
+}
+
 TEST_P(HubTest, AFinalMessageTakesTheMembersOut) {
   Cluster cluster(options());
   for (uint16_t core = 0; core < GetParam(); ++core) {

@@ -18,7 +18,8 @@ IDLE_SECONDS = 60  # more than two heartbeats
 BROADCAST_SECONDS = 20
 DELIVERIES_PER_S = 60_000  # what two cores carry with both ends and room to spare
 SETTLE_SECONDS = 3
-MAXIMUM_STEP = 100_000
+MAXIMUM_STEP = 200_000
+MAXIMUM_RATE = 8000  # connects a second: the heartbeats of a million take most of a core already
 MAXIMUM_HOLD_SECONDS = 5
 MEMORY_USED = 0.9  # of what is available: the machine is not driven into its out-of-memory killer
 BROADCAST = '{"action":"message","room":"*","content":"{payload}"}'
@@ -128,7 +129,7 @@ def raise_until_it_ends(setting, engine, first, step, per_connection):
             return rows, f"memory: {connections:,} would take {bytes_text(need)} of {bytes_text(there)}"
         if machine.tables_for(connections) > 256:
             return rows, f"descriptors: {connections:,} would take more than 256 reactors"
-        figures, outcome = hold(setting, engine, connections, MAXIMUM_HOLD_SECONDS, 20_000)
+        figures, outcome = hold(setting, engine, connections, MAXIMUM_HOLD_SECONDS, MAXIMUM_RATE)
         rows.append(figures)
         gave_way = what_gave_way(outcome)
         say(f"{engine} {connections:,}: {gave_way or 'held'}")

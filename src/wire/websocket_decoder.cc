@@ -67,6 +67,10 @@ size_t WebSocketDecoder::memory() const {
   return partial_ == nullptr ? 0 : sizeof(Partial) + partial_->message.capacity();
 }
 
+bool WebSocketDecoder::between_messages() const {
+  return state_ == State::open && (partial_ == nullptr || partial_->idle());
+}
+
 WebSocketDecoder::Partial& WebSocketDecoder::partial() {
   if (partial_ == nullptr) partial_ = std::make_unique<Partial>();
   return *partial_;

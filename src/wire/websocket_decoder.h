@@ -55,6 +55,8 @@ class WebSocketDecoder {
 
   // Bytes held for an incomplete message, for accounting. 0 when idle.
   size_t memory() const;
+  // Neither a frame nor a fragmented message is incomplete: the next byte begins a message or a control frame.
+  bool between_messages() const;
   bool failed() const { return state_ == State::failed; }
   bool closed() const { return state_ == State::closed; }
   void set_message_max(uint32_t bytes) { message_max_ = bytes; }

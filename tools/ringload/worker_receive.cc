@@ -67,9 +67,10 @@ bool Worker::read_whole_frame(Connection& connection, std::span<uint8_t>& bytes)
 
 void Worker::read_websocket(Connection& connection, std::span<uint8_t> bytes) {
   while (connection.socket.valid() && connection.state != State::ended) {
+    const bool begins = connection.decoder == nullptr || connection.decoder->between_messages();
+    if (begins && read_whole_frame(connection, bytes)) continue;
     if (connection.decoder == nullptr) {
       if (bytes.empty()) return;
-      if (read_whole_frame(connection, bytes)) continue;
       connection.decoder = std::make_unique<wire::WebSocketDecoder>(wire::WebSocketDecoder::Options{
           .role = wire::WebSocketRole::client, .deflate = connection.deflate, .message_max = kMessageMax});
     }

@@ -256,6 +256,31 @@ TEST(WebSocketDecoder, MemoryGrowsWithWhatArrivedAndIsGivenBack) {
   EXPECT_EQ(decoder.memory(), 0u);
 }
 
+TEST(WebSocketDecoder, IsBetweenMessagesWhereOneBegins) {
+  const std::string whole = masked({}, "whole"), first = masked({.fin = false}, "one "),
+                    ping = masked({.opcode = Opcode::ping}, "?"),
+                    last = masked({.opcode = Opcode::continuation}, "two");
+  std::string frames = whole + ping + first + ping + last + whole;
+  const size_t fragments = whole.size() + ping.size(), behind = frames.size() - whole.size();
+  WebSocketDecoder decoder({});
+  EXPECT_TRUE(decoder.between_messages());
+  for (size_t at = 0; at < frames.size(); ++at) {
+    std::span<uint8_t> input(reinterpret_cast<uint8_t*>(frames.data()) + at, 1);
+    while (decoder.next(input).kind != WebSocketEventKind::need_more) {
+      EXPECT_TRUE(decoder.between_messages() || at < behind) << at;
+    }
+    const size_t end = at + 1;
+    EXPECT_EQ(decoder.between_messages(),
+              end == whole.size() || end == fragments || end == behind || end == frames.size())
+        << end;
+  }
+  std::string close;
+  append_close_frame(close, 1000, "", &kKey);
+  std::span<uint8_t> input(reinterpret_cast<uint8_t*>(close.data()), close.size());
+  EXPECT_EQ(decoder.next(input).kind, WebSocketEventKind::close);
+  EXPECT_FALSE(decoder.between_messages());
+}
+
 TEST(WebSocketDecoder, ClientTakesUnmaskedFramesOnly) {
   const WebSocketDecoder::Options client{.role = WebSocketRole::client};
   std::string frames;

@@ -20,6 +20,14 @@ struct Answered {
 
 }  // namespace
 
+void complete_refusal(HookDecision& refusal, std::string_view what) {
+  if (refusal.code.empty()) refusal.code = refusal.passing ? "undecided" : "refused";
+  if (!refusal.reason.empty()) return;
+  refusal.reason = refusal.passing ? "nobody could decide about " : "";
+  refusal.reason += what;
+  refusal.reason += refusal.passing ? "; try again later" : " was refused";
+}
+
 uint32_t decision_bytes(const HookDecision& decision) {
   size_t bytes = sizeof(Answered) + decision.code.size() + decision.reason.size();
   for (const std::string& room : decision.rooms) bytes += sizeof room + room.size();

@@ -25,6 +25,9 @@ uint32_t decision_bytes(const HookDecision& decision);
 // Mail that nobody will read any more.
 void discard_decision(const runtime::Mail& mail);
 
+// What a client is told of a refusal, where hooks had no words of their own. `what`: "this message".
+void complete_refusal(HookDecision& refusal, std::string_view what);
+
 class Decisions {
  public:
   enum class About : uint8_t { connect, message_over_http, message_over_websocket };

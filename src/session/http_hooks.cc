@@ -22,15 +22,6 @@ std::string_view transport_of(Endpoint endpoint) {
   }
 }
 
-// What a client is told, where hooks had no words of their own.
-void complete(HookDecision& refusal, std::string_view what) {
-  if (refusal.code.empty()) refusal.code = refusal.passing ? "undecided" : "refused";
-  if (!refusal.reason.empty()) return;
-  refusal.reason = refusal.passing ? "nobody could decide about " : "";
-  refusal.reason += what;
-  refusal.reason += refusal.passing ? "; try again later" : " was refused";
-}
-
 }  // namespace
 
 HttpSession::Entry HttpSession::ask_to_connect(Client& client, Connection& connection, Request& request) {
@@ -66,7 +57,7 @@ HttpSession::Entry HttpSession::ask_to_connect(Client& client, Connection& conne
     return Entry::refused;
   }
   if (!decision.allow) {
-    complete(decision, "this connection");
+    complete_refusal(decision, "this connection");
     // A browser learns nothing from a failed upgrade: it gets its WebSocket, and that says why.
     if (request.route.endpoint == Endpoint::websocket) {
       request.refusal = std::move(decision);
@@ -129,7 +120,7 @@ HttpSession::Verdict HttpSession::ask_about(Client& client, hub::Publish& publis
   }
   HookDecision& decision = *progress.decision;
   if (!decision.allow) {
-    complete(decision, "this message");
+    complete_refusal(decision, "this message");
     outcome.refusal = std::make_unique<Error>(Error{decision.code, decision.reason});
     outcome.passing = decision.passing;
     progress.decision.reset();

@@ -45,12 +45,8 @@ bool WebSocketSession::take_decision(HeldLine& line, HookDecision& decision) {
     line.state = HeldLine::State::allowed;
     return true;
   }
-  std::string_view code = decision.code, reason = decision.reason;
-  if (code.empty()) code = decision.passing ? "undecided" : "refused";
-  if (reason.empty()) {
-    reason = decision.passing ? "nobody could decide about this message; try again later" : "this message was refused";
-  }
-  tell_held(line, code, reason);
+  complete_refusal(decision, "this message");
+  tell_held(line, decision.code, decision.reason);
   drop_held(line);
   return false;
 }

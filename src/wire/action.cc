@@ -158,21 +158,10 @@ std::optional<Error> parse_action(std::string_view text, const JsonLimits& limit
 
   FieldReader reader(scratch, limits);
   Seen seen;
-  for (auto element : object) {
-    simdjson::ondemand::field field;
-    std::string_view key;
-    auto code = std::move(element).get(field);
-    if (!code) code = field.unescaped_key().get(key);
-    if (code) {
-      reader.break_off(code);
-      break;
-    }
-    read_field(reader, key, field.value(), action, seen);
-    if (reader.broken()) break;
-  }
-  if (!reader.broken()) {
-    if (const auto code = expect_end(document)) reader.break_off(code);
-  }
+  reader.members(object, [&](std::string_view key, simdjson::ondemand::value value) {
+    read_field(reader, key, value, action, seen);
+  });
+  reader.end(document);
   check(reader, action, seen);
   scratch.assert_output_in_place();
   return reader.take_error();

@@ -16,31 +16,20 @@ std::optional<Error> read_json_fields(std::string_view text, const JsonLimits& l
     return json_error(code, limits.depth_max);
   }
   FieldReader reader(scratch, limits);
-  for (auto element : object) {
-    simdjson::ondemand::field member;
-    std::string_view key;
-    auto code = std::move(element).get(member);
-    if (!code) code = member.unescaped_key().get(key);
-    if (code) {
-      reader.break_off(code);
-      break;
-    }
+  reader.members(object, [&](std::string_view key, simdjson::ondemand::value value) {
     const auto field =
         std::find_if(fields.begin(), fields.end(), [&](const JsonField& wanted) { return wanted.name == key; });
     if (field == fields.end()) {
-      reader.ignored(member.value());
+      reader.ignored(value);
     } else if (field->kind == JsonField::Kind::text) {
-      reader.text(key, member.value(), field->value);
+      reader.text(key, value, field->value);
     } else {
       PayloadKind read = PayloadKind::none;
       const auto kind = field->kind == JsonField::Kind::content ? PayloadKind::content : PayloadKind::data;
-      reader.payload(kind, member.value(), read, field->value, field->name);
+      reader.payload(kind, value, read, field->value, field->name);
     }
-    if (reader.broken()) break;
-  }
-  if (!reader.broken()) {
-    if (const auto code = expect_end(document)) reader.break_off(code);
-  }
+  });
+  reader.end(document);
   scratch.assert_output_in_place();
   return reader.take_error();
 }

@@ -75,6 +75,25 @@ class FieldReader {
   void ignored(Value value);
   bool is_null(Value value);
 
+  // Gives the members of an object to take(key, value), in order, until the object or the text breaks.
+  template <class Take>
+  void members(simdjson::ondemand::object object, Take&& take) {
+    for (auto element : object) {
+      simdjson::ondemand::field field;
+      std::string_view key;
+      auto code = std::move(element).get(field);
+      if (!code) code = field.unescaped_key().get(key);
+      if (code) return break_off(code);
+      take(key, field.value());
+      if (broken_) return;
+    }
+  }
+  // Nothing may follow the root container; for texts that are whole until here.
+  void end(simdjson::ondemand::document& document) {
+    if (broken_) return;
+    if (const auto code = expect_end(document)) break_off(code);
+  }
+
  private:
   std::optional<simdjson::ondemand::json_type> type_of(Value value);
   void wrong_type(std::string_view name, Value value, std::string_view wanted);

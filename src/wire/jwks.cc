@@ -45,19 +45,6 @@ void read_member(FieldReader& reader, std::string_view key, Value value, Jwk& jw
   }
 }
 
-template <class Read>
-void read_members(FieldReader& reader, simdjson::ondemand::object& object, Read&& read) {
-  for (auto element : object) {
-    simdjson::ondemand::field field;
-    std::string_view key;
-    auto code = std::move(element).get(field);
-    if (!code) code = field.unescaped_key().get(key);
-    if (code) return reader.break_off(code);
-    read(key, field.value());
-    if (reader.broken()) return;
-  }
-}
-
 void read_keys(FieldReader& reader, Value value, std::vector<Jwk>& keys, size_t keys_max) {
   simdjson::ondemand::array items;
   if (const auto code = value.get_array().get(items)) {
@@ -73,7 +60,7 @@ void read_keys(FieldReader& reader, Value value, std::vector<Jwk>& keys, size_t 
       return;
     }
     Jwk& jwk = keys.emplace_back();
-    read_members(reader, object, [&](std::string_view key, Value member) { read_member(reader, key, member, jwk); });
+    reader.members(object, [&](std::string_view key, Value member) { read_member(reader, key, member, jwk); });
     if (reader.broken()) return;
   }
 }
@@ -91,14 +78,14 @@ Result<std::vector<Jwk>> parse_jwks(std::string_view text, size_t keys_max) {
   std::vector<Jwk> keys;
   Jwk lone;
   bool is_set = false;
-  read_members(reader, object, [&](std::string_view key, Value value) {
+  reader.members(object, [&](std::string_view key, Value value) {
     if (key != "keys") return read_member(reader, key, value, lone);
     is_set = true;
     keys.clear();
     read_keys(reader, value, keys, keys_max);
   });
+  reader.end(document);
   if (reader.error()) return bad_key_set(reader.error()->message);
-  if (const auto code = expect_end(document)) return bad_key_set(simdjson::error_message(code));
   if (!is_set) {
     if (lone.type.empty()) return bad_key_set("there are no \"keys\"");
     keys.push_back(std::move(lone));

@@ -71,26 +71,21 @@ void read_permission(FieldReader& reader, Value value, JwtClaims& claims) {
   if (wrong) return reader.break_off(wrong);
   std::string_view match;
   const size_t first = claims.permissions.size();
-  for (auto element : object) {
-    simdjson::ondemand::field field;
-    std::string_view key;
-    auto code = std::move(element).get(field);
-    if (!code) code = field.unescaped_key().get(key);
-    if (code) return reader.break_off(code);
+  reader.members(object, [&](std::string_view key, Value member) {
     if (key == "match") {
-      reader.text(key, field.value(), match);
+      reader.text(key, member, match);
     } else if (key == "allow") {
-      read_strings(reader, key, field.value(), [&](std::string_view operation) {
+      read_strings(reader, key, member, [&](std::string_view operation) {
         if (claims.permissions.size() == kJwtPermissionsMax) {
           return reader.complain("bad_field", "there are too many \"permissions\"");
         }
         claims.permissions.emplace_back(std::string_view(), operation);
       });
     } else {
-      reader.ignored(field.value());
+      reader.ignored(member);
     }
-    if (reader.broken()) return;
-  }
+  });
+  if (reader.broken()) return;
   if (match.empty()) reader.complain("bad_field", "each of \"permissions\" needs \"match\", a pattern of room names");
   for (size_t i = first; i < claims.permissions.size(); ++i) claims.permissions[i].first = match;
 }
@@ -124,21 +119,8 @@ std::optional<Error> read_object(std::string_view what, std::string_view text, R
     return bad_token(std::string(what) + " is not a JSON object");
   }
   FieldReader reader(scratch, kTokenJsonLimits);
-  for (auto element : object) {
-    simdjson::ondemand::field field;
-    std::string_view key;
-    auto code = std::move(element).get(field);
-    if (!code) code = field.unescaped_key().get(key);
-    if (code) {
-      reader.break_off(code);
-      break;
-    }
-    read(reader, key, field.value());
-    if (reader.broken()) break;
-  }
-  if (!reader.broken()) {
-    if (const auto code = expect_end(document)) reader.break_off(code);
-  }
+  reader.members(object, [&](std::string_view key, Value value) { read(reader, key, value); });
+  reader.end(document);
   if (reader.broken()) return bad_token(std::string(what) + " is not valid JSON");
   if (reader.error()) return bad_token(reader.error()->message);
   return std::nullopt;

@@ -31,15 +31,7 @@ class RequestReader {
 
   // Reads one object and adds it to the scratch; an error in it is take_error()'s.
   void read(simdjson::ondemand::object object) {
-    for (auto element : object) {
-      simdjson::ondemand::field field;
-      std::string_view key;
-      auto code = std::move(element).get(field);
-      if (!code) code = field.unescaped_key().get(key);
-      if (code) return reader_.break_off(code);
-      read_field(key, field.value());
-      if (reader_.broken()) return;
-    }
+    reader_.members(object, [&](std::string_view key, simdjson::ondemand::value value) { read_field(key, value); });
     if (reader_.error()) return;
     check_target();
     check_rest();

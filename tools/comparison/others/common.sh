@@ -13,7 +13,9 @@ PATH=$PATH:/usr/sbin
 missing() { die "$1 is missing; $0 --install gets it"; }
 
 # Each open connection is a descriptor.
-ulimit -n "$(ulimit -Hn)"
+files=$(ulimit -Hn)
+[ "$files" != unlimited ] || files=1048576
+ulimit -n "$files"
 
 # node_server FILE PACKAGE ARGUMENTS…: the steps of the scripts whose server is FILE, on an npm package.
 node_server() {

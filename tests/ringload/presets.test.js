@@ -19,7 +19,19 @@ suite('ringload presets', { server: false, at_once: 2 }, (test) => {
     const result = await fanout(t, 'socketio', target);
     assert_exact(result, 5);
     assert.equal(result.json.published_in_all, 60);
+    assert.equal(seen.joined, 10, 'publishers are not members');
+  });
+
+  test('socketio: what only members may do, publishers may after their own join', async (t) => {
+    const { target, seen } = await start_socket_io(t);
+    const acknowledged = ['--join', '420["join","{room}"]', '--publisher-join', '421["join","{room}"]', '--joined', '43'];
+    assert_exact(await fanout(t, 'socketio', target, acknowledged), 5);
     assert.equal(seen.joined, 12);
+  });
+
+  test('socketio: echoes', async (t) => {
+    const { target } = await start_socket_io(t);
+    assert_exact(await ringload(t, ['echo', '--preset', 'socketio', '--target', target, '--connections', '4', '--depth', '3']), 1);
   });
 
   test('socketio: its heartbeat is answered', async (t) => {

@@ -6,9 +6,11 @@ is asserted: a quick run measures nothing.
 """
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -75,6 +77,32 @@ class Smoke(unittest.TestCase):
             self.assertEqual(engine["connections"], engine["wanted"], engine)
             self.assertGreaterEqual(engine["received"], engine["connections"])
             self.assertGreater(engine["memory_per_connection"], 0)
+
+    def assert_ended(self, folder):
+        pids = (pathlib.Path(folder) / "pids").read_text(encoding="ascii").split()
+        self.assertTrue(pids)
+        for pid in pids:
+            deadline = time.monotonic() + 20
+            while (state := self.state_of(pid)) not in ("", "Z"):
+                self.assertLess(time.monotonic(), deadline, f"{pid} is in state {state}")
+                time.sleep(0.01)
+
+    @staticmethod
+    def state_of(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+
+    def test_the_processes_of_a_server_count_and_end_with_it(self):
+        with tempfile.TemporaryDirectory() as pids:
+            # The work is done by a process that the measured one starts and tells nothing.
+            start = f"{BUILD}/src/server/ringcast --port $PORT --log-level warning & echo $! >>{pids}/pids; wait"
+            folder, printed = self.run_tool("compare", "--quick", "--rounds", "1", "--only", "memory-50", "--engines", "epoll",
+                                            "--with", f"forking=sh -c {shlex.quote(start)}", "--with-preset", "ringcast")
+            document = self.check_files(folder, "compare", printed)
+            self.assertGreater(document["rows"][0]["values"]["forking"]["median"], 0)
+            self.assert_ended(pids)
 
     def test_a_server_that_does_not_start_is_named(self):
         ran = subprocess.run([str(SOURCE / "tools/compare"), "--build", str(BUILD), "--quick", "--only", "connect",

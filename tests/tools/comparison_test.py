@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
-"""tools/comparison on made-up figures: nothing is started.
+"""tools/comparison on made-up figures, and the scripts of its other servers as far as they need nothing installed.
 
     comparison_test.py SOURCE_ROOT [unittest arguments]
 """
 import contextlib
 import io
+import os
 import pathlib
+import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 import types
 import unittest
 
@@ -14,7 +19,7 @@ SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SOURCE / "tools"))
 
-from comparison import arguments, generator, machine, rounds, scale, servers, spread, tables, transports, works  # noqa: E402
+from comparison import arguments, generator, machine, programs, rounds, scale, servers, spread, tables, transports, works  # noqa: E402
 from comparison.generator import Outcome  # noqa: E402
 
 
@@ -181,16 +186,61 @@ class Arguments(unittest.TestCase):
             ["--with", "a=./a {port}", "--with-preset", "nchan", "--with-sse", "--with", "b=./b", "--with-echo", "/echo",
              "--with-arguments", "--path /r/{room}"])
         first, second = given.others
-        self.assertEqual((first.name, first.command, first.preset, first.sse, first.echo), ("a", "./a {port}", "nchan", True, ""))
-        self.assertEqual((second.preset, second.sse, second.echo, second.arguments), ("raw", False, "/echo", ("--path", "/r/{room}")))
+        self.assertEqual((first.name, first.command, first.preset, first.sse, first.echo), ("a", "./a {port}", "nchan", True, ()))
+        self.assertEqual((second.preset, second.sse, second.arguments), ("raw", False, ("--path", "/r/{room}")))
+        self.assertEqual(second.echo, ("--preset", "raw", "--path", "/echo"))
         self.assertFalse(first.does(works.echo(64)))
         self.assertTrue(second.does(works.echo(64)))
         self.assertFalse(second.does(works.fanout_paced(10, 10, "sse")))
 
+    def test_a_known_name_brings_its_command_and_options(self):
+        nchan, socketio = arguments.compare_parser().parse_args(["--with", "nchan", "--with", "socketio"]).others
+        self.assertEqual((nchan.name, nchan.preset, nchan.sse, nchan.echo), ("nchan", "nchan", True, ()))
+        self.assertEqual(shlex.split(nchan.command), [str(SOURCE / "tools/comparison/others/nchan")])
+        self.assertTrue(socketio.does(works.echo(64)))
+        self.assertFalse(socketio.does(works.fanout_paced(10, 10, "sse")))
+
+    def test_a_single_process_does_what_its_descriptors_allow(self):
+        many = works.memory(10 * machine.descriptor_limit(), "0s")
+        self.assertFalse(servers.known("ws").does(many))
+        self.assertTrue(servers.known("ws").does(works.memory(100, "0s")))
+        self.assertTrue(servers.known("nchan").does(many))
+
     def test_nonsense_is_refused_by_name(self):
-        self.assertIn("NAME=COMMAND", self.refused("--with", "./server"))
+        self.assertIn("one of nchan, socketio, ws, or NAME=COMMAND", self.refused("--with", "./server"))
         self.assertIn("--with-preset belongs", self.refused("--with-preset", "raw"))
         self.assertIn("--rounds", self.refused("--rounds", "0"))
+
+
+class OtherServers(unittest.TestCase):
+    OTHERS = SOURCE / "tools/comparison/others"
+
+    def test_each_known_name_is_a_script(self):
+        for name in servers.KNOWN:
+            self.assertTrue(os.access(self.OTHERS / name, os.X_OK), name)
+            subprocess.run(["bash", "-n", str(self.OTHERS / name)], check=True)
+        subprocess.run(["bash", "-n", str(self.OTHERS / "common.sh")], check=True)
+
+    @unittest.skipUnless(shutil.which("node"), "there is no node")
+    def test_the_servers_of_node_can_be_parsed(self):
+        for path in self.OTHERS.glob("*.js"):
+            subprocess.run(["node", "--check", str(path)], check=True)
+
+    def test_what_is_missing_is_said_with_what_gets_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tools = pathlib.Path(folder) / "tools"
+            shutil.copytree(self.OTHERS, tools / "comparison/others", ignore=shutil.ignore_patterns("node_modules"))
+            shutil.copy(SOURCE / "tools/common.sh", tools)
+            for name in ("socketio", "ws"):
+                with self.assertRaisesRegex(programs.ProgramError, f"{name}: .* is missing; .*/{name} --install"):
+                    programs.output_of(name, [str(tools / "comparison/others" / name), "--version"])
+
+    def test_versions_are_with_the_table(self):
+        first, second = Server("a"), Server("b")
+        second.version = "b 1.2 on c 3"
+        found = rounds.Rounds([first, second], [works.echo(64)])
+        self.assertTrue(rounds.medians_table(found).note.endswith(". b 1.2 on c 3."))
+        self.assertEqual(rounds.document(found, 0)["versions"], ["b 1.2 on c 3"])
 
 
 class Searches(unittest.TestCase):

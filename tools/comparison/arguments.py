@@ -3,18 +3,20 @@ import argparse
 
 from . import machine
 from .programs import Programs
-from .servers import Other, Setting
+from .servers import KNOWN, Other, Setting, known
 
 COMPARE_HELP = """\
 Compares ringcast on io_uring with ringcast on epoll, with the bare send() loop of the same minute, and with other
 servers. Every round every server does every work, each time as a new process; the table has medians with their spread
 and says which differences are noise.
 
-Another server: --with 'NAME=COMMAND'. COMMAND is split as a shell would, and run directly in the foreground (a script
-ends with exec: the process that is started is the one that is measured). It is given its port in the environment as
-PORT and wherever {port} stands, listens on 127.0.0.1 within 20 seconds, serves what the ringload preset of
---with-preset asks for, and ends on SIGTERM. Limits of what may wait for a connection have to be wide enough for the
-saturating works. The --with-… options belong to the --with before them.
+Another server: --with NAME, one of those in tools/comparison/others, which get what they need with
+tools/comparison/others/NAME --install. Or any: --with 'NAME=COMMAND'. COMMAND is split as a shell would, and run
+directly in the foreground; it and the processes that it starts are measured. It is given its port in the environment as
+PORT and wherever {port} stands, and how many connections will come as CONNECTIONS, listens on 127.0.0.1 within 20
+seconds, serves what the ringload preset of --with-preset asks for, and ends on SIGTERM (a script ends with exec).
+Limits of what may wait for a connection have to be wide enough for the saturating works. The --with-… options belong to
+the --with before them.
 """
 
 
@@ -32,9 +34,13 @@ def numbers(text):
 class AddOther(argparse.Action):
     def __call__(self, parser, namespace, value, option_string=None):
         name, found, command = value.partition("=")
-        if not found or not name or not command.strip():
-            parser.error(f"{option_string} is NAME=COMMAND, not \"{value}\"")
-        namespace.others = [*namespace.others, Other(name, command)]
+        if not found and name in KNOWN:
+            other = known(name)
+        elif found and name and command.strip():
+            other = Other(name, command)
+        else:
+            parser.error(f"{option_string} is one of {', '.join(KNOWN)}, or NAME=COMMAND, not \"{value}\"")
+        namespace.others = [*namespace.others, other]
 
 
 class OfOther(argparse.Action):
@@ -46,6 +52,8 @@ class OfOther(argparse.Action):
         other = namespace.others[-1]
         if self.dest == "with_arguments":
             other.arguments = tuple(value.split())
+        elif self.dest == "with_echo":
+            other.echo = ("--preset", "raw", "--path", value)
         elif self.dest == "with_sse":
             other.sse = True
         else:
@@ -77,7 +85,8 @@ def compare_parser():
                         help="instead: the same events over WebSocket, SSE and long polling")
     parser.add_argument("--clients", type=positive, help="with --transports [10000]")
     parser.add_argument("--rate", type=float, default=2, help="with --transports: events per second [%(default)s]")
-    parser.add_argument("--with", dest="others", action=AddOther, default=[], metavar="NAME=COMMAND")
+    parser.add_argument("--with", dest="others", action=AddOther, default=[], metavar="NAME[=COMMAND]",
+                        help=f"another server: {', '.join(KNOWN)}, or any")
     parser.add_argument("--with-preset", action=OfOther, metavar="NAME", help="ringload's preset for it [raw]")
     parser.add_argument("--with-arguments", action=OfOther, metavar="TEXT", help="further arguments of ringload")
     parser.add_argument("--with-echo", action=OfOther, metavar="PATH", help="its WebSocket that echoes")

@@ -5,7 +5,7 @@ import sys
 from . import arguments as command_line
 from . import output, rounds, transports, works
 from .programs import ProgramError
-from .servers import Floor, Ringcast
+from .servers import Floor, Ringcast, ask_versions
 
 EXIT_GOOD, EXIT_FAILED, EXIT_BAD_OPTIONS, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -31,6 +31,7 @@ def compare(parser, given, engines):
     names = [server.name for server in servers]
     if len(set(names)) < len(names):
         parser.error(f"two servers have the same name: {', '.join(names)}")
+    ask_versions(given.others)
     setting = command_line.setting_of(given, given.seconds or (0.4 if given.quick else 5), 0.1 if given.quick else 1)
     found = rounds.Rounds(servers, chosen)
     interrupted = False

@@ -1,4 +1,5 @@
 """The programs that are measured and measure: built when needed, started, waited for, stopped."""
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -47,6 +48,16 @@ def pinned(cpus):
     return lambda: os.sched_setaffinity(0, cpus)
 
 
+def descendants(pid):
+    """The processes that it started, and those that they started."""
+    found = []
+    with contextlib.suppress(OSError):
+        for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, path.read_text(encoding="ascii").split()):
+                found += [child, *descendants(child)]
+    return found
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -56,14 +67,13 @@ def free_port():
 class Process:
     """A server that runs. Its output is kept in a file, for the last words of one that ended by itself."""
 
-    def __init__(self, name, command, cpus, port=None):
+    def __init__(self, name, command, cpus, port=None, environment=None):
         self.name = name
         self.port = port
         self._log = tempfile.TemporaryFile()
-        environment = dict(os.environ, PORT=str(port)) if port else None
         try:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                                             env=environment, preexec_fn=pinned(cpus))
+                                             env={**os.environ, **(environment or {})}, preexec_fn=pinned(cpus))
         except OSError as error:
             raise ProgramError(f"{name}: {command[0]}: {error.strerror}") from error
         self.pid = self._process.pid
@@ -100,6 +110,7 @@ class Process:
         self.wait_until(open_now)
 
     def stop(self):
+        started = descendants(self.pid)
         if not self.ended():
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -107,12 +118,26 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for pid in started:  # what it left behind
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.stop()
+
+
+def output_of(name, command):
+    """What a program says in one line; ProgramError with its words when it fails."""
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ProgramError(f"{name}: {command[0]}: {error.strerror}") from error
+    if ran.returncode != 0:
+        raise ProgramError(ran.stderr.strip() or f"{command[0]} ended with {ran.returncode}")
+    return ran.stdout.strip()
 
 
 def split_command(command, port):

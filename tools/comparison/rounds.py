@@ -89,6 +89,10 @@ def row_document(rounds, work, figure):
             "lower_is_better": figure.lower_is_better, "values": values, "ratios": ratios}
 
 
+def versions(servers):
+    return [server.version for server in servers if getattr(server, "version", "")]
+
+
 def medians_table(rounds):
     first, *others = rounds.servers
     columns = ["", "unit", *(server.name for server in rounds.servers),
@@ -101,7 +105,7 @@ def medians_table(rounds):
                          *(ratio_text(ratio_of(rounds, work, figure, first, other)) for other in others)])
     note = (f"Median ± median absolute deviation of the rounds that count. A ratio is the median of the rounds' ratios, "
             f"and noise when |ratio − 1| < max({spread.NOISE_FACTOR} × MAD, {spread.NOISE_LEAST * 100:.0f} %). "
-            f"{machine.description_text()}.")
+            f"{machine.description_text()}." + "".join(f" {version}." for version in versions(rounds.servers)))
     return Table("Comparison", columns, rows, note)
 
 
@@ -139,5 +143,6 @@ def tables(rounds):
 def document(rounds, count):
     return {"kind": "comparison", "title": "ringcast compared on this machine", "machine": machine.describe(),
             "rounds": count, "servers": [{"name": server.name} for server in rounds.servers],
+            "versions": versions(rounds.servers),
             "rows": [row_document(rounds, work, figure) for work in rounds.works for figure in work.figures],
             "tables": [table.as_document() for table in tables(rounds)]}

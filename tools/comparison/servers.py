@@ -1,6 +1,8 @@
 """The sides of a comparison: ringcast on each engine, other servers, and the bare send() loop."""
 import dataclasses
 import json
+import pathlib
+import shlex
 import subprocess
 
 from . import machine, programs
@@ -51,23 +53,52 @@ class Other:
     command: str
     preset: str = "raw"
     arguments: tuple = ()
-    echo: str = ""  # path of an echo, when it has one
+    echo: tuple = ()  # ringload's arguments for an echo, when it has one
     sse: bool = False
+    one_process: bool = False  # has one descriptor table, however many connections come
+    version: str = ""
 
     def does(self, work):
+        if self.one_process and machine.tables_for(work.connections) > 1:
+            return False
         if work.kind == "echo":
             return bool(self.echo)
         return self.sse if work.kind == "sse" else True
 
     def measure(self, setting, work):
         port = programs.free_port()
-        with programs.Process(self.name, programs.split_command(self.command, port), setting.server_cpus, port) as process:
+        environment = {"PORT": str(port), "CONNECTIONS": str(work.connections)}
+        with programs.Process(self.name, programs.split_command(self.command, port), setting.server_cpus, port,
+                              environment) as process:
             process.wait_for_port_open()
-            if work.kind == "echo":
-                dialect = ["--preset", "raw", "--path", self.echo]
-            else:
-                dialect = ["--preset", self.preset, *self.arguments]
+            dialect = self.echo if work.kind == "echo" else ("--preset", self.preset, *self.arguments)
             return run_ringload(setting, process, work.connections, [*work.arguments, *dialect])
+
+
+# What stands in others/: each is a script that becomes the server, and what ringload says to it.
+KNOWN = {
+    "nchan": {"preset": "nchan", "sse": True},
+    # A join is acknowledged, so that a member is ready when it is in its room.
+    "socketio": {"preset": "socketio", "arguments": ("--join", '420["join","{room}"]', "--joined", "430["),
+                 "echo": ("--preset", "socketio"), "one_process": True},
+    "ws": {"arguments": ("--path", "/room/{room}", "--publisher-path", "/publish/{room}"),
+           "echo": ("--preset", "raw", "--path", "/echo"), "one_process": True},
+}
+
+
+def known_script(name):
+    return pathlib.Path(__file__).resolve().parent / "others" / name
+
+
+def known(name):
+    return Other(name, shlex.quote(str(known_script(name))), **KNOWN[name])
+
+
+def ask_versions(others):
+    """Of those from others/, before anything is measured: one of which something is missing is no surprise later."""
+    for other in others:
+        if other.name in KNOWN and other.command == known(other.name).command:
+            other.version = programs.output_of(other.name, [str(known_script(other.name)), "--version"])
 
 
 class Floor:

@@ -6,6 +6,8 @@ PAYLOAD = 128
 FRAME = 260
 # Each arrival would be told to everybody in the room: fifty events for each connection, which is another measurement.
 NO_PRESENCE = ("--presence=false",)
+# A server that is slow to take its members is measured with all of them.
+PATIENCE = ("--connect-timeout", "60s")
 # Enough for all messages under way at once: a server that drops or cuts has done less work.
 WIDE_OUTBOX = ("--outbox-messages-max", "65536", "--outbox-size-max", "256MiB")
 
@@ -55,8 +57,8 @@ def fanout_paced(members, deliveries_per_s, transport="websocket"):
     rate = f"{deliveries_per_s / members:g}"
     kind, named = ("sse", "SSE fan-out") if transport == "sse" else ("fanout", "Fan-out")
     return Work(f"{kind}-{members}-paced", f"{named} to {count(members)}, {rate} messages/s", kind,
-                ("fanout", "--members", str(members), "--rate", rate, "--transport", transport), (CPU, P99), members + 1,
-                floor=("--sockets", str(members), "--bytes", str(FRAME), "--rate", rate))
+                ("fanout", "--members", str(members), "--rate", rate, "--transport", transport, *PATIENCE), (CPU, P99),
+                members + 1, floor=("--sockets", str(members), "--bytes", str(FRAME), "--rate", rate))
 
 
 def fanout_unpaced(name, members, publishers, in_flight, transport="websocket"):
@@ -64,21 +66,21 @@ def fanout_unpaced(name, members, publishers, in_flight, transport="websocket"):
     kind, named = ("sse", "SSE fan-out") if transport == "sse" else ("fanout", "Fan-out")
     return Work(f"{kind}-{members}-{name}", f"{named} to {count(members)}, {publishers} × {in_flight} under way", kind,
                 ("fanout", "--members", str(members), "--publishers", str(publishers), "--in-flight", str(in_flight),
-                 "--transport", transport), (CPU, RATE), members + publishers, WIDE_OUTBOX,
+                 "--transport", transport, *PATIENCE), (CPU, RATE), members + publishers, WIDE_OUTBOX,
                 floor=("--sockets", str(members), "--bytes", str(FRAME)))
 
 
 def connect(connections):
     return Work(f"connect-{connections}", f"Connect and upgrade, {count(connections)}", "connect",
                 ("connect", "--connections", str(connections), "--rooms", "100", "--connect-rate", "1000000",
-                 "--settle", "0s", "--warmup", "0s", "--duration", "100ms"), (CONNECT_CPU, CONNECT_RATE), connections,
-                NO_PRESENCE)
+                 *PATIENCE, "--settle", "0s", "--warmup", "0s", "--duration", "100ms"), (CONNECT_CPU, CONNECT_RATE),
+                connections, NO_PRESENCE)
 
 
 def memory(connections, settle):
     return Work(f"memory-{connections}", f"Idle memory, {count(connections)} connections", "memory",
                 ("connect", "--connections", str(connections), "--rooms", str(max(1, connections // 100)),
-                 "--connect-rate", "20000", "--connect-timeout", "60s", "--settle", settle, "--warmup", "0s",
+                 "--connect-rate", "20000", *PATIENCE, "--settle", settle, "--warmup", "0s",
                  "--duration", "100ms"), (MEMORY,), connections, NO_PRESENCE)
 
 

@@ -20,6 +20,7 @@ constexpr std::pair<std::string_view, std::string Dialect::*> kDialectTexts[] = 
     {"hello", &Dialect::hello},
     {"hello-answer", &Dialect::hello_answer},
     {"join", &Dialect::join},
+    {"publisher-join", &Dialect::publisher_join},
     {"joined", &Dialect::joined},
     {"publish", &Dialect::publish},
     {"echo-message", &Dialect::publish},

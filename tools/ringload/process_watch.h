@@ -1,4 +1,4 @@
-// What /proc tells of the server's process, of the kernel's TCP memory and of this machine's processors.
+// What /proc tells of the server's processes, of the kernel's TCP memory and of this machine's processors.
 // Plain values and functions; main thread.
 #pragma once
 
@@ -9,17 +9,18 @@ namespace ringcast::ringload {
 
 struct ProcessSample {
   int64_t cpu_ns = 0;      // user and system, all threads; in steps of a clock tick
-  uint64_t rss_bytes = 0;  // resident, cheap to ask for
+  uint64_t rss_bytes = 0;  // resident, cheap to ask for; what processes share is in it once for each
   uint64_t pss_bytes = 0;  // proportional set size; 0 where it may not be read
 };
 
-// None when there is no such process.
+// Of the process and all that descend from it, so that a server counts with its workers; none when there is no such
+// process. Kernels without CONFIG_PROC_CHILDREN tell of the process alone.
 std::optional<ProcessSample> sample_process(int pid, bool with_memory);
 
 // How long a thread of this process was ready to run while others ran in its place; 0 where the kernel does not tell.
 int64_t waited_for_core_ns(int thread);
 
-// Cores that the process's threads may run on, all together.
+// Cores that the threads of these processes may run on, all together.
 uint32_t allowed_cores(int pid);
 
 // Memory of all TCP sockets of this machine (network namespace), both ends.

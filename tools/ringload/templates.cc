@@ -51,13 +51,18 @@ Result<Dialect> ringcast_dialect(Transport transport, Purpose purpose) {
   return dialect;
 }
 
-Result<Dialect> socketio_dialect() {
+Result<Dialect> socketio_dialect(Purpose purpose) {
   Dialect dialect;
   dialect.target = dialect.publisher_target = "/socket.io/?EIO=4&transport=websocket";
   dialect.hello = "40";  // Engine.IO's handshake needs no answer; this one is Socket.IO's
   dialect.hello_answer = "40{";
-  dialect.join = R"(42["join","{room}"])";  // rooms are the application's; this is how most have it
-  dialect.publish = R"(42["message",{"room":"{room}","content":"{payload}"}])";
+  // Rooms are the application's; this is how most have it.
+  if (purpose == Purpose::echo) {
+    dialect.publish = R"(42["echo","{payload}"])";
+  } else {
+    dialect.join = R"(42["join","{room}"])";
+    dialect.publish = R"(42["message",{"room":"{room}","content":"{payload}"}])";
+  }
   dialect.ping = "2";
   dialect.pong = "3";
   dialect.error = "44{";
@@ -69,7 +74,7 @@ Result<Dialect> centrifugo_dialect() {
   dialect.target = dialect.publisher_target = "/connection/websocket";
   dialect.hello = R"({"connect":{},"id":1})";
   dialect.hello_answer = R"("connect":)";
-  dialect.join = R"({"subscribe":{"channel":"{room}"},"id":2})";
+  dialect.join = dialect.publisher_join = R"({"subscribe":{"channel":"{room}"},"id":2})";
   dialect.joined = R"("subscribe":)";
   dialect.publish = R"({"publish":{"channel":"{room}","data":{"content":"{payload}"}},"id":3})";
   dialect.ping = "{}";
@@ -131,7 +136,7 @@ Result<Dialect> preset(std::string_view name, Transport transport, Purpose purpo
   }
   if (name == "socketio" || name == "centrifugo") {
     if (transport != Transport::websocket) return has_not(name, transport);
-    return name == "socketio" ? socketio_dialect() : centrifugo_dialect();
+    return name == "socketio" ? socketio_dialect(purpose) : centrifugo_dialect();
   }
   return fail("bad_preset", "no preset " + std::string(name) + "; there are " + std::string(kPresets));
 }

@@ -28,12 +28,13 @@ struct Dialect {
   std::string target;            // of a member's connection: path and query
   std::string publisher_target;  // of a publisher's WebSocket
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string hello;         // sent after the upgrade
-  std::string hello_answer;  // what the server says before the join may be sent; empty: nothing
-  std::string join;          // sent then
-  std::string joined;        // what the server says to a member that will receive from now on; empty: nothing
-  std::string publish;       // a publisher's message
-  std::string post_target;   // set: publishers POST instead, over HTTP
+  std::string hello;           // sent after the upgrade
+  std::string hello_answer;    // what the server says before the join may be sent; empty: nothing
+  std::string join;            // sent then by a member
+  std::string publisher_join;  // … and by a publisher, where only members may publish
+  std::string joined;          // what the server says to a member that will receive from now on; empty: nothing
+  std::string publish;         // a publisher's message
+  std::string post_target;     // set: publishers POST instead, over HTTP
   std::string post_body;
   std::string post_type = "application/json";
   std::string ping;  // a text that wants `pong` as the answer: heartbeats inside the messages

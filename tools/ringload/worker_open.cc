@@ -221,15 +221,16 @@ void Worker::advance_greeting(Connection& connection, std::string_view text) {
   const Dialect& dialect = dialect_of(connection);
   if (connection.state == State::greeting) {
     if (text.find(dialect.hello_answer) == std::string_view::npos) return;
-    if (!dialect.join.empty()) {
+    const std::string& join = connection.publisher ? dialect.publisher_join : dialect.join;
+    if (!join.empty()) {
       payload_scratch_.clear();
-      append_filled(payload_scratch_, dialect.join,
+      append_filled(payload_scratch_, join,
                     {.room = room_name(joined_room(connection)), .user = user_name(connection)});
       send_text(connection, payload_scratch_);
     }
     connection.state = State::joining;
-    // Publishers of the preset that joins with the upgrade's path join no room.
-    const bool waits = !dialect.joined.empty() && !(connection.publisher && dialect.join.empty());
+    // A member that sends no join joined with the upgrade's path; publishers do not.
+    const bool waits = !dialect.joined.empty() && !(connection.publisher && join.empty());
     if (!waits) on_joined(connection);
     return;
   }

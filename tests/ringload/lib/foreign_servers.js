@@ -30,10 +30,12 @@ export async function start_socket_io(t, { ping_interval = 25000 } = {}) {
   const seen = { pings: 0, joined: 0, closed: [] };
   io.on('connection', (socket) => {
     socket.conn.on('packet', ({ type }) => { seen.pings += type === 'pong'; });
-    socket.on('join', (room) => {
+    socket.on('join', (room, acknowledge) => {
       seen.joined++;
       socket.join(room);
+      acknowledge?.();
     });
+    socket.on('echo', (content) => socket.emit('echo', content));
     socket.on('message', ({ room, content }) => io.to(room).emit('message', { room, content }));
     socket.on('disconnect', (reason) => seen.closed.push(reason));
   });

@@ -62,7 +62,7 @@ suite('dialect R1', {}, (test) => {
       if (states.length === 1) await set(t, id, 'completed');
     };
     source.onerror = () => { if (source.readyState === EventSource.CLOSED) closed(); };
-    await within(over, 'the source to be told 204', { ms: 15000, describe: () => states.join() });
+    await within(over, 'the source to be told 204', { describe: () => states.join() });
     assert.deepEqual(states, ['processing', 'completed']);
   });
 

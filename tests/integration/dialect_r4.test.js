@@ -40,7 +40,7 @@ suite('dialect R4', {}, (test) => {
     slow.socket.pause();
     const bob = await t.ws({ user: 'Bob', rooms: ['general'] }, {}, server);
     await bob.next('joined');
-    const gone = bob.next({ event_type: 'member_left', user: 'Alice' }, { ms: 30000 }).then(() => true);
+    const gone = bob.next({ event_type: 'member_left', user: 'Alice' }, { ms: 60000 }).then(() => true);
     const batch = Array.from({ length: 20 }, () => ({ room: 'general', user: 'System', content: 'x'.repeat(2000) }));
     let sent = 0;
     while (!(await Promise.race([gone, new Promise((resolve) => setImmediate(resolve, false))]))) {

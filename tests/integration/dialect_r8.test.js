@@ -55,7 +55,7 @@ suite('dialect R8', {}, (test) => {
     const late = await chat(t, name);
     assert.equal((await alice.next({ type: 'join', username: name })).type, 'join');
     late.socket.close(1000);
-    assert.equal((await alice.next({ type: 'leave', username: name }, { ms: 15000 })).type, 'leave');
+    assert.equal((await alice.next({ type: 'leave', username: name })).type, 'leave');
   });
 
   test('each message is a frame of its own, and messages of one connection keep their order', async (t) => {
@@ -83,7 +83,7 @@ suite('dialect R8', {}, (test) => {
     await mute.upgrade('/chat?username=Mute', { 'Sec-WebSocket-Protocol': null });
     let frame;
     do frame = await mute.frame(); while (frame.opcode !== 9);
-    await alice.next({ type: 'leave', username: 'Mute' }, { ms: 15000 });
+    await alice.next({ type: 'leave', username: 'Mute' });
     await alice.next('(ping)');
     assert.equal(alice.socket.readyState, 1);
   });

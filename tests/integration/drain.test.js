@@ -24,7 +24,7 @@ suite('drain', { server: false }, (test) => {
     const stream = await t.sse({ user: 'b', rooms: [room] }, {}, server);
     await stream.next('(retry)');
     const { cursor } = await t.poll({ user: 'c', rooms: [room] }, { at: server });
-    const waiting = t.get('/poll', { user: 'c', rooms: [room], since: cursor, timeout: 60 }, { at: server });
+    const waiting = t.get('/poll', { user: 'c', rooms: [room], since: cursor, timeout: 120 }, { at: server });
     await until(async () => (await t.read('/users/c', {}, { at: server })).connections === 1, 'the poll to wait');
     server.signal('SIGTERM');
     const reconnect = await socket.next('reconnect');

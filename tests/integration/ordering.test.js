@@ -39,7 +39,7 @@ async function complete(verifier, subscribers, rooms) {
   for (const name of subscribers) {
     for (const room of rooms) {
       await until(() => verifier.count(name, room) >= verifier.total(room),
-        `${name} to have all of ${room} (${verifier.count(name, room)} of ${verifier.total(room)})`, { ms: 20000 });
+        `${name} to have all of ${room} (${verifier.count(name, room)} of ${verifier.total(room)})`, { ms: 60000 });
     }
   }
   verifier.check();

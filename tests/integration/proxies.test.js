@@ -8,7 +8,7 @@ import { suite } from './lib/runner.js';
 
 const kLimit = 3;
 // Each test starts a server and a proxy.
-const kDeadlineMs = 90000;
+const kDeadlineMs = 180000;
 const kVariants = [
   { title: 'nginx', program: 'nginx' },
   { title: 'HAProxy, PROXY protocol', program: 'haproxy' },

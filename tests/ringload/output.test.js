@@ -76,7 +76,7 @@ suite('ringload output', { at_once: 2 }, (test) => {
     const shell = spawn('script', ['-qefc', `stty cols 100; ${command}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
     shell.stdout.setEncoding('utf8').on('data', (part) => { text += part; });
-    const [code] = await within(once(shell, 'close'), 'its end', { ms: 30000 });
+    const [code] = await within(once(shell, 'close'), 'its end', { ms: 80000 });
     assert.equal(code, 0, text);
     const shown = text.split('\r\x1b[K').slice(1, -1);
     assert.ok(shown.length > 3, text);

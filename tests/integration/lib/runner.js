@@ -7,7 +7,7 @@ import { Skip, TestContext } from './context.js';
 import { within } from './deadline.js';
 import { Server } from './server.js';
 
-const kTestMs = 40000;
+const kTestMs = 90000;
 const kTestsAtOnce = 6;
 const suites = [];
 

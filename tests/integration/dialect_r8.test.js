@@ -76,7 +76,7 @@ suite('dialect R8', {}, (test) => {
   });
 
   test('who answers no ping within the pong wait is gone', async (t) => {
-    const config = t.config_file('[[routes]]\npath = "/chat"\ndialect = "chat-hub"\njoin = ["lobby"]\nheartbeat_interval = "1s"\nheartbeat_timeout = "1s"\n');
+    const config = t.config_file('[[routes]]\npath = "/chat"\ndialect = "chat-hub"\njoin = ["lobby"]\nheartbeat_interval = "1s"\nheartbeat_timeout = "4s"\n');
     const server = await t.start_server({ config, presence_leave_grace: '0s' });
     const alice = await t.foreign_ws('/chat?username=Alice', {}, server);
     const mute = t.raw(server);

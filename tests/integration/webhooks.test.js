@@ -295,7 +295,7 @@ suite('webhooks', { settings }, (test) => {
     await until(async () => (await t.read('/users')).users.every((one) => one.user !== user), 'nobody of that name');
     open();
     await stream.ready();
-    assert.equal((await t.read(`/users/${user}`)).connections, 1);
+    await until(async () => (await t.read(`/users/${user}`)).connections === 1, 'the stream alone to be there');
   });
 
   test('metrics', async (t) => {

@@ -20,6 +20,7 @@ class Program {
     this.out = this.err = '';
     this.process = spawn(t.bin, args, { stdio: 'pipe' });
     t.after(() => this.process.kill('SIGKILL'));
+    this.process.stdin.on('error', () => {});  // it may be over before it was given its input
     let rest = '';
     this.process.stdout.setEncoding('utf8').on('data', (text) => {
       this.out += text;

@@ -12,6 +12,8 @@ const kHelp = `Usage: tests/browser/run [BINARY] [options]
   --only TEXT        only tests whose "suite: title" has TEXT in it
   --screenshots DIR  keep pictures of the page there
   --jobs N           suites at once            (default 3)
+  --at-once N        tests of a suite at once  (default 6)
+  --shuffle SEED     the tests of a suite in an order that is this seed's
   --junit FILE       write the results as JUnit XML too
   RINGCAST_CHROMIUM  the browser (default /usr/bin/chromium); without it the tests are skipped`;
 

@@ -32,6 +32,19 @@ async function refused_socket(t, query, code, options = {}, at) {
   return { ...closed, error: client.events.all('error')[0] };
 }
 
+// What `come` makes of a token that ends soon; a machine that was too slow for that gets one that ends later.
+async function before_the_end(come) {
+  for (const seconds of [3, 12]) {
+    const exp = now_s() + seconds;
+    try {
+      return await come(exp, seconds);
+    } catch (error) {
+      if (now_s() < exp || seconds === 12) throw error;
+    }
+  }
+  return undefined;
+}
+
 suite('tokens', { settings }, (test) => {
   for (const algorithm of kAlgorithms) {
     test(`${algorithm} lets its user in`, async (t) => {
@@ -75,7 +88,7 @@ suite('tokens', { settings }, (test) => {
     'another algorithm than the key has': key.token({}, { alg: 'HS512' }),
     'the public key as a secret': Object.assign(new Key('HS256', { id: 'key-RS256' }), { secret: keys.RS256.text }).token(),
     'expired': key.token({ exp: now_s() - 5 }),
-    'not good yet': key.token({ nbf: now_s() + 1800 }),
+    'not good yet': key.token({ nbf: now_s() + 86400, exp: now_s() + 90000 }),
     'without an end': key.token({ exp: undefined }),
     'without a user': key.token({ sub: undefined }),
     'an anonymous user': key.token({ sub: 'anonymous' }),
@@ -156,36 +169,47 @@ suite('tokens and limits', { settings: { ...settings, connections_per_user_max: 
 
 suite('the end of tokens', { settings: { ...settings, token_notice: '60s' } }, (test) => {
   test('a WebSocket is told before, and closed with 4010', async (t) => {
-    const client = await t.ws({ token: key.token({ exp: now_s() + 3 }) });
-    const { expires_in_ms } = await client.next('token_expiring');
-    assert.ok(expires_in_ms > 0 && expires_in_ms <= 3000);
+    const client = await before_the_end(async (exp, seconds) => {
+      const opened = await t.ws({ token: key.token({ exp }) });
+      const { expires_in_ms } = await opened.next('token_expiring');
+      assert.ok(expires_in_ms > 0 && expires_in_ms <= 1000 * seconds);
+      return opened;
+    });
     assert.equal((await client.close_code()).code, 4010);
     assert.equal(client.events.all('token_expiring').length, 1);
   });
 
   test('a stream is told, gets a problem and ends', async (t) => {
-    const client = await t.sse({ rooms: ['@me'], token: key.token({ exp: now_s() + 3 }) });
-    await client.next('token_expiring');
+    const client = await before_the_end(async (exp) => {
+      const opened = await t.sse({ rooms: ['@me'], token: key.token({ exp }) });
+      await opened.next('token_expiring');
+      return opened;
+    });
     assert.equal((await client.next('problem')).code, 'token_expired');
     assert.equal((await client.next('close')).code, 4010);
     await client.end();
   });
 
   test('a poll does not outlast its token', async (t) => {
-    const token = key.token({ exp: now_s() + 2 });
-    const { cursor } = await t.poll({ rooms: ['@me'], token });
-    const { events } = await t.poll({ rooms: ['@me'], token, since: cursor, timeout: 120 });
-    assert.deepEqual(events, []);
+    const token = await before_the_end(async (exp) => {
+      const short = key.token({ exp });
+      const { cursor } = await t.poll({ rooms: ['@me'], token: short });
+      const { events } = await t.poll({ rooms: ['@me'], token: short, since: cursor, timeout: 120 });
+      assert.deepEqual(events, []);
+      return short;
+    });
     await until(async () => (await t.get('/poll', { rooms: ['@me'], token })).status === 401, '401');
   });
 
   test('a refreshed connection goes on', async (t) => {
-    const first = now_s() + 3;
-    const client = await t.ws({ token: key.token({ exp: first }) });
-    await client.next('token_expiring');
-    assert.equal((await client.ask({ action: 'refresh', token: key.token({ exp: first + 3600 }) })).event_type, 'ack');
+    const { client, first } = await before_the_end(async (exp) => {
+      const opened = await t.ws({ token: key.token({ exp }) });
+      await opened.next('token_expiring');
+      assert.equal((await opened.ask({ action: 'refresh', token: key.token({ exp: exp + 3600 }) })).event_type, 'ack');
+      return { client: opened, first: exp };
+    });
     await until(() => now_s() > first, 'the first token\'s end');
-    const shorter = await t.ws({ token: key.token({ exp: now_s() + 2 }) });
+    const shorter = await before_the_end((exp) => t.ws({ token: key.token({ exp }) }));
     assert.equal((await shorter.close_code()).code, 4010);
     await client.fence();
     assert.equal(client.events.all('token_expiring').length, 1);
@@ -343,7 +367,7 @@ suite('tokens and reloads', { server: false }, (test) => {
   test('a JWKS that is not to be had leaves the server up, and tokens refused', async (t) => {
     const server = await t.start_server({ jwks: 'http://127.0.0.1:1/keys' });
     await refused_socket(t, `?token=${key.token()}`, 4001, {}, server);
-    assert.ok(server.log.some((line) => line.includes('jwks_failed')));
+    await until(() => server.log.some((line) => line.includes('jwks_failed')), 'the failure');
   });
 
   test('a JWKS may be a file', async (t) => {
@@ -423,7 +447,7 @@ suite('failures are counted', { settings: { ...settings, token_notice: '0s' } },
     assert.equal(await count(t, 'bad_key'), 1);
     t.refused(await t.get('/rooms', {}, bearer(good_token())), 403);
     assert.equal(await count(t, 'needs_key'), 1);
-    const client = await t.ws({ token: key.token({ exp: now_s() + 2 }) });
+    const client = await before_the_end((exp) => t.ws({ token: key.token({ exp }) }));
     assert.equal((await client.close_code()).code, 4010);
     assert.equal(await count(t, 'token_ended'), 1);
   });
@@ -436,9 +460,11 @@ suite('what logs say', { server: false }, (test) => {
     const config = (api_key) => own.write('ringcast.toml', `jwt_keys = [${JSON.stringify(own.key(key))}]\napi_keys = [${JSON.stringify(api_key)}]\n`);
     const bad_key = 'too-short-a-key'.slice(0, 15);
     const server = await t.start_server({ config: config(`billing:${kSecret}`), log_level: 'debug', jwt_leeway: '0s', jwks: `http://name:${password}@127.0.0.1:1/keys?secret=${password}` });
-    const token = key.token({ exp: now_s() + 2 });
+    const { client, token } = await before_the_end(async (exp) => {
+      const short = key.token({ exp });
+      return { client: await t.ws({ token: short }), token: short };
+    });
     const broken = `${key.token().slice(0, -8)}AAAAAAAA`;
-    const client = await t.ws({ token });
     for (const each of [token, broken]) {
       for (const options of [{ headers: { Cookie: `session=${each}` } }, bearer(each), { headers: { 'X-API-Key': each } }]) {
         await t.get('/history', { room: '@me' }, options);

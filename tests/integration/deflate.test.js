@@ -69,7 +69,7 @@ suite('permessage-deflate', { settings: { inflated_size_max: '64KiB' } }, (test)
     assert.match(headers['sec-websocket-extensions'], /^permessage-deflate/);
   });
 
-  test('a bomb is 1009, not memory', async (t) => {
+  test('a bomb is 1009, not memory', { alone: true }, async (t) => {
     const before = t.server.resident_bytes();
     for (let i = 0; i < 5; i++) {
       const socket = t.raw();

@@ -25,8 +25,9 @@ suite('dialect R1', {}, (test) => {
     await set(t, id, 'completed');
     assert.equal((await stream.next({ event_type: 'message' })).raw_data, '{"status":"completed"}');
     await stream.end();
-    const types = stream.events.seen.map((event) => event.event_type);
-    assert.deepEqual([...new Set(types)].sort(), ['(retry)', 'message'], 'other events were shown');
+    const types = new Set(stream.events.seen.map((event) => event.event_type));
+    types.delete('(comment)');  // a heartbeat, which may come at any time
+    assert.deepEqual([...types].sort(), ['(retry)', 'message'], 'other events were shown');
 
     const again = await t.http('GET', `/events/order-status/${id}`, { headers: { 'Last-Event-ID': stream.last_id, Accept: 'text/event-stream' } });
     assert.equal(again.status, 204);
@@ -62,7 +63,7 @@ suite('dialect R1', {}, (test) => {
       if (states.length === 1) await set(t, id, 'completed');
     };
     source.onerror = () => { if (source.readyState === EventSource.CLOSED) closed(); };
-    await within(over, 'the source to be told 204', { ms: 15000, describe: () => states.join() });
+    await within(over, 'the source to be told 204', { describe: () => states.join() });
     assert.deepEqual(states, ['processing', 'completed']);
   });
 

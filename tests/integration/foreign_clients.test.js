@@ -11,7 +11,7 @@ const kScript = join(dirname(fileURLToPath(import.meta.url)), 'python_client.py'
 
 function run(command, args, input = '') {
   return new Promise((resolve) => {
-    const child = execFile(command, args, { timeout: 35000, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
+    const child = execFile(command, args, { timeout: 80000, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
       resolve({ status: error ? error.code ?? 1 : 0, stdout, stderr });
     });
     child.stdin.on('error', () => {});
@@ -30,7 +30,7 @@ suite('python websockets', {}, (test) => {
 
 suite('curl', {}, (test) => {
   const curl_with = async (t, input, ...args) => {
-    const answer = await run('curl', ['-sS', '--max-time', '10', ...args], input);
+    const answer = await run('curl', ['-sS', '--max-time', '30', ...args], input);
     if (answer.status === 'ENOENT') t.skip('no curl');
     return answer;
   };

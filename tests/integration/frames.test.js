@@ -121,7 +121,7 @@ suite('WebSocket frames', { settings: { message_size_max: '64KiB' } }, (test) =>
     assert.equal((await client.next('binary')).bytes, 65536);
   });
 
-  test('an endless stream of empty fragments ends somewhere or goes on, memory does not grow', async (t) => {
+  test('an endless stream of empty fragments ends somewhere or goes on, memory does not grow', { alone: true }, async (t) => {
     const socket = await open(t);
     const before = t.server.resident_bytes();
     socket.write(frame_of(1, '', { fin: false }));

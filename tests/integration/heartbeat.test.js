@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { frame_of } from './lib/raw_socket.js';
 import { suite } from './lib/runner.js';
 
-suite('heartbeats', { settings: { heartbeat_interval: '1s', heartbeat_timeout: '3s', presence_leave_grace: '0s' } }, (test) => {
+suite('heartbeats', { settings: { heartbeat_interval: '1s', heartbeat_timeout: '6s', presence_leave_grace: '0s' } }, (test) => {
   test('a silent WebSocket is pinged, answers, and lives on', async (t) => {
     const client = await t.ws({ user: t.name('a') });
     assert.equal(client.hello.heartbeat_interval_ms, 1000);

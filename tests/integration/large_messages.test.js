@@ -19,7 +19,7 @@ suite('large messages', {
     const stream = await t.sse({ user: t.name('c'), rooms: [room] });
     sender.send({ action: 'message', content });
     for (const client of [sender, reader, stream]) {
-      const event = await client.next('message', { ms: 20000 });
+      const event = await client.next('message', { ms: 60000 });
       assert.equal(event.content.length, content.length);
       assert.equal(digest(event.content), digest(content));
     }
@@ -30,10 +30,10 @@ suite('large messages', {
     const bytes = randomBytes(16 * kMiB);
     const sender = await t.member(room, { user: t.name('a') });
     sender.send_binary(bytes);
-    assert.equal(digest((await sender.next('(frame)', { ms: 20000 })).bytes), digest(bytes));
+    assert.equal(digest((await sender.next('(frame)', { ms: 60000 })).bytes), digest(bytes));
     const piece = 100000;
     for (let at = 0; at < bytes.length; at += piece) sender.socket.send(bytes.subarray(at, at + piece), { binary: true, fin: at + piece >= bytes.length });
-    assert.equal(digest((await sender.next('(frame)', { ms: 20000 })).bytes), digest(bytes));
+    assert.equal(digest((await sender.next('(frame)', { ms: 60000 })).bytes), digest(bytes));
   });
 
   test('a post of 16 MiB, and its replay', async (t) => {
@@ -41,7 +41,7 @@ suite('large messages', {
     const content = 'z'.repeat(16 * kMiB);
     const { event_id } = await t.publish({ room, user: 'S', content });
     const client = await t.ws({ user: t.name('a'), rooms: [room], since: `${room}=${event_id - 1}` });
-    assert.equal((await client.next('message', { ms: 20000 })).content.length, content.length);
+    assert.equal((await client.next('message', { ms: 60000 })).content.length, content.length);
   });
 
   test('200 KiB through every path, between small ones, in order', async (t) => {

@@ -10,6 +10,8 @@ const kHelp = `Usage: tests/integration/run [BINARY] [options]
   --file TEXT        only test files whose name has TEXT in it
   --only TEXT        only tests whose "suite: title" has TEXT in it
   --jobs N           suites at once              (default 6)
+  --at-once N        tests of a suite at once    (default 6)
+  --shuffle SEED     the tests of a suite in an order that is this seed's
   --junit FILE       write the results as JUnit XML too
   --verbose          say how long each test took`;
 

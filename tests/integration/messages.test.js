@@ -191,7 +191,7 @@ suite('typing and status', {}, (test) => {
     await other.next({ event_type: 'status', status: 'away' });
     const { members } = await other.ask({ action: 'members', room });
     assert.equal(members.find((member) => member.user === user).status, 'away');
-    assert.equal((await t.read(`/users/${user}`)).status, 'away');
+    await until(async () => (await t.read(`/users/${user}`)).status === 'away', 'the status of the user');
   });
 
   test('a status set before a join is shown in the room from the beginning, also by another tab', async (t) => {

@@ -19,7 +19,7 @@ suite('long polling', { settings: { history_messages: 30 } }, (test) => {
     const room = t.name('room');
     const { cursor } = await t.poll({ rooms: [room] });
     const ids = [(await t.say(room, 'a')).event_id, (await t.say(room, 'b')).event_id];
-    const answer = await t.poll({ rooms: [room], since: cursor, timeout: 30 });
+    const answer = await t.poll({ rooms: [room], since: cursor, timeout: 120 });
     assert.deepEqual(answer.events.map(({ id }) => id), ids);
     assert.equal(answer.cursor, String(ids[1]));
     assert.equal(answer.events[0].event_type, 'message');
@@ -29,7 +29,7 @@ suite('long polling', { settings: { history_messages: 30 } }, (test) => {
     const room = t.name('room');
     const user = t.name('a');
     const { cursor } = await t.poll({ rooms: [room], user });
-    const waiting = t.poll({ rooms: [room], since: cursor, timeout: 30, user });
+    const waiting = t.poll({ rooms: [room], since: cursor, timeout: 120, user });
     await until(async () => (await t.read('/members', { room })).members.some((member) => member.user === user && member.connections > 0), 'the poll to wait');
     const { event_id } = await t.say(room, 'now');
     assert.deepEqual((await waiting).events.map(({ id }) => id), [event_id]);
@@ -69,7 +69,7 @@ suite('long polling', { settings: { history_messages: 30 } }, (test) => {
     assert.equal(answer.cursor, String(first + 39));
     const empty = t.name('room');
     const { cursor } = await t.poll({ rooms: [empty] });
-    const ahead = await t.poll({ rooms: [empty], since: Number(cursor) + 1000, timeout: 30 });
+    const ahead = await t.poll({ rooms: [empty], since: Number(cursor) + 1000, timeout: 120 });
     assert.equal(ahead.gaps.length, 1);
     assert.equal(ahead.gaps[0].room, empty);
     assert.deepEqual(ahead.events, []);

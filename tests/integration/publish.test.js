@@ -1,6 +1,7 @@
 // POST /messages: every form of target, batches, idempotency, and what is refused.
 
 import assert from 'node:assert/strict';
+import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 
 suite('publish', { settings: { message_size_max: '4KiB', body_size_max: '64KiB' } }, (test) => {
@@ -178,6 +179,7 @@ suite('publish', { settings: { message_size_max: '4KiB', body_size_max: '64KiB' 
 
 suite('broadcast', { at_once: 1 }, (test) => {
   test('reaches every WebSocket, and the streams that name *', async (t) => {
+    await until(async () => (await t.read('/stats')).total_clients === 0, 'those of other tests to be gone');
     const sockets = await Promise.all([t.ws({ user: 'a' }), t.ws({ user: 'b' }), t.ws()]);
     const named = await t.sse({ user: 'c', rooms: ['*'] });
     const unnamed = await t.sse({ user: 'd', rooms: ['r'] });

@@ -9,7 +9,7 @@ import urllib.request
 import websockets
 
 BASE, WS_BASE = sys.argv[1], sys.argv[2]
-WAIT_S = 8
+WAIT_S = 20
 TESTS = []
 
 
@@ -173,7 +173,7 @@ async def main():
     for number, function in enumerate(TESTS, 1):
         title = function.__name__.replace("_", " ")
         try:
-            await asyncio.wait_for(function(), 30)
+            await asyncio.wait_for(function(), 60)
             print(f"ok {number} - {title}")
         except Exception as error:  # a failed test is a line, whatever it was
             failed += 1

@@ -106,7 +106,7 @@ suite('REST lists', { at_once: 1 }, (test) => {
   });
 });
 
-suite('REST deletes', { settings: { presence_leave_grace: '20s' } }, (test) => {
+suite('REST deletes', { settings: { presence_leave_grace: '10min' } }, (test) => {
   test('DELETE of a connection closes it with 4011', async (t) => {
     const client = await t.ws({ user: t.name('a') });
     const answer = await t.http('DELETE', `/connections/${client.id}`);

@@ -138,7 +138,7 @@ suite('resumption over WebSocket', { settings: { history_messages: 20, inbox_mes
     const client = await t.ws({ user: 'a' }, {}, server);
     await client.join(room, { last_id: oldest - 1 });
     for (let i = 0; i < 50; i++) await t.http('POST', '/messages', { body: { room, user: 's', content: `${600 + i} live` }, at: server });
-    const got = await client.take(650, 'message', { ms: 20000 });
+    const got = await client.take(650, 'message');
     assert.deepEqual(got.map(({ content }) => parseInt(content, 10)), got.map((_, i) => i));
   });
 });

@@ -13,6 +13,22 @@ async function outcome_of(t, body) {
 }
 
 suite('runner', { server: false }, (test) => {
+  test('a seed gives an order of its own, and the same again; those that want to be alone come last', async (t) => {
+    const tests = [...'abcdefgh'].map((title) => ({ title, body: () => {}, alone: title === 'c' }));
+    const order = async (shuffle) => {
+      const runner = new Runner({ bin: t.bin, shuffle, tests_at_once: 1 });
+      const ran = [];
+      runner.report = (name) => ran.push(name.at(-1));
+      await runner.run_suite({ name: 'inner', server: false, tests }, t.combination);
+      return ran.join('');
+    };
+    const [one, again, other] = [await order('one'), await order('one'), await order('other')];
+    assert.equal(await order(''), 'abdefghc');
+    assert.equal(again, one);
+    assert.equal(new Set(['abdefghc', one, other]).size, 3);
+    for (const each of [one, other]) assert.deepEqual([[...each].sort().join(''), each.at(-1)], ['abcdefgh', 'c']);
+  });
+
   test('a server that breaks off is shown with the end of its log', async (t) => {
     const { outcome, error, told } = await outcome_of(t, async (inner) => {
       const server = await inner.start_server();

@@ -59,7 +59,7 @@ suite('ringload output', { at_once: 2 }, (test) => {
     for (const name of ['p50', 'p75', 'p90', 'p95', 'p99', 'p99.9', 'p99.99', 'max', 'mean']) assert.equal(typeof latency[name], 'number', name);
   });
 
-  const args = (t) => ['fanout', '--target', `127.0.0.1:${t.server.port}`, '--room-prefix', t.name('progress-'), '--members', '5', '--rate', '40', '--duration', '2500ms'];
+  const args = (t) => ['fanout', '--target', `127.0.0.1:${t.server.port}`, '--room-prefix', t.name('progress-'), '--members', '5', '--rate', '40', '--duration', '4s'];
 
   test('progress away from a terminal is plain lines', async (t) => {
     const run = await new Ringload(t, args(t)).ended();
@@ -76,7 +76,7 @@ suite('ringload output', { at_once: 2 }, (test) => {
     const shell = spawn('script', ['-qefc', `stty cols 100; ${command}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
     shell.stdout.setEncoding('utf8').on('data', (part) => { text += part; });
-    const [code] = await within(once(shell, 'close'), 'its end', { ms: 30000 });
+    const [code] = await within(once(shell, 'close'), 'its end', { ms: 80000 });
     assert.equal(code, 0, text);
     const shown = text.split('\r\x1b[K').slice(1, -1);
     assert.ok(shown.length > 3, text);

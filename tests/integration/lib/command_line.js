@@ -14,6 +14,8 @@ export function command_line(help, defaults, more = {}) {
       file: { type: 'string', default: '' },
       only: { type: 'string', default: '' },
       jobs: { type: 'string', default: String(defaults.jobs) },
+      'at-once': { type: 'string' },
+      shuffle: { type: 'string', default: '' },
       junit: { type: 'string', default: '' },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -33,7 +35,8 @@ export async function run_tests(url, { bin, values }, finish = async () => {}) {
   const files = readdirSync(new URL('.', url)).filter((name) => name.endsWith('.test.js') && name.includes(values.file));
   for (const file of files.sort()) await import(new URL(file, url));
   const combinations = values.io.split(',').flatMap((io) => values.reactors.split(',').map((reactors) => ({ io, reactors: Number(reactors) })));
-  const runner = new Runner({ bin, suites_at_once: Number(values.jobs), only: values.only, verbose: values.verbose, junit: values.junit });
+  const { only, shuffle, verbose, junit } = values;
+  const runner = new Runner({ bin, suites_at_once: Number(values.jobs), tests_at_once: values['at-once'] && Number(values['at-once']), only, shuffle, verbose, junit });
   const passed = await runner.run(combinations);
   await finish();
   // The exit is said explicitly: a client that a failed test left behind must not keep the runner alive.

@@ -1,6 +1,6 @@
 // Waiting for what has to happen: every wait has a deadline, nothing ever waits for time to pass.
 
-export const kWaitMs = Number(process.env.RINGCAST_TEST_WAIT_MS ?? 8000);
+export const kWaitMs = Number(process.env.RINGCAST_TEST_WAIT_MS ?? 20000);
 
 export class DeadlineError extends Error {}
 

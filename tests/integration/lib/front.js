@@ -123,7 +123,7 @@ export class Front {
         resolve(answer.statusCode === 200);
       }).on('error', () => resolve(false));
     });
-    await Promise.race([until(answers, '/health through the proxy', { ms: 15000 }), this.failed]);
+    await Promise.race([until(answers, '/health through the proxy'), this.failed]);
   }
 
   // Where a client at `address` connects to.

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { until, within } from './deadline.js';
 
 const kWebRoot = fileURLToPath(new URL('../../../web', import.meta.url));
-const kStartMs = 15000;
-const kStopMs = 20000;
+const kStartMs = 30000;
+const kStopMs = 30000;
 const kLogLinesMax = 2000;
 const kReportLinesMax = 120;
 // The tests' own variables begin like the server's, which stops at one that it does not know.

@@ -26,7 +26,7 @@ export async function start_raw_echo(t) {
 // The socket.io package itself, with the application that most have: rooms are joined by an event, messages name theirs.
 export async function start_socket_io(t, { ping_interval = 25000 } = {}) {
   const http = createServer();
-  const io = new SocketIoServer(http, { pingInterval: ping_interval, pingTimeout: 2 * ping_interval });
+  const io = new SocketIoServer(http, { pingInterval: ping_interval, pingTimeout: 60000 });
   const seen = { pings: 0, joined: 0, closed: [] };
   io.on('connection', (socket) => {
     socket.conn.on('packet', ({ type }) => { seen.pings += type === 'pong'; });

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { until, within } from '../../integration/lib/deadline.js';
 
-const kRunMs = 30000;
+const kRunMs = 80000;
 let binary = '';
 
 export function use_ringload(path) { binary = path; }

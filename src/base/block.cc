@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/free_list.h"
+
 namespace ringcast {
 
 namespace {
@@ -13,12 +15,8 @@ std::atomic<int64_t> live_bytes_count{0};
 
 }  // namespace
 
-// Freed holds of this thread. A plain list: holds never leave the core that made them.
-struct Hold::Pool {
-  Hold* free = nullptr;
-  ~Pool() {
-    while (free != nullptr) delete std::exchange(free, free->next_free_);
-  }
+// Freed holds of this thread: holds never leave the core that made them.
+struct Hold::Pool : FreeList<Hold, &Hold::next_free_> {
   static Pool& of_this_thread() {
     thread_local Pool pool;
     return pool;
@@ -48,25 +46,20 @@ int64_t Block::live_bytes() {
 }
 
 Hold* Hold::adopt(Block* block) {
-  Pool& pool = Pool::of_this_thread();
-  Hold* hold = pool.free;
-  if (hold != nullptr) {
-    pool.free = hold->next_free_;
-  } else {
-    hold = new Hold;
-  }
+  Hold* const hold = Pool::of_this_thread().take();
   hold->block_ = block;
   hold->uses_ = 1;
-  hold->next_free_ = nullptr;
   return hold;
 }
 
 void Hold::destroy() {
   block_->release();
   block_ = nullptr;
-  Pool& pool = Pool::of_this_thread();
-  next_free_ = pool.free;
-  pool.free = this;
+  Pool::of_this_thread().give_back(this);
+}
+
+void Hold::trim_pool() {
+  Pool::of_this_thread().trim();
 }
 
 Slice BlockWriter::append(std::string_view bytes) {
@@ -87,7 +80,7 @@ void BlockWriter::need(uint32_t bytes) {
     reset();
     next_ = std::min(next_ * 2, largest_);
   }
-  current_ = Hold::adopt(Block::create(std::max(next_, bytes)));
+  current_ = Hold::adopt(Block::create(std::max(next_ - static_cast<uint32_t>(sizeof(Block)), bytes)));
 }
 
 void BlockWriter::reset() {

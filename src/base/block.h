@@ -64,6 +64,8 @@ class Hold {
   }
   Block* block() const { return block_; }
   const uint8_t* data() const { return block_->data(); }
+  // Now and then: memory in this thread's pool that nobody has needed since the last time.
+  static void trim_pool();
 
  private:
   struct Pool;
@@ -87,9 +89,14 @@ struct Slice {
 // Appends to a chain of blocks and says where the bytes went. One core; keeps one use of the current block.
 class BlockWriter {
  public:
-  // Blocks start at `smallest` bytes and double up to `largest`, so that a quiet channel stays small and a busy one
-  // gets long runs. A message larger than `largest` gets a block of its own.
-  explicit BlockWriter(uint32_t smallest = 1024, uint32_t largest = 65536) : next_(smallest), largest_(largest) {}
+  // No power of two: tables grow by those, and where both lie in the allocator's pages of one size, what a rush of
+  // messages took cannot go back.
+  static constexpr uint32_t kLargest = 56 * 1024;
+
+  // Blocks start at `smallest` bytes (of memory, their header included: allocators have no sizes between) and double
+  // up to `largest`, so that a quiet channel stays small and a busy one gets long runs. A message that is too large for
+  // that gets a block of its own.
+  explicit BlockWriter(uint32_t smallest = 1024, uint32_t largest = kLargest) : next_(smallest), largest_(largest) {}
   BlockWriter(const BlockWriter&) = delete;
   BlockWriter& operator=(const BlockWriter&) = delete;
   BlockWriter(BlockWriter&& other) noexcept

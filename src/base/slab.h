@@ -1,5 +1,5 @@
 // Slab: a growing table of T with 4-byte indices, generations and stable addresses, bounded by a maximum.
-// Owned by one core (or one test); only its thread may touch it. Memory comes in chunks and is kept until the end.
+// Owned by one core (or one test); only its thread may touch it. Memory comes in chunks and is kept, but for trim().
 // An index alone is enough inside a layer; across layers and over time it travels with its generation.
 #pragma once
 
@@ -108,6 +108,14 @@ class Slab {
       std::memset(chunks_.back(), 0, chunk_bytes());
     }
     return true;
+  }
+
+  // Gives back all chunks but one while nothing is live. Generations begin anew: for owners that keep no handles.
+  void trim() noexcept {
+    if (size_ != 0 || chunks_.size() <= 1) return;
+    for (; chunks_.size() > 1; chunks_.pop_back()) ::operator delete(chunks_.back(), kAlign);
+    fresh_ = 0;
+    free_head_ = kNoIndex;
   }
 
   uint32_t size() const noexcept { return size_; }

@@ -27,7 +27,7 @@ struct Context {
   KeyedHash hash;
   bool draining = false;
   std::string scratch;  // of RecordWriter
-  BlockWriter payloads{16384, 65536};
+  BlockWriter payloads{16384};
 
   uint64_t wall_us() const { return static_cast<uint64_t>(options.clock->wall_us()); }
   uint16_t home_of(uint64_t hash_value) const {

@@ -56,7 +56,7 @@ class Home {
   };
   // Exists from the first message with an id on.
   struct Log {
-    BlockWriter writer{512, 65536};
+    BlockWriter writer{512};
     History history;
     uint64_t final_id = 0;      // the newest final message
     uint64_t last_ms = 0;       // inboxes: timestamps rise strictly in ms
@@ -170,8 +170,8 @@ class Home {
   Context& context_;
   Table<Channel> channels_;
   IdempotencyKeys idempotency_;
-  BlockWriter ephemeral_{4096, 65536};
-  BlockWriter compressed_{4096, 65536};
+  BlockWriter ephemeral_{4096};
+  BlockWriter compressed_{4096};
   std::string encoded_;
   std::string compressed_bytes_;
   std::vector<std::pair<uint32_t, uint64_t>> received_;  // this tick's, per core

@@ -324,11 +324,12 @@ void Local::tick() {
   dirty_.clear();
 }
 
-// Once a second: what had no message in a whole one keeps no block.
+// Once a second: what had no message in a whole one keeps no memory for them, and joins none for their rush.
 void Local::sweep() {
   const uint64_t second = context_.wall_us() / 1'000'000;
   if (second == cooled_s_) return;
   cooled_s_ = second;
+  pending_.trim();
   std::erase_if(warm_, [this](uint32_t index) {
     Fan* const fan = channels_.live(index) ? fan_at(channels_[index]) : nullptr;
     if (fan == nullptr || !fan->warm) return true;

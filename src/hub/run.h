@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "base/slab.h"
 #include "hub/encoder.h"
 #include "hub/sink.h"
@@ -75,8 +76,13 @@ class Group {
   }
   bool idle() const { return run_.empty() && specials_.empty(); }
   void clear();
-  // Between ticks: keeps no block for the messages to come.
-  void cool() { derived_.reset(); }
+  // Between ticks: keeps no block for the messages to come, and no lists as long as its busiest tick's.
+  void cool() {
+    RINGCAST_ASSERT(idle());
+    derived_.reset();
+    run_ = Run();
+    std::vector<Special>().swap(specials_);
+  }
 
  private:
   // A member whose run differs from the others': it came in the middle, or is excluded from a message.
@@ -95,7 +101,7 @@ class Group {
   std::vector<uint32_t> slots_;  // connections, dense
   Run run_;
   std::vector<Special> specials_;
-  BlockWriter derived_{1024, 65536};
+  BlockWriter derived_{1024};
   uint32_t disorder_ = 0;  // members out of accept order; walking them in order is a fifth cheaper in large rooms
 };
 

@@ -164,6 +164,8 @@ class Mailboxes {
   bool has_self() const { return !self_.empty(); }  // mail to oneself is waiting
   uint32_t overflow_depth(MemberId to) const { return outbound_[to].overflow.size(); }
   const MailboxStats& stats() const { return stats_; }
+  // Now and then: memory for overflow that nobody has needed since the last time.
+  void trim() { pool_.trim(); }
   // Mails that wait for this member in its rings and from itself.
   uint64_t mailbox_depth() const;
 
@@ -190,7 +192,7 @@ class Mailboxes {
 
   Mesh& mesh_;
   const MemberId own_;
-  MailChunkPool pool_;
+  MailChunkPool pool_{64};
   MailQueue self_;
   std::vector<Outbound> outbound_;    // [to]
   std::vector<Mesh::Pair*> inbound_;  // [from]; null: oneself

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/free_list.h"
 #include "runtime/mail.h"
 
 namespace ringcast::runtime {
@@ -16,37 +17,7 @@ struct MailChunk {
   MailChunk* next = nullptr;
 };
 
-class MailChunkPool {
- public:
-  // `kept_max`: chunks kept for the next need; more are given back to the allocator.
-  explicit MailChunkPool(uint32_t kept_max = 64) : kept_max_(kept_max) {}
-  MailChunkPool(const MailChunkPool&) = delete;
-  MailChunkPool& operator=(const MailChunkPool&) = delete;
-  ~MailChunkPool() {
-    while (free_ != nullptr) delete std::exchange(free_, free_->next);
-  }
-
-  MailChunk* take() {
-    if (free_ == nullptr) return new MailChunk;
-    --kept_;
-    MailChunk* chunk = std::exchange(free_, free_->next);
-    chunk->next = nullptr;
-    return chunk;
-  }
-  void give_back(MailChunk* chunk) {
-    if (kept_ == kept_max_) {
-      delete chunk;
-      return;
-    }
-    ++kept_;
-    chunk->next = std::exchange(free_, chunk);
-  }
-
- private:
-  MailChunk* free_ = nullptr;
-  uint32_t kept_ = 0;
-  uint32_t kept_max_;
-};
+using MailChunkPool = FreeList<MailChunk, &MailChunk::next>;
 
 class MailQueue {
  public:

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/free_list.h"
 
 namespace ringcast::runtime {
 
@@ -32,18 +33,9 @@ struct Outbox::Backlog {
   struct Pool {
     static constexpr uint32_t kKept = 4096;
     static constexpr size_t kCapacityKept = 64;
-    Backlog* free = nullptr;
-    uint32_t kept = 0;
-    ~Pool() {
-      while (free != nullptr) delete std::exchange(free, free->next_free);
-    }
-    Backlog* take() {
-      if (free == nullptr) return new Backlog;
-      --kept;
-      return std::exchange(free, free->next_free);
-    }
+    FreeList<Backlog, &Backlog::next_free> free{kKept};
     void give(Backlog* backlog) {
-      if (kept == kKept || backlog->rest.capacity() > kCapacityKept) {
+      if (backlog->rest.capacity() > kCapacityKept) {
         delete backlog;
         return;
       }
@@ -52,9 +44,7 @@ struct Outbox::Backlog {
       backlog->messages = 0;
       backlog->head = 0;
       backlog->begun_at = UINT32_MAX;
-      backlog->next_free = free;
-      free = backlog;
-      ++kept;
+      free.give_back(backlog);
     }
     static Pool& of_this_thread() {
       thread_local Pool pool;
@@ -76,8 +66,12 @@ bool follows(const Segment& before, const Segment& next) {
 }  // namespace
 
 Outbox::Backlog& Outbox::backlog() {
-  if (backlog_ == nullptr) backlog_ = Backlog::Pool::of_this_thread().take();
+  if (backlog_ == nullptr) backlog_ = Backlog::Pool::of_this_thread().free.take();
   return *backlog_;
+}
+
+void Outbox::trim_pool() {
+  Backlog::Pool::of_this_thread().free.trim();
 }
 
 void Outbox::drop_backlog_if_idle() {

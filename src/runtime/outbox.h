@@ -109,6 +109,8 @@ class Outbox {
     return bytes() <= bytes_max && messages() <= messages_max;
   }
   void clear();
+  // Now and then: memory in this thread's pool that nobody has needed since the last time.
+  static void trim_pool();
 
  private:
   struct Backlog;

@@ -194,6 +194,7 @@ void Reactor::take_timers() {
     stats_.lag_us.record(static_cast<uint64_t>((now_ - next_interval_).count()) / 1000);
     next_interval_ = now_ + kInterval;
     copy_counters();
+    if (now_ >= next_trim_) trim_pools();
     handler_->on_interval();
   }
 }
@@ -462,6 +463,14 @@ void Reactor::finish_closing(Connection& connection) {
     connection.pauses = 0;
     if (connection.receiving) backend_->resume_receive(connection.socket);
   }
+}
+
+// What a rush took goes back: a pool's few scattered objects would hold whole pages of the allocator.
+void Reactor::trim_pools() {
+  next_trim_ = now_ + kTrimInterval;
+  Hold::trim_pool();
+  Outbox::trim_pool();
+  mailboxes_.trim();
 }
 
 void Reactor::copy_counters() {

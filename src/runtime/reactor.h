@@ -22,6 +22,8 @@
 namespace ringcast::runtime {
 
 inline constexpr io::Nanoseconds kInterval = std::chrono::milliseconds(100);
+// What pools keep and nobody has needed for so long goes back to the allocator.
+inline constexpr io::Nanoseconds kTrimInterval = std::chrono::seconds(1);
 // Timers fire on multiples of this, so that heartbeats leave in batches.
 inline constexpr io::Nanoseconds kTimerTick = std::chrono::milliseconds(50);
 
@@ -152,6 +154,7 @@ class Reactor {
   void finish_closing(Connection& connection);
   void mark_dirty(Connection& connection);
   void take_slow();
+  void trim_pools();
   void copy_counters();
   void note_slow(Connection& connection);
   void count_unread(Connection& connection);
@@ -166,6 +169,7 @@ class Reactor {
   io::Nanoseconds now_;
   uint64_t wall_us_;
   io::Nanoseconds next_interval_;
+  io::Nanoseconds next_trim_{0};
   io::Nanoseconds last_active_{0};
   Slab<Connection> connections_;
   std::vector<OutputRules> outputs_;  // each that a connection has had, once
@@ -175,7 +179,7 @@ class Reactor {
   std::vector<uint32_t> dead_;   // closed in this tick, freed at its end
   std::vector<uint8_t> gather_;  // where small pieces of one connection are laid together
   uint64_t unread_bytes_ = 0;    // queued on blocked connections
-  BlockWriter scratch_{16384, 65536};
+  BlockWriter scratch_{16384};
   bool overflow_moved_ = false;  // the last tick's end has: credit may be given back for it
   std::atomic<bool> stop_{false};
   ReactorStats stats_;

@@ -46,6 +46,27 @@ TEST(Slab, BoundedAndLastReleasedComesFirst) {
   EXPECT_EQ(slab.size(), 5u);
 }
 
+TEST(Slab, TrimGivesBackWhatARushTook) {
+  Slab<int> slab(1000, 16);
+  std::vector<uint32_t> indices;
+  for (int i = 0; i < 100; ++i) indices.push_back(slab.acquire(i));
+  const size_t rush = slab.memory_bytes();
+  for (size_t i = 1; i < indices.size(); ++i) slab.release(indices[i]);
+  slab.trim();  // one is live
+  EXPECT_EQ(slab.memory_bytes(), rush);
+  EXPECT_EQ(slab[indices[0]], 0);
+  slab.release(indices[0]);
+  slab.trim();
+  EXPECT_EQ(slab.memory_bytes(), rush / 7);  // of 7 chunks
+  for (int i = 0; i < 100; ++i) {
+    const uint32_t index = slab.acquire(i);
+    EXPECT_EQ(index, static_cast<uint32_t>(i));
+    EXPECT_TRUE(slab.live(index));
+    EXPECT_EQ(slab[index], i);
+  }
+  EXPECT_EQ(slab.memory_bytes(), rush);
+}
+
 TEST(Slab, GenerationsCostFourBytesAnEntry) {
   Slab<uint64_t> slab(1 << 16, 1024);
   ASSERT_TRUE(slab.reserve(1 << 16));

@@ -166,10 +166,11 @@ TEST_P(HubTest, QuietRoomsHoldNoBlocks) {
       cluster.run();
     }
   }
-  EXPECT_GT(Block::live_bytes() - before, 10 * 65536);
+  EXPECT_GT(Block::live_bytes() - before, int64_t{10} * BlockWriter::kLargest);
   cluster.advance(1s);  // they had messages in this second
   cluster.advance(1s);
-  EXPECT_LT(Block::live_bytes() - before, (GetParam() + 1) * 65536 + 65536);  // those that writers have begun
+  EXPECT_LT(Block::live_bytes() - before,
+            int64_t{GetParam() + 2} * BlockWriter::kLargest);  // those that writers have begun
   cluster.take(last(), 0);
   cluster.publish(last(), {.key = rooms[3], .payload = "again", .ephemeral = true});
   cluster.run();

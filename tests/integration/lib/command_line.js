@@ -37,6 +37,10 @@ export async function run_tests(url, { bin, values }, finish = async () => {}) {
   const combinations = values.io.split(',').flatMap((io) => values.reactors.split(',').map((reactors) => ({ io, reactors: Number(reactors) })));
   const { only, shuffle, verbose, junit } = values;
   const runner = new Runner({ bin, suites_at_once: Number(values.jobs), tests_at_once: values['at-once'] && Number(values['at-once']), only, shuffle, verbose, junit });
+  // What a test left behind unheeded is a failure of its own; the others go on.
+  for (const event of ['unhandledRejection', 'uncaughtException']) {
+    process.on(event, (error) => runner.report(`${event} outside of any test`, 'failed', 0, error));
+  }
   const passed = await runner.run(combinations);
   await finish();
   // The exit is said explicitly: a client that a failed test left behind must not keep the runner alive.

@@ -152,17 +152,22 @@ suite('shared client', { at_once: 1, settings: { retry: '100ms', presence_leave_
     assert.deepEqual([await clients_of(t, ann), await clients_of(t, ben)], [1, 1]);
   });
 
-  test('a worker that cannot be loaded is told, not waited for', async (t) => {
-    const tab = await open_tab(t);
-    await tab.page.evaluate(async () => {
-      const { connect } = await import('/client/index.js');
-      window.client = connect({ url: location.origin, shared: true, worker_url: `${location.origin}/nothing-here.js` });
+  for (const [what, script, said] of [
+    ['cannot be loaded', 'nothing-here.js', /nothing-here\.js (cannot be loaded|has not answered)/],  // not every failure is told
+    ['says nothing', 'client/errors.js', /errors\.js has not answered within 15 s/],
+  ]) {
+    test(`a worker that ${what} is told, not waited for for ever`, async (t) => {
+      const tab = await open_tab(t);
+      await tab.page.evaluate(async (script) => {
+        const { connect } = await import('/client/index.js');
+        window.client = connect({ url: location.origin, shared: true, worker_url: `${location.origin}/${script}` });
+      }, script);
+      await tab.page.waitForFunction(() => window.client.state.state === 'stopped', null, { timeout: 40000 });
+      const { code, reason } = await tab.page.evaluate(() => window.client.state);
+      assert.equal(code, 'worker');
+      assert.match(reason, said);
     });
-    await tab.page.waitForFunction(() => window.client.state.state === 'stopped');
-    const { code, reason } = await tab.page.evaluate(() => window.client.state);
-    assert.equal(code, 'worker');
-    assert.match(reason, /nothing-here\.js/);
-  });
+  }
 
   test('without SharedWorker a tab has a connection of its own', async (t) => {
     const [user, room] = [t.name('Gus'), t.name('room')];

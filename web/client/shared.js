@@ -4,6 +4,8 @@ import { Client } from './client.js';
 import { Emitter } from './emitter.js';
 import { RingcastError } from './errors.js';
 
+const kAnswerMs = 15000;
+
 // A client that shares its connection with the other tabs where the browser can do that, else one of its own.
 export function connect({ shared = false, ...options } = {}) {
   const client = shared && globalThis.SharedWorker ? new SharedClient(options) : new Client(options);
@@ -44,7 +46,10 @@ export class SharedClient extends Emitter {
       return this;
     }
     this.port = worker.port;
-    worker.onerror = () => this.end({ code: 'worker', reason: `the SharedWorker at ${this.worker_url} cannot be loaded` });
+    const failed = (what) => this.end({ code: 'worker', reason: `the SharedWorker at ${this.worker_url} ${what}` });
+    worker.onerror = () => failed('cannot be loaded');
+    // Not every browser tells of every failure.
+    this.answer_timer = setTimeout(() => failed(`has not answered within ${kAnswerMs / 1000} s`), kAnswerMs);
     this.port.onmessage = ({ data }) => this.take(data);
     const hello = () => this.say({ do: 'hello', options: this.options, asks_token: typeof this.token_source === 'function', rooms: [...this.rooms], lock: this.lock });
     if (navigator.locks) {
@@ -69,6 +74,7 @@ export class SharedClient extends Emitter {
   }
 
   end({ code, reason }) {
+    clearTimeout(this.answer_timer);
     this.port?.close();
     this.port = null;
     this.release?.();
@@ -108,6 +114,7 @@ export class SharedClient extends Emitter {
   say(message) { this.port?.postMessage(message); }
 
   async take({ event, state, number, value, error, asks_token }) {
+    clearTimeout(this.answer_timer);
     if (event) {
       if (event.event_type === 'left' && event.reason !== 'left') this.rooms.delete(event.room);
       this.emit(event);

@@ -104,6 +104,24 @@ class Smoke(unittest.TestCase):
             self.assertGreater(document["rows"][0]["values"]["forking"]["median"], 0)
             self.assert_ended(pids)
 
+    def test_sigterm_ends_the_servers_and_writes_what_there_is(self):
+        with tempfile.TemporaryDirectory() as folder:
+            # Its own shell says who it is; a hundred rounds are more than anybody waits for.
+            start = f"echo $$ >>{folder}/pids; exec {BUILD}/src/server/ringcast --port $PORT --log-level warning"
+            running = subprocess.Popen([str(SOURCE / "tools/compare"), "--build", str(BUILD), "--out", folder, "--quick", "--rounds",
+                                        "100", "--only", "connect", "--engines", "epoll", "--with",
+                                        f"other=sh -c {shlex.quote(start)}", "--with-preset", "ringcast"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for line in running.stderr:
+                if line.startswith("round 2/"):
+                    break
+            running.terminate()
+            printed, said = running.communicate(timeout=60)
+            self.assertEqual(running.returncode, 130, said)
+            self.assertIn("interrupted", said)
+            self.check_files(pathlib.Path(folder), "compare", printed)
+            self.assert_ended(folder)
+
     def test_a_server_that_does_not_start_is_named(self):
         ran = subprocess.run([str(SOURCE / "tools/compare"), "--build", str(BUILD), "--quick", "--only", "connect",
                               "--rounds", "1", "--with", "gone=/bin/false {port}"], capture_output=True, text=True, check=False)

@@ -153,7 +153,8 @@ suite('shared client', { at_once: 1, settings: { retry: '100ms', presence_leave_
   });
 
   for (const [what, script, said] of [
-    ['cannot be loaded', 'nothing-here.js', /nothing-here\.js (cannot be loaded|has not answered)/],  // not every failure is told
+    // The browser's event of it may get lost; the next test is about what follows from one.
+    ['cannot be loaded', 'nothing-here.js', /nothing-here\.js (cannot be loaded|has not answered)/],
     ['says nothing', 'client/errors.js', /errors\.js has not answered within 15 s/],
   ]) {
     test(`a worker that ${what} is told, not waited for for ever`, async (t) => {
@@ -168,6 +169,26 @@ suite('shared client', { at_once: 1, settings: { retry: '100ms', presence_leave_
       assert.match(reason, said);
     });
   }
+
+  test('a worker whose failure the browser tells of is told at once', async (t) => {
+    const tab = await open_tab(t);
+    const state = await tab.page.evaluate(async () => {
+      let worker;
+      globalThis.SharedWorker = class {
+        constructor() {
+          worker = this;
+          this.port = new MessageChannel().port1;
+        }
+      };
+      const { connect } = await import('/client/index.js');
+      const client = connect({ url: location.origin, shared: true, worker_url: `${location.origin}/nothing-here.js` });
+      worker.onerror(new Event('error'));
+      return client.state;
+    });
+    assert.equal(state.state, 'stopped');
+    assert.equal(state.code, 'worker');
+    assert.match(state.reason, /nothing-here\.js cannot be loaded/);
+  });
 
   test('without SharedWorker a tab has a connection of its own', async (t) => {
     const [user, room] = [t.name('Gus'), t.name('room')];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every message pays: rings, mailboxes, timers, slabs, hashes, histograms. Each beside the ordinary thing that it
 // stands in for, so that a run shows a ratio: compare rows of one run only.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prices the engines against bare system calls on the same sockets, and backs three choices of the design: waking by
 // eventfd rather than MSG_RING, closing by shutdown rather than by cancelling per descriptor, one flush in batches.
 // Times are CPU of the measured thread around the calls in question; the clients' part is not in them.

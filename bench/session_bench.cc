@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What sessions cost without a kernel: a whole core (reactor, gate, hub, encoder) over sockets that only count. The
 // difference to a run against the real server is the transport; rows of one run show what a form or a size costs.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A chat with commands of its own: what the server does not know itself comes to the program, which answers the one who
 // asked, or the room.
 //

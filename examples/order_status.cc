@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A shop that shows its customers where their orders are, while they look: the push server is a part of it.
 //
 //   order_status [SETTING=VALUE…]       e.g. order_status port=3000

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Reads the testlog.json of `meson test` (one JSON object a line) and prints "PASSED FAILED SKIPPED".
 
 A GoogleTest program counts with each of its cases, any other test as one. The output of a test that failed goes to

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # For sourcing by the scripts beside it: packages, build directories, what is said to people. All talk goes to stderr.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A moving chart: some lines over the last minutes, the newest at the right, its scale from zero to a round number.
 
 const kSamples = 300;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The chat page: wires the form, the rooms, the message list and the members to a Client.
 
 import { Client } from './client/index.js';

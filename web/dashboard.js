@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The dashboard: the server's figures, a second apart, from the stream /stats/stream.
 
 import { Chart } from './chart.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files in a room: an event `file` says what is coming, binary messages bring it in pieces, each with the number of the
 // file and its own, and everybody puts them together. The sender hears its own pieces like everybody else: they are its
 // progress, and with so many on their way it waits for them before it sends more.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The list of messages of one room: kept in id order, without duplicates, bounded. Text nodes only.
 
 const kEntriesMax = 500;

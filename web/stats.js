@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The live panel: reads /stats every two seconds while the page is visible and draws what it finds.
 
 const kPeriodMs = 2000;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ringcast::Hooks: where the host program takes part. All are called on a reactor's thread: they must return at once
 // (hand longer work to a thread of your own), must not throw, must not wait for the server (no publish, no future), and
 // see one client at a time per core but several cores at the same time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ringcast::Message: something to publish, and what came of it. Plain values; any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ringcast::Options: how an embedded server is configured. Settings have the names, values and ranges of the standalone
 // server (docs/configuration.md); environment variables are not read. Several servers in one
 // program write one log, with the `log_*` settings of the first.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ringcast::Publisher: a thread's own way into the server: one lock-free ring to each core. At most 62 exist at a time,
 // 61 where webhooks are set.
 // Used by one thread at a time; must be gone before its Server.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ringcast::Server: the push server inside another program. Threads of its own (one reactor per core) do all work;
 // calls from other threads are handed to them through lock-free rings.
 // Every member may be called from any thread between start() and stop(), unless it says otherwise.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A list of addresses and networks, as an operator writes them: 10.0.0.0/8, 2001:db8::/32, ::1, unix. Made at start and
 // at a reload, read-only then; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The keys that open the server calls, each with a name for logs, metrics and limits. Read-only once made; any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all reactors ask about tokens: the present Policy, and what has been revoked since the start. One per process;
 // any thread. A reactor keeps the Policy that it has and looks at one atomic to see whether there is a newer one.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fetches a JSON Web Key Set from an http(s) URL, again and again, on a thread of its own, and gives the keys to the
 // Authority. Made and destroyed by the main thread; request() from any thread. What cannot be fetched or read is
 // logged, and the keys from before stay.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One generation of what the operator has set about tokens and permissions: keys, what is asked of a token, rules,
 // revocations that a file lists. Made by the main thread or the thread that fetches keys; immutable then, shared by all
 // reactors, and gone when the last of them has taken the next one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who is limited in what: the rates of connects, messages and bytes, per connection, user, address and API key, and how
 // many connections each may have. Plain values, filled from the server's options; read-only then.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tokens that are no longer good although they have not expired: by their id (jti), or all of a user's up to a moment.
 // A table of fixed size that one writer at a time adds to while all reactors look things up, without a lock: it is
 // asked once per token. What is kept is a keyed hash, so that nobody can aim at a place in the table.

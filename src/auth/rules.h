@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What may be done in which rooms: rules of a pattern and operations, from the settings or from a token. What no rule
 // allows is forbidden. Compiled once; a check reads and takes no memory. Immutable once made; any thread.
 #pragma once

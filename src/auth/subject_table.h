@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a core knows about the users, addresses and API keys that hash to it: how many connections each has over all
 // cores, exactly, and its token buckets. Other cores ask by mail; this table knows nothing of mail. One per core, its
 // thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A token bucket in eight bytes: it keeps the moment at which it will be full again (the generic cell rate algorithm),
 // so that it fills without anybody doing anything. The rate is given with each call and may change between them.
 // Owned by whoever counts; that thread only.

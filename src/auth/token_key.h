@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One key that tokens are verified with, or signed: its algorithm is pinned when it is made, so that a token cannot
 // choose (RFC 8725 section 3.1). Immutable once made; any thread may verify at the same time.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Invariants, asserted in release builds too. A failure names the place and ends the process.
 #pragma once
 

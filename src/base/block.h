@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory of frames: a Block holds bytes that are written once and shared between cores; a Hold is one core's counted
 // handle on a block. Bytes behind a published end never change, so readers need no lock.
 // Block: one thread (its writer) appends, any number of cores read what they were told about; the count is atomic and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BucketHistogram: counts by powers of two, for metrics. One writer, any reader: relaxed loads and stores, no
 // read-modify-write. Recording is a shift and three stores; the buckets' bounds are fixed, so figures of cores add up.
 #pragma once

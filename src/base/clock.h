@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clock: the time of a tick, read once and then the same for everything that happens in the tick.
 // One per reactor, touched by its thread only. Simulation puts a VirtualClock in its place.
 #pragma once

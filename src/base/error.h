@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors are values: a stable code and a text that names what was wrong and what is allowed.
 // Owned by whoever holds the Result; any thread. Hot paths use enums of their own instead.
 #pragma once

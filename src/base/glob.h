@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Patterns of names, as settings spell them. A pure function; any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Histogram: counts in log-linear buckets (the HDR idea): the relative error is bounded, recording is a few
 // instructions. Owned and written by one thread; hand out copies, merge() them. Units are the caller's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IndexPool: a growing table of small values with 4-byte indices and stable addresses. A Slab without generations: for
 // what is found only through links that its owner keeps true, and made by the hundred thousand.
 // Owned by one core; only its thread may touch it. Memory comes in chunks and is kept until the end.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host part of an internet address as a value of 16 bytes, IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2), so
 // that a host is one key whichever family its socket has. Unset: no such address, as at the other end of a unix socket.
 // Any thread.

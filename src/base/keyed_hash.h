@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SipHash with a secret 128-bit key: where a (tenant, name) lives must not be the client's to choose.
 // Values; any thread. SipHash-1-3 for tables and home cores; 2-4 is the form with published vectors.
 #pragma once

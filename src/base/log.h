@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logging front: events with named fields, formatted on the spot into small records, written by a sink thread (spdlog).
 // A thread with a LogThread (reactors) never waits: its records go through an SPSC ring, and what does not fit is
 // counted. Any other thread, and anyone before LogService exists, writes at once under a lock: cold paths only.

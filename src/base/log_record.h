@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One log line as it travels to the sink: text of bounded size, formatted by the thread that logs.
 // Private to the logging front and its tests.
 #pragma once

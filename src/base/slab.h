@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slab: a growing table of T with 4-byte indices, generations and stable addresses, bounded by a maximum.
 // Owned by one core (or one test); only its thread may touch it. Memory comes in chunks and is kept, but for trim().
 // An index alone is enough inside a layer; across layers and over time it travels with its generation.

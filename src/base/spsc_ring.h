@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SpscRing: a bounded queue between exactly one producing and one consuming thread.
 // The producer stages slots and publishes them with one release store; the consumer takes what is published and gives
 // the room back with one release store. Neither ever waits. Sleeping and waking are not its business: see the mesh.

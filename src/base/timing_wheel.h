@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TimingWheel: hierarchical timers, linked through 4-byte ids; arm, re-arm and cancel in constant time, no memory
 // taken. One per reactor, touched by its thread only. The nodes are the caller's: 12 bytes in a slab entry, or a
 // TimerTable. Seven levels of 64 slots; a timer moves down a level when the wheel comes to its slot, at most six times

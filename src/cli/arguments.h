@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What publish and subscribe share of a command line. Used while a command starts; main thread.
 #pragma once
 

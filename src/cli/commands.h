@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program as a client: `ringcast publish` and `ringcast subscribe`. Each is one thread that blocks; standard output
 // has what the server said, one JSON text a line, standard error what went wrong.
 // Exit status: 0 done, 1 refused or broken off, 2 the arguments are wrong.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `ringcast publish`.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One conversation with a server over libcurl, which brings TLS and name resolution: a request with its answer, a body
 // that goes on and on, or a connection for another protocol. Blocks; its command's thread only.
 #pragma once

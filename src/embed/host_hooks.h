@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host program's hooks in the sessions' terms. Called on the reactors' threads.
 #pragma once
 

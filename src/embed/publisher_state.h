@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a Publisher holds: its thread's producer of the mesh, and what it shares with the server that made it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a hook was asked and may answer later: the way back to the core that waits. Made on a reactor's thread, answered
 // once by any.
 #pragma once

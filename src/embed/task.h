@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the public Message to a task for a core: checks it by the rules of POST /messages. No state beyond the thread's
 // parsing scratch; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the parts of one core's hub share: options, ways out, the tick's time, the buffer that mail payloads are laid
 // in. One per hub; its reactor's thread only.
 #pragma once

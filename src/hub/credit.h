@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How much this core has under way to each home core: bounded, so that no ring or overflow grows without limit.
 // One core's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the hub gets bytes without knowing wire forms. Implemented in session, handed in at assembly; one object per
 // core. The canonical form of a message is what is stored in history and shared between cores; every other form is
 // derived from it at the core that needs it, once per message and form.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A channel's last messages, as slices of the blocks they were sent from. One core's.
 #pragma once
 

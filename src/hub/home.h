@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The home side of one core's hub: the channels that hash to this core. It alone gives ids, keeps history, presence
 // and, per core, the number of members. Its reactor's thread only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The home side's answers to questions and administrators' orders.
 #include <algorithm>
 

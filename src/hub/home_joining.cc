@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Home: members come, are shown what they missed in pieces, and go.
 
 #include "hub/home.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Home: who is shown in a room, with grace for those who come back, and how users are.
 
 #include "hub/home.h"

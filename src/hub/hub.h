@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One core's share of the hub: home of the channels that hash to it, and the local members of every channel that its
 // connections have joined. Cores talk through mail only. Touched by its reactor's thread only; HubStats may be read by
 // any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys that publishers gave so that a repetition is recognised: bounded in number and age, oldest go first.
 // One core's (the channel's home).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A hash set of small indices into a table that the owner keeps: 4 bytes a bucket, open addressing, no second copy of
 // keys or hashes. A bucket holds index + 1 and a few bits of the hash, so that a look at an entry that does not match
 // is rare. One core's.

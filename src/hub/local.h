@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The member side of one core's hub: which of its connections have joined what, and the runs they are about to get.
 // Its reactor's thread only.
 #pragma once

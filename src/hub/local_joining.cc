@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Local: what the home answers to those who join, and the pieces of history before what is live.
 
 #include "hub/local.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A name kept once and counted: channel keys and users of one core. Its reactor's thread only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an operator sets about rooms, by pattern; the first match wins. Immutable once the server runs; any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What cores tell each other: the kinds of mail, the meaning of a mail's fields per kind, and how variable-length
 // payloads are laid out. Both ends assert what they rely on.
 #pragma once

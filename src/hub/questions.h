@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Questions to one core or to all of them, and the putting together of the answers. Its reactor's thread only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A channel's members on one core and what they are about to get: per wire form the dense list of members and the run
 // of this tick. Settled once per tick, so the work per member does not depend on how many messages the tick had.
 // One core's; Fans come from a pool and exist only for channels with several members or with a run in progress.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the hub tells the sessions of its own core. Implemented in session; called on the reactor's thread, always from
 // Hub::on_mail, Hub::on_tick or Hub::sweep, never from within a call that a session makes.
 #pragma once

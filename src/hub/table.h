@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds slab entries by key: a set of 4-byte indices beside the slab, so that a name is stored once and its hash not at
 // all. Entries need `Name key`. One core's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The hub's vocabulary: names, messages, joins, what sessions ask for and what they are told. Plain values; views are
 // valid during the call that passes them. No sockets, no wire forms.
 #pragma once

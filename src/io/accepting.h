@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What both engines do alike about clients that come: those taken out of the backlog of a listener that closes, and
 // errors that time alone heals. Owned by a backend; reactor thread only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one interface of the kernel engines: io_uring, epoll and, in tests, a simulated one.
 // A reactor owns its backend and is the only thread that may touch it, wake() of a WakeTarget apart.
 // Completion style: wait() hands back plain events; calls are per batch or per connection state change, not per byte.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The buffers that multishot receives fill: one io_uring provided-buffer ring and its memory, registered as group 0.
 // Owned by a uring backend; reactor thread only.
 #pragma once

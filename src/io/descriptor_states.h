@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an engine remembers per descriptor, found by the descriptor's number: an array in steps, so that growing copies
 // nothing and an unused range of numbers costs nothing. Owned by a backend; reactor thread only.
 #pragma once

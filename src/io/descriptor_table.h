@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thread's descriptors: the limit, and a table of its own for each reactor. No state; each call acts on the calling
 // thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Listeners of the epoll engine: level-triggered (what a batch leaves is reported again), accepted in batches.
 #include <sys/socket.h>
 #include <unistd.h>

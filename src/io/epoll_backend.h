@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The epoll engine: edge-triggered, batch accept, reads straight into one arena per wait(), sendmsg() at flush.
 // Owned by a reactor; every call on its thread, WakeTarget::wake() apart.
 // epoll_backend.cc has sockets in and out and wait(), epoll_accept.cc the listeners.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The events of one wait(): a fixed array, filled by the engine and lent to the reactor until the next wait().
 // Owned by a backend; reactor thread only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bytes (and the end of a stream) that the kernel delivered for a socket whose receiving is paused: kept as a list of
 // pieces per socket until it is resumed. Bounded by what was in flight when it was paused, because the request is
 // cancelled. Owned by a uring backend; reactor thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Opens a listening socket whose options every accepted connection inherits. Called by the reactor that will own it,
 // after it has its own descriptor table. No state.
 #pragma once

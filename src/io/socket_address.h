@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An IPv4, IPv6 or unix socket address as a value: parsed, printed, compared, hashed. Any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Single system calls on sockets that both engines make alike. No state; the thread that owns the descriptor.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A descriptor that closes itself. Move-only; used by the thread whose descriptor table it belongs to.
 #pragma once
 

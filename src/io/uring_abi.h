@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernel interface of io_uring that liburing 2.3's headers do not name yet, and the layout of our own user_data.
 // Constants only; <linux/io_uring.h> must not be included beside <liburing.h>, whose copy defines the same names.
 #pragma once

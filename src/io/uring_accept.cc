@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Listeners: a multishot accept each, and what happens when descriptors run out or a listener is closed.
 #include <poll.h>
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The io_uring engine: one ring, multishot accept and receive, provided buffers, sends that report only failures.
 // Owned by a reactor; every call on the thread that created it (SINGLE_ISSUER), WakeTarget::wake() apart.
 // uring_backend.cc has the life of the ring and wait(), uring_accept.cc the listeners, uring_receive.cc the way in,

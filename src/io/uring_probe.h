@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds out, by trying, what the running kernel's io_uring can do for this engine. Any thread; no state.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way in: one multishot receive per socket, its pauses, and what happens when buffers run out.
 #include <cerrno>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way out: a flush is a few submissions of many sends each. A send executes inline at submit and, with
 // IOSQE_CQE_SKIP_SUCCESS and MSG_WAITALL, posts a completion only when it was short or failed; so after
 // io_uring_enter() returns, a send without a completion has been taken whole and its memory is free.

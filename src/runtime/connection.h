@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A connection as the reactor sees it: socket, outbox, timer, reasons for pauses. 80 bytes in a slab; what it speaks
 // is the session's, kept beside it under the same slot. Touched by its reactor only.
 #pragma once

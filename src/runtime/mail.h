@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One slot of a mailbox: what a core tells another. Fixed size, trivially copyable; the meaning of the fields is the
 // hub's (hub/protocol.h). `block` is one counted reference that travels with the mail: whoever takes the mail out owns
 // it.

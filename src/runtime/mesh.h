@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The mesh: how cores talk. An SPSC ring of mails for each ordered pair of members; nothing else is shared but flags.
 // Mesh: made and destroyed by the main thread, shared by all. Mailboxes: one member's endpoint, its thread only.
 // Producer: a foreign thread's outbound half (embedding API), that thread only; see mesh_producer.h.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What does not fit into a mailbox ring: a FIFO of mails in chunks, and the pool that the chunks of one member share.
 // Owned by that member's Mailboxes, its thread only. Empty in ordinary traffic, and then it holds no memory of its own.
 #pragma once

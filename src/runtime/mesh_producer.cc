@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "runtime/mesh_producer.h"
 
 #include <linux/futex.h>

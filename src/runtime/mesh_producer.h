@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A foreign thread's way into the mesh: outbound rings and credit, no mailbox of its own. Used by the embedding API.
 // One thread at a time; it owns a slot of the mesh until it is destroyed, after which the slot waits for its rings to
 // be empty and serves the next thread. Must not outlive the mesh.

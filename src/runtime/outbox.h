@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What waits to be sent on one connection: segments of shared blocks, in order. Owned by the connection, touched by its
 // reactor only. A connection with at most one whole segment needs no memory beyond itself; more take a Backlog from a
 // per-thread pool, given back as soon as it is not needed.

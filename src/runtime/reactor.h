@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One core's event loop: owns its backend, connections, timing wheel and mailboxes for good. Everything here is called
 // on the reactor's own thread, stop() apart. A tick is written in Reactor::tick().
 #pragma once

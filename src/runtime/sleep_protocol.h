@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How members of the mesh sleep without missing anything: the order of the stores, fences and looks, and nothing else.
 // No state of its own: `Ops` does the memory accesses, over real atomics in mesh.cc and over modelled memory in the
 // unit test, which runs these very functions through all their interleavings.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One reactor with everything that belongs to it, on a thread of its own: descriptor table, listeners, backend,
 // mailboxes, hub, sessions. Made by the main thread; everything inside lives and dies on the core's thread. The main
 // thread only sets the atomics and wakes it.

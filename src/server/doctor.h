@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tells in plain words whether this machine can hold a number of connections, and the command that mends what cannot.
 // `ringcast doctor --connections N`: main thread only, before any server exists; changes nothing.
 #pragma once

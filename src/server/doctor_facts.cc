@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads from /proc and /sys what the doctor judges by.
 #include <sched.h>
 #include <sys/resource.h>

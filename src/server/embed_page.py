@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a C++ file that holds the page's files: embed_page.py OUTPUT ROOT FILE..."""
 import os
 import sys

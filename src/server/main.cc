@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ringcast: the server's process. Reads its settings, starts, then waits for signals: TERM and INT drain and end it (a
 // second one ends it at once), HUP reads the settings again. With a word before the flags it is something else: a
 // judge of the machine, a maker of tokens, a client.

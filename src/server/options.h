@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every setting of the server as one plain value, and how it is put together: file, then environment, then flags.
 // Made at start and at each reload by the main thread; read-only afterwards, so any thread may read a finished one.
 // Names, units, defaults, ranges and help stand in one table (options_table.h); this struct only holds the values.

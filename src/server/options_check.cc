@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What no single row of the table can say: settings that cannot be together, and where the server may listen.
 #include <algorithm>
 #include <bit>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Options while they are being put together: the values so far and where each one came from.
 // Lives on the main thread's stack for the length of load_options().
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The TOML file. Its syntax is toml++'s business; keys, types and ranges are the table's.
 #include <algorithm>
 #include <cerrno>

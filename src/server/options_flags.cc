@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Environment and flags, and load_options(), which puts the three sources together.
 #include <CLI/CLI.hpp>
 #include <cctype>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The settings written out: as a configuration file, as the reference table of the docs, as the difference of two.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // [[routes]]: what is spoken at a path and what is set for the connections that come there. A key that is also a
 // setting has the type and range of that setting; the others are known here.
 #include <algorithm>

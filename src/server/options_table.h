@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of settings: one row drives file, environment, flags, checks, help and docs/configuration.md.
 // Constant data, fixed at compile time; any thread.
 #pragma once

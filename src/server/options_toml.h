@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the readers of the TOML file share: entries in the order of lines, values held to the table of settings.
 // Main thread, during load_options().
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One setting's value: parsed, checked against its row, printed; and the spellings of its key.
 #include <algorithm>
 #include <numeric>

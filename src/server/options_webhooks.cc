@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `[[webhooks]]` sections: where events go, and how. What they mean is src/webhook's business.
 #include <algorithm>
 #include <array>

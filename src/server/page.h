@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The chat and live-stats page, built into the program so that it runs from anywhere. Constant; any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The server as a whole: mesh, cores, what they share, and its life: start, reload, drain, stop. The main thread's.
 #pragma once
 

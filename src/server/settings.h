@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns the operator's options into what each layer is set to. Pure functions; any thread.
 #pragma once
 

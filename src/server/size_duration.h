@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes and durations as people write them: "64KiB", "1MiB", "25s", "500ms". Parsed exactly, printed back to the same.
 // Plain functions without state; any thread, meant for start-up and reload.
 #pragma once

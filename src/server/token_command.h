@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `ringcast token`: signs a token with a key of the configuration, for scripts and for trying things out. What it
 // prints is verified first as the server would. Main thread only, without a server.
 #pragma once

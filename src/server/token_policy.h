@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the settings say about tokens and permissions, with the files that they name read: an auth::Policy.
 // At start and at each reload; the main thread's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Webhooks as hooks of the sessions: what happens on a core becomes a call of the sender, and what the operator's
 // server decides becomes mail to that core. Made, started and stopped by the main thread; the hooks' functions belong
 // to the reactors. Stands before other hooks, if there are any, which hear of everything too.

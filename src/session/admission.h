@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What connections ask before they may open or send something: how many connections each address and user has over all
 // cores, exactly, and the rates of those and of API keys. The count and the buckets of a subject live at the core that
 // it hashes to; a connection waits for the answer. Nothing is asked where there is no limit. One per gate, its thread

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A message's canonical bytes, taken apart: what history keeps and cores share is a WebSocket text frame with the JSON,
 // for a binary message followed by its binary frame. Every other form is made from these.
 // Pure functions over borrowed bytes; any thread.

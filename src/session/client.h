@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a connection speaks, beside the reactor's Connection and under the same slot: identity, kind, flags. Everything
 // that is needed only now and then (a request being read, an opening handshake, a waiting poll) hangs off `extra`.
 // Owned by the Gate of its core; that core's thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "session/client_address.h"
 
 #include "session/gate.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where clients come from: the other end of the socket, or what a trusted proxy says about it, in a PROXY header at the
 // start of the connection or in a field of the request. One per gate, its thread only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Public names of connections: 32 hex digits of core, slot and generation with a tag of a keyed hash, so that a name
 // can neither be guessed nor made up, and yet no table is needed to find its connection.
 // A value; any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Questions of this core that somebody else decides (hooks.h), and their answers, which come as mail or not at all:
 // then their time runs out. One per gate, its thread only, but for decision_mail(), which any thread may call.
 #pragma once

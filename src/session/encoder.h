@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The hub's Encoder: canonical bytes of messages and the wire forms made from them. One per core, touched by its
 // reactor only; strings are reused, so that nothing is allocated per message once they have grown.
 // The JSON is written once, by canonical(); every other form carries the same text in another frame.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What threads of the host program ask of this core (embedding API): publishes and questions that come as mail with a
 // task, run here as if a connection had asked. One per gate, its thread only; tasks are made elsewhere.
 #pragma once

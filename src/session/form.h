@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forms: how a connection wants its frames, numbered for the hub. A form is a wire form spoken in a dialect; a
 // connection gets one at its handshake and keeps it. Constants; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where frames end inside a run: asked by an outbox only when a connection is slow. One function per wire form.
 // An HTTP head that still waits counts as one frame with the first event, which it came with. Pure functions; any
 // thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sessions of one core: what the reactor tells about connections and what the hub tells about channels both end
 // here, and go on to the session of the connection's kind. One per reactor, its thread only.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gate: what the hub tells, and the drain.
 
 #include "session/foreign_requests.h"

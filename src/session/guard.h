@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one core knows about tokens and permissions: the present policy, which connection's token ends when, and whether
 // a client may do what it asks for. One per gate, its thread only. A check of a permission reads and takes no memory;
 // newer policies and revocations are looked for once per interval and before a token is verified.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When heartbeats leave: every connection has its own phase within the interval, so that they are spread over it
 // however many connections came at once; timers fire in batches, so those of a moment share their bytes.
 // HeartbeatBytes belongs to a session of one core.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What WebSockets publish while somebody else decides about it (hooks.h): the messages of a connection to a channel, in
 // order, of which the first is asked about. They outlive their connection: what was sent before it went is published.
 // Part of the WebSocketSession of a core. Bounded per connection by SessionOptions::undecided_messages_max.

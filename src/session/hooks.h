@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where others take part in what this server does: the host program (embedding API), webhooks. Implemented above;
 // called on each core's reactor thread, so nothing here may wait. What takes its time to decide is answered later, from
 // any thread that has a Producer (decisions.h). Where nobody takes part (Shared::hooks is null) each place costs a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HttpSession: how requests are answered, and what happens to the connection then.
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HTTP/1.x on one connection: reads requests one at a time, routes them, and answers in order; what a client pipelines
 // waits. Stateless: works on the clients of its gate, whose thread is the only one. Upgrades and streams are handed to
 // the session of their transport; polls come back afterwards (take_back).

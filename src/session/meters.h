@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What WebSockets send, held against the rates of the connection, its user, its address and its API key. A connection's
 // own buckets lie here. The buckets of the others lie at their home core (Admission), from which this core takes
 // leases: so many messages and bytes, spent here by subtraction, so that a message makes no way to another core unless

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counters of all cores in the Prometheus text format, and their sums for /stats. Reads what the cores' reactors write,
 // relaxed; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which rooms have members, for hooks: told when a room gets its first member, and when it has had none for a while, so
 // that a reconnect, or the time between two polls, does not count. One per gate, for the rooms whose home its core is;
 // its thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which pages may talk to this server from a browser (RFC 6454): by default those that it serves itself, and clients
 // that send no Origin at all. Pure functions; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A long poll: GET /poll joins its channels, collects what comes after the cursor, and answers at the end of the tick
 // that brought something, or at its timeout; then the connection goes back to HTTP.
 // One per core, touched by its reactor only. Everything of a poll lies in one object that lives as long as it waits.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A request as handlers see it: parsed, routed, and with the visitor's names resolved.
 // Lives on the stack of HttpSession while a handler is called; its views are valid during that call.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of routes: method and path to endpoint, who may call it, which dialect is spoken there, and what is set for
 // its connections. The rows of the configuration come first, then those of routes.cc. Made at start, read-only
 // afterwards; any thread.

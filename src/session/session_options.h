@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What sessions are set to: every limit, time and flag that a connection meets, as plain values. Filled from the
 // server's options at assembly; a reload makes a new one and hands it to each gate on its own thread. Read-only then.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counters of one core's sessions. Written by its reactor only, read by whoever answers /stats and /metrics: relaxed
 // loads and stores, no read-modify-write.
 #pragma once

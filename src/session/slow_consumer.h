@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is done about a reader that is too slow, as far as all transports share it: the room's policy decides whether
 // its oldest unsent frames go, and each room is told how much it lost.
 // Pure functions over a connection; its reactor's thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SseSession: from the request to the first event. The head waits for the answers to all joins: only then is it known
 // whether there is anything to come (204), and from which positions.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "session/sse_session.h"
 
 #include "session/canonical.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an SSE stream does (WHATWG HTML section 9.2): its channels, the cursor in every `id:`, comments as heartbeats,
 // the ways it ends. One per core, touched by its reactor only. A stream over one channel shares its frames with all
 // others and needs nothing beside its Client once it is open; one over several channels keeps their positions.

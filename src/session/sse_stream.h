@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where an SSE stream is: its channels with their positions, and while it opens what may not be sent yet.
 // Hangs off the Client; a stream over one channel drops it as soon as it is open, because its ids say everything.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page and its files, read into memory at start: what is served is what was there then, and no request ever waits
 // for a disk. Made by the main thread, read-only afterwards; any thread.
 #pragma once

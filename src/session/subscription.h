@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a visitor subscribes to, read off a request: who it is, which channels, from which positions.
 // Pure functions of the request; a Subscription belongs to the call that opens a connection.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WebSocketSession: what clients ask for in text frames, and the answers to it; what they publish is in
 // websocket_publishing.cc.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a few WebSocket connections need for a while beside their Client: publishes whose acknowledgement is outstanding
 // and the room that was named for binary frames. Bounded by credit and by one room a connection.
 // Part of the WebSocketSession of a core.

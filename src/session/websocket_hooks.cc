@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WebSocketSession: what others decide (hooks.h): who may not open, and which messages are published. While the first
 // of a connection to a channel is asked about, those behind it wait; other channels go on.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WebSocketSession: messages held against the rates that limit them. Who sends too fast is told with each message for
 // how long to wait; who does not listen is closed.
 

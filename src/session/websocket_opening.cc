@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WebSocketSession: from the upgrade request to the first events. The 101 response waits for the answers to the first
 // joins, so that `connection_id` can say from which positions the stream goes on; it is put before whatever those
 // joins have brought meanwhile.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WebSocketSession: what clients publish, and its acknowledgements. A message that finds no credit is kept as it came
 // and done again from the start, so nothing before the publish may leave a trace.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a WebSocket connection does: opening with its first joins, frames in, actions, acknowledgements, heartbeat,
 // close handshake (RFC 6455 section 7.1). Also GET /echo, which sends every message back as it came.
 // One per core, touched by its reactor only. All that a connection needs for long lies in its Client; what few need for

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What hangs off a WebSocket's Client while it is needed: the handshake that waits for its first joins, a message that
 // waits for credit, a question that waits for its answer, a close frame that waits for the peer's.
 // Part of the WebSocketSession of a core.

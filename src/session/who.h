@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whose a connection is, for as long as it lives: user, tenant and what the token grants, in one word and a text that
 // the hub's inbox shares, since every idle connection has one. Owned by its Client; that core's thread only.
 #pragma once

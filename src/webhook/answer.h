@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an operator's server answers when it is asked for a decision. A pure function; any thread (it uses the thread's
 // parsing scratch).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON of calls. An event is an object; notifications travel as {"events":[…]}, a decision as the object itself.
 // Pure functions; any thread.
 #pragma once

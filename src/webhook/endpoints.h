@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where events go: the `[[webhooks]]` sections of the settings, in their order. Immutable once made; any thread.
 #pragma once
 

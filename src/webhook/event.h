@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an operator's server is told or asked: the events by name, and one call of them. A Call is made on a reactor,
 // handed over to the sender's thread and ends there; it is nobody else's in between.
 #pragma once

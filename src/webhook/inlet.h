@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the cores to the sender's thread: a ring for each core, and one word with which the sender sleeps without
 // missing anything. offer() belongs to the core's thread, everything else to the sender's.
 #pragma once

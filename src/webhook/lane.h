@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What goes to one endpoint: notifications in order and in batches, one batch at a time, and decisions beside each
 // other. Everything that waits is bounded. Owned by the Sender; its thread only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When a call is tried again: what a try's end means, and how long to wait. Pure functions; any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls the operator's HTTP servers, on one thread of its own with libcurl: reactors hand events over and never wait.
 // Made, started and stopped by the main thread; offer() belongs to the thread of the core that it names; answers of
 // decisions are given on the sender's thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a call proves where it comes from: HMAC-SHA256 (RFC 2104) over the time and the body, so that neither can be
 // changed and an old call is known as one. Pure functions; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happened at one endpoint. Written by the sender's thread, but for `refused`, which each core counts for itself
 // (Inlet); read by any.
 #pragma once

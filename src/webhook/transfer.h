@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One HTTP request with libcurl, used again for each try of a call. Owned by its Exchange in a Lane; the sender's
 // thread only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a WebSocket client asks for in a text frame: {"action":"join","room":"general"}.
 // An Action belongs to its caller, but its views point into this thread's parsing scratch: they are valid until the
 // next parse_action() or parse_publish_body() on the same thread.

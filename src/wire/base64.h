@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Base64 with padding (RFC 4648 section 4) and its URL-safe form without. Pure functions; any thread.
 #pragma once
 

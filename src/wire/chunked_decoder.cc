@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "wire/chunked_decoder.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Incremental decoder of the chunked transfer coding (RFC 9112 section 7.1), strict: sizes are bare hex digits, every
 // line ends in CR LF, extensions and trailers are bounded, checked and ignored.
 // Part of a parser; the owner's thread only.

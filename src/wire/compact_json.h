@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One JSON value of any kind, checked as a whole and re-serialised on one line. Pure; uses this thread's scratch, so
 // views of the last parsed body or action are gone.
 #pragma once

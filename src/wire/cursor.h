@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cursors: where in its channels a stream is. Three forms, see PROTOCOL.md: the decimal id of one channel; for several
 // an opaque token (hash of the channels, then a position in base 36 for each); and "general=17,dev=18".
 // Pure functions; any thread.

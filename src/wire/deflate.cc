@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "wire/deflate.h"
 
 #include <zlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compression of WebSocket messages (RFC 7692 section 7.2): raw deflate, no context takeover, on zlib.
 // One deflater and one inflater per thread, made at first use and shared by all connections: idle ones hold nothing.
 #pragma once

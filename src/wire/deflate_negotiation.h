@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Negotiation of permessage-deflate (RFC 7692 section 7) in Sec-WebSocket-Extensions. A server never keeps a window
 // between messages: frames are shared by all members of a channel, and an idle connection may not hold an inflater.
 // Pure functions; any thread.

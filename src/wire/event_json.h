@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON of every event that the server sends, in PROTOCOL.md's key order, on one line.
 // Pure functions appending to a string that the caller reuses; any thread. Names and payloads are validated already.
 // `ref` is raw JSON as Action holds it; empty strings leave optional members out.

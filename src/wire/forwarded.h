@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way of a request through proxies as they report it: X-Forwarded-For, and Forwarded (RFC 7239), read from the
 // nearest hop outwards. Which of them may be believed is the caller's to say, and how far.
 // A view over a request's headers, on the stack of whoever asks; any thread.

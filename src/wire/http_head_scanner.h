@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The strict scan of a header block, line by line, that goes before llhttp whatever its version: 8.1 takes a bare CR as
 // a line end and misreads folded fields (CVE-2023-30589, CVE-2024-27982), which lets requests be smuggled past a proxy.
 // Plain values, used by the parsers of requests, responses and trailers; the owner's thread only.

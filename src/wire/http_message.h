@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an HTTP/1.x message consists of, for requests and responses alike: fields, limits and errors.
 // Views into the memory of the parser that made them, valid until its reset(); one thread at a time.
 #pragma once

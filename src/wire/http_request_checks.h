@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What makes a well-formed head ambiguous or unanswerable: target, Host, body framing, Expect (RFC 9112 sections 3, 6).
 // Used by the request parser alone; pure functions over its views.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Incremental HTTP/1.x request parser: bytes in, one HttpRequest out; llhttp inside, behind a strict scan of our own.
 // Owned by a session only while a request is being read (an idle connection keeps none; reset() keeps the memory for
 // the next request, so that a reactor can pool them). The owner's thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes HTTP/1.1 responses: head, body, JSON errors, chunks. Everything is appended to a string that the caller
 // reuses. Pure functions; the date is given from outside, there is no clock here. Any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Incremental HTTP/1.x response parser for clients (the load generator, tests): head, then the body as spans of the
 // input, be it sized, chunked or until the connection closes. llhttp inside, behind the same strict scan as requests.
 // Owned by a client connection; its thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The small grammar of HTTP fields (RFC 9110 section 5): tokens, case-insensitive names, comma-separated lists.
 // Pure functions over borrowed text; any thread.
 #pragma once

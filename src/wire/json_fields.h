@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a few named fields of a JSON object that a client sent in another spelling than ours. Everything else in it is
 // checked to be JSON and ignored. Views point into this thread's parsing scratch, as those of parse_action().
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads the JSON that this server itself has written: objects on one line, valid, with canonical escapes. A scan over
 // borrowed bytes without a parser, for those who need a few members of an event; what clients sent goes through
 // json_reader.h first. Pure functions; any thread.

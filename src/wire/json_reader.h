@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads JSON that clients sent, with simdjson's On-Demand parser, and re-serialises parts of it on one line.
 // On-Demand checks only what is looked at, so everything is looked at here: a text that passes is JSON as a whole.
 // One JsonScratch per thread; private to src/wire.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes JSON on one line at the end of a string that the caller owns and reuses; strings are valid UTF-8 already.
 // No state beyond the call or the writer on the caller's stack; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A JSON Web Key Set (RFC 7517): the keys as they stand there, their numbers decoded; what they are good for is judged
 // by who uses them. Pure functions; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A JSON Web Token in the compact form (RFC 7515 section 7.1, RFC 7519) taken apart: nothing here is proved. Who reads
 // claims has verified the signature before, with a key and an algorithm that the token does not choose.
 // A Jwt is reused from token to token; its views live until the next open() on the same thread. No I/O, no clock.

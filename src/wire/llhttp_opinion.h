@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The second opinion: llhttp reads a head that the strict scan has let through, and both must have understood the same.
 // Where two parsers differ, a proxy in front may differ as well, and that is how requests are smuggled.
 // Pure function; any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names that go over the wire: rooms, users, tenants, event types, and the channels that they stand for.
 // Pure functions without state; any thread.
 #pragma once

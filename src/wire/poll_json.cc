@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "wire/poll_json.h"
 
 #include "base/assert.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The answer to a long poll, {"events":[…],"cursor":"…","gaps":[…]}, built up to a limit of bytes.
 // Lives on the stack or in the session while an answer is being collected; writes to a string of the caller's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The PROXY protocol, versions 1 (text) and 2 (binary): what a proxy says about a connection before the connection's
 // own bytes. Incremental: bytes in, the client's address out. Kept by a session until the header is complete, then
 // dropped; the owner's thread only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The body of POST /messages: one publish as an object, or a batch of them as an array.
 // Views point into this thread's parsing scratch and are valid until the next parse_publish_body() or parse_action() on
 // the same thread.

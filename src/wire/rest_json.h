@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON of REST answers, and of the `members` and `history` events, which have the same shapes.
 // Pure functions appending to a string that the caller reuses; any thread.
 #pragma once

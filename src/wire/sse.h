@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Server-Sent Events (WHATWG HTML section 9.2), the server's half: events, comments and `retry:`, bare for HTTP/1.0 or
 // each as an HTTP/1.1 chunk (RFC 9112 section 7.1) whose header lies in the same bytes, so that they can be shared.
 // Pure functions appending to a string that the caller reuses; any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Server-Sent Events, the client's half (WHATWG HTML section 9.2.5 and 9.2.6), for the load generator and for tests.
 // One parser per stream, owned by its connection's thread; fed with the response body after transfer decoding.
 #pragma once

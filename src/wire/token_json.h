@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How tokens and key sets are read: what they may nest, and room for any string in them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // XOR of a WebSocket payload with its 4-byte key (RFC 6455 section 5.3), in place; masking is the same operation.
 // Pure functions; any thread.
 #pragma once

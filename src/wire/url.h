@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Percent-encoding (RFC 3986 section 2.1) and query strings as browsers' URLSearchParams writes them.
 // A Query belongs to the request it was parsed from; it keeps decoded copies and no views of the input. Any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Incremental UTF-8 validation (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF) across fragments.
 // Owned by whoever reads the text, 4 bytes of state; one thread at a time.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Incremental WebSocket decoder (RFC 6455, permessage-deflate of RFC 7692): bytes in, messages and control frames out.
 // Part of a connection: 24 bytes, plus a Partial that exists only while a frame or a fragmented message is incomplete.
 // The owner's thread only; compressed messages are inflated in memory that all decoders of a thread share.

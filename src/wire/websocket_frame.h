@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writing WebSocket frames (RFC 6455 section 5.2), for both ends: servers send unmasked, clients masked.
 // Pure functions; any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The WebSocket opening handshake (RFC 6455 section 4), both ends.
 // Pure functions over parsed HTTP messages; any thread (the SHA-1 digest is fetched once per thread).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One chromium for all tests; each tab is a context of its own, and says what went wrong in it.
 
 import { existsSync, mkdirSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The chat page in a real browser: talking over each transport, being cut off, and how it looks.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Contrast of all visible text by WCAG 2.1 (1.4.3), computed inside the page from what it really shows.
 
 export function low_contrast(page) {

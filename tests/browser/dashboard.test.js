@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The dashboard in a real browser: its figures move, it asks for the key, and how it looks.
 
 import assert from 'node:assert/strict';

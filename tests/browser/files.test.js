@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files on the chat page: sent over WebSocket in pieces, received over each transport, refused where they must be.
 
 import assert from 'node:assert/strict';

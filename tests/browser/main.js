@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command line of the browser tests. They use the runner of the integration tests.
 
 import { command_line, run_tests } from '../integration/lib/command_line.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The report page that ringload writes: one run, several runs, and what tools/compare found, as a file in a real browser.
 
 import assert from 'node:assert/strict';

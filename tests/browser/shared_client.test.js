@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One connection for all tabs: the client in a SharedWorker, in a real browser.
 
 import assert from 'node:assert/strict';

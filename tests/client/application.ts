@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An application in TypeScript: compiled, never run. Each expected error would be one if the types were looser.
 
 import { Client, RingcastError, connect, read_events, type Gap, type State } from '../../web/client/index.js';

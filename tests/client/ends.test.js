@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each close code and each HTTP status makes of the client, and when it comes back.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A proxy in the way: transports that do not get through, and servers that fall silent.
 
 import assert from 'node:assert/strict';

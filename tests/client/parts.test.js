@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The client's parts by themselves: the parser of streams, the cursors, the types.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exactly once and in order, whatever happens between the client and the server.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an application does with a client, the same over each transport.
 
 import assert from 'node:assert/strict';

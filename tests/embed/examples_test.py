@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """examples_test.py DIRECTORY: plays what the head of each example promises against the built program."""
 import asyncio
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """install_test.py ROOT BUILD: what `meson install` puts down is enough for an outside project, by pkg-config alone."""
 import os
 import pathlib

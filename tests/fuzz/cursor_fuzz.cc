@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text is read as a query string and as a cursor of streams over one, two and as many channels as it names. What is
 // taken is written again and must be read as the same.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pieces of an input as the fuzzer wants them: the cut sizes come from the first bytes of its data.
 // Used by the targets of this folder.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes once as a message: what is compressed must come back. And once as a compressed payload: never more than the
 // limit comes out, and what does is what zlib makes of it in the plainest way.
 #include <zlib.h>

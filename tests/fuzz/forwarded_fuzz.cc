@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The lines are values of X-Forwarded-For and of Forwarded fields. No chain is longer than its bound, and what is taken
 // for an address is one.
 #include <cstdlib>

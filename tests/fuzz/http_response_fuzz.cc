@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Responses to a client, whole and cut: the same heads, bodies and errors. The first byte after the cuts says whether
 // the request was a HEAD.
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text is read as an action and as the body of a publish. What is taken must be sound: names that pass the checks,
 // payloads on one line that simdjson's DOM parser, which checks everything, reads as the same value, and that are not
 // changed by being read again.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text is read as a token, as header and payload of one (two lines), and as a key set. What is taken has claims
 // within their bounds, and taking it apart and putting it together again gives the same; what is refused is refused in
 // words of ours, without a byte of the token in them.

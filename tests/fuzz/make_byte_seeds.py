@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the kept seeds of the byte-level targets (http_*, websocket*, deflate) into corpus/; run in this folder.
 
 A seed of these targets begins with four bytes that say how the input is cut, some with a byte of choices after them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A PROXY header, whole and in pieces: both must end at the same byte with the same outcome.
 #include <cstdlib>
 

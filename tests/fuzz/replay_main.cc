@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a fuzz target over its kept seeds without libFuzzer: each file, each prefix of it, and each with one byte
 // changed. Deterministic, so that a failure here is a failure everywhere.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes are an event stream: the parser must give the same events for the whole and for pieces. Each event is then
 // written by the server's encoder, as one and as two chunks, and must be read back as it was.
 #include <charconv>

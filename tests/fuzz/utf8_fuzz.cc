@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first byte says where the text is cut; the incremental verdict must be simdjson's over the whole.
 #include <simdjson.h>
 

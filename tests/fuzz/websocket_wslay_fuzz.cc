@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frames against wslay: its frame reader and a plain model of RFC 6455 section 5.4 above it must find the same messages
 // and control frames as our decoder, and a fault where ours finds one. The byte after the cuts chooses the role.
 #include <wslay/wslay.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who comes in: tokens of every algorithm by every way there is, their end, their revocation, and API keys beside them.
 
 import assert from 'node:assert/strict';

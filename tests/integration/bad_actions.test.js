@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a WebSocket client can get wrong: an error event that names it, nothing half-applied, the connection goes on.
 
 import assert from 'node:assert/strict';

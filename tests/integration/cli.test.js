@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program as a client: `ringcast token`, `publish` and `subscribe` against a running server.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R1, the order-status stream: current state first, bare payloads, the end with the last state, 204 afterwards.
 
 import assert from 'node:assert/strict';

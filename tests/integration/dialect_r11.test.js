@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R11, polled notifications: by time, at once when there is something newer, nothing missed.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R2, the token hub over WebSocket: rooms, the others in the room, pushes of any JSON to every connection of a user.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R3, SSE with resumption: the room `general`, ids, Last-Event-ID, /stats, and the sentence for those that fell behind.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R4, the room chat over WebSocket: native, and a route on which a second join leaves the first room.
 
 import assert from 'node:assert/strict';

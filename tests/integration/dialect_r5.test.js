@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R5, the SSE broker: bare payloads under the publisher's event names, topics, users that are UUIDs, its figures.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R6, the push gateway: connection_id, heartbeats that scripts see, pushes to users, the page's chat, reconnect.
 
 import assert from 'node:assert/strict';

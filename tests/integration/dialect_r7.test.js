@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R7, the chat room over SSE: who is there, what is said, in public and in private, and what was said before.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R8, the hub chat over WebSocket: everybody in the lobby, the sender included, sees who says what.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The dialects with tokens: who comes in, as whom, and what those are told that do not.
 
 import assert from 'node:assert/strict';

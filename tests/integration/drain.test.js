@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SIGTERM: what is acknowledged is delivered, everybody is told, and the process ends with 0.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clients of other languages: Debian's python3-websockets and curl.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RFC 6455 from a bare socket: fragments, control frames, and everything that has to end with 1002, 1007 or 1009.
 
 import assert from 'node:assert/strict';

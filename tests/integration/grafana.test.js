@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // packaging/grafana/ringcast.json: what its panels ask for is there, and Prometheus answers each of its queries.
 
 import assert from 'node:assert/strict';

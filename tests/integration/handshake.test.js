@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way into a WebSocket: the upgrade of RFC 6455 section 4, what is refused, and the first event.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Heartbeats of WebSockets and streams, with short intervals, and the end of peers that are silent.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HTTP/1.1 as proxies, curl and attackers speak it (RFC 9110, RFC 9112).
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Messages far beyond the default size, where the setting allows them.
 
 import assert from 'node:assert/strict';

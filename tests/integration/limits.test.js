@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Limits on connections and on what they send, and what a client is told at the limit.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command line of the integration tests.
 
 import { command_line, run_tests } from './lib/command_line.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Messages of WebSocket clients: to rooms, to users, binary; who gets them and what they look like.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // /stats, /metrics, /health and /ready: what they say is true, and Prometheus can read it.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The OpenAPI document against the running server: each operation is called, and its answer is one that the document
 // describes; the document has every path of docs/protocol.md and no method that the server does not allow.
 

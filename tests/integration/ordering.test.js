@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The promise of the whole: one order for everybody, nothing lost and nothing doubled, however clients come and go.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What users may do: rules of the settings and of tokens, for subscribing, publishing, presence and history.
 
 import assert from 'node:assert/strict';

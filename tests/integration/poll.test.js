@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Long polling: when it answers, what with, and how its cursor goes on.
 
 import assert from 'node:assert/strict';

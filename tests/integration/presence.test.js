@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who is there: joined and left events, by user rather than by connection, with the grace time of a reconnect.
 
 import assert from 'node:assert/strict';

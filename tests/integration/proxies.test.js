@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Behind the real programs with the configurations of packaging/: everything goes through, at once, and limits per
 // address mean the clients and not the proxy.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // POST /messages: every form of target, batches, idempotency, and what is refused.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Talks to a running ringcast with Debian's python3-websockets and urllib; writes TAP. python_client.py URL WS_URL"""
 
 import asyncio

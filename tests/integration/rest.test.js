@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reads and deletes over HTTP: rooms, members, history, users, connections.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resumption over WebSocket: `since=` and `last_id`, the seam between replay and live, gaps.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Joining, leaving and reading rooms over WebSocket, with foreign spellings and refs.
 
 import assert from 'node:assert/strict';

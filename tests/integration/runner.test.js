@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The runner itself: a server that ends without having been asked to is shown with what it said.
 
 import assert from 'node:assert/strict';

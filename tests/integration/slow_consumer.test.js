@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Readers that do not keep up: 4008 or drops with `lagged`, others undisturbed, memory bounded.
 
 import assert from 'node:assert/strict';

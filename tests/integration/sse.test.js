@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Server-Sent Events: the stream itself, resumption by Last-Event-ID over one and several rooms, and EventSource.
 
 import assert from 'node:assert/strict';

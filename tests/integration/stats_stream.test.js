@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // /stats/stream: the figures of /stats as events, for the dashboard.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Nothing crosses tenants: rooms, inboxes, broadcasts, users, reads.
 
 import assert from 'node:assert/strict';

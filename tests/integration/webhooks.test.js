@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Webhooks: what an operator's server is asked and told over real HTTP, and what becomes of its answers.
 
 import assert from 'node:assert/strict';

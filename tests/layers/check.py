@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds the "may use" table of src/README.md against the includes.
 
     check.py ROOT                 reads every include below the folders of the table

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Replays the transcripts of Markdown pages against a server of its own: replay.py RINGCAST PAGE…
 
 Fenced blocks that are marked `console` are replayed, per page, in order, against one fresh server:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A server that loses, doubles, reorders, alters and cuts on purpose: ringload counts each, to the message.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When a run does not count, and how it ends: reasons, exit codes, thresholds, interruption.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command line of the load generator's tests. They use the runner of the integration tests.
 
 import { dirname } from 'node:path';

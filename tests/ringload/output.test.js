@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What ringload writes: JSON, CSV and .hgrm that programs read, and progress for people.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each preset against a server that speaks its format.
 
 import assert from 'node:assert/strict';

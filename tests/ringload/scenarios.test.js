@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each scenario and transport against a real ringcast: what was published is what arrived, to the message.
 
 import assert from 'node:assert/strict';

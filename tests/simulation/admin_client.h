@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A simulated back end: publishes over HTTP, ends, purges and closes rooms, throws people out, asks for lists. One
 // request at a time. One thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is known about every channel of a simulated world, from acknowledgements and from what any client was sent:
 // which message has which id. Whatever contradicts it is a violation. One per world, one thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // simulation --seed 42 [--verbose] [--steps N]       one seed, run twice and compared
 // simulation --seeds 10000 [--first 1]               many seeds
 // simulation --seeds 500 --expect sequence,delivery  a build that is broken on purpose must be caught by one of these

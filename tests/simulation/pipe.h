@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One simulated TCP connection: what is under way in either direction and what each end has said last.
 // Shared by the client that made it and the backend that accepted it; one thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A simulated long-polling client: one or several channels, polled again and again with the cursor of the answer
 // before, over a connection that is kept or cut. Whatever the cuts, its sequence of messages is exact. One thread.
 #pragma once

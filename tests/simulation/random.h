@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one source of chance of a simulated run: everything that happens follows from the seed. One per world, one
 // thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one connection may be sent, by channel: the next id that is due, gaps announced, holes of messages that it asked
 // not to hear itself. Every event of a connection goes through here. Part of a simulated client; one thread.
 #pragma once

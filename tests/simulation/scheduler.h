@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One seed from its beginning to its end: who moves next is drawn; now and then everything comes to rest and is looked
 // at; at last everybody goes and nothing may be left. One thread.
 #pragma once

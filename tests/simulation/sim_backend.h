@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // io::Backend over in-memory pipes with seeded faults: bytes split and delayed, short writes, resets, batches in any
 // order. It never sleeps: a wait that would is left by WouldSleep, with the reactor marked as sleeping in the mesh just
 // as a real one would be. One per simulated core, one thread.

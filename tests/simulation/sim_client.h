@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A simulated client at the far end of a pipe: connects, is cut, reads as much as chance gives it. What it speaks is up
 // to the kinds below it. One per world slot; one thread.
 #pragma once

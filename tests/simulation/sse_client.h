@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A simulated EventSource: one or several channels, resumed with Last-Event-ID alone. One thread.
 #pragma once
 

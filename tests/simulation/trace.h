@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happened in a run: a hash over everything, to compare two runs of a seed, and the last lines for a failure.
 // Violation: how a broken invariant ends a run. One per world, one thread.
 #pragma once

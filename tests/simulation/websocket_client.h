@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A simulated WebSocket client: joins, publishes, leaves, is cut and resumes with what it has, and holds the server to
 // every promise about it. One thread.
 #pragma once

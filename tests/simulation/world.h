@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cores of a simulated server: real mesh, reactors, gates, encoders and hubs, assembled as the server does, over
 // simulated backends and one virtual time. What varies from seed to seed is drawn when it is made. One thread.
 #pragma once

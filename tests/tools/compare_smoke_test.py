@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """tools/compare --quick with the programs of a build directory: it runs, and what it writes has its shape. No figure
 is asserted: a quick run measures nothing.
 

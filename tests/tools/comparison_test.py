@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """tools/comparison on made-up figures, and the scripts of its other servers as far as they need nothing installed.
 
     comparison_test.py SOURCE_ROOT [unittest arguments]

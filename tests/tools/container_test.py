@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """ringcast where io_uring and unshare(2) are refused, as containers do by default: it says so and serves all the same.
 
     container_test.py WITHOUT_URING RINGCAST

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """ringcast under packaging/seccomp.json: serves with both engines, and what the profile leaves out is refused.
 
     seccomp_test.py SOURCE_ROOT RINGCAST [unittest arguments]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """tools/tune on made-up roots: nothing of this machine is read or changed.
 
     tune_test.py SOURCE_ROOT [unittest arguments]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tools/compare from its command line to its tables."""
 import dataclasses
 import sys

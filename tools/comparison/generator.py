@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run of ringload against a server that is there, and what it found."""
 import dataclasses
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What this machine is and has: CPUs, memory, descriptors, the kernel's sockets."""
 import math
 import os

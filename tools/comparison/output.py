@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a tool found, written: JSON and the HTML report beside each other, Markdown for a page, text for the terminal."""
 import json
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The programs that are measured and measure: built when needed, started, waited for, stopped."""
 import contextlib
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interleaved rounds: every server does every work once a round, in an order that turns; then medians and ratios."""
 import sys
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tools/scale: very many connections to one server on this machine, idle and broadcast to; and where that ends."""
 import argparse
 import re

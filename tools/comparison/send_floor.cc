@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // send_floor: what the kernel charges for one message to each of many sockets, without any server: a bare loop of
 // send() over loopback sockets with a reader process behind them. tools/compare runs it beside the servers, paced like
 // them, because the price of a send depends on the machine, the minute and how long the sender slept.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sides of a comparison: ringcast on each engine, other servers, and the bare send() loop."""
 import dataclasses
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Medians, their spread, and when a difference is noise. Pure functions."""
 import dataclasses
 

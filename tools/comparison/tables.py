@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of texts, for terminals and as Markdown; numbers as people read them."""
 import dataclasses
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same events over WebSocket, SSE and long polling: bytes, requests, the server's CPU."""
 from . import arguments as command_line
 from . import machine, output

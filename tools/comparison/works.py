@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is compared: each work is a run of ringload and the figures that are taken from it."""
 import dataclasses
 

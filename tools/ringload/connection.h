@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Connection: one connection of the generator, and what it needs only now and then, kept elsewhere.
 // In a vector of its worker, found by its index (the backend's Owner); that thread only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Controller: starts the workers, leads them through the phases, watches the server and collects the results.
 // Main thread; the workers' threads are its own.
 #pragma once

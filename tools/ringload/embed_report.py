@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes a C++ file that holds the report page in two parts, around its data: embed_report.py OUTPUT PAGE FILE...
 
 The page's @@NAME@@ are replaced with the files of these names, so that what ringload writes needs no other file.

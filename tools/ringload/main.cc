@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ringload: reads the options, runs the scenario, prints and writes what was found.
 // Exit codes: 0 good, 1 it could not run, 2 bad options, 3 a threshold was crossed, 130 interrupted.
 #include <csignal>

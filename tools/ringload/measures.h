@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Measures: what one worker counts. The histograms and counts are its own until it has ended; Progress is written by
 // the worker and read by the main thread while it runs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the loopback interface has carried: bytes with all headers, acknowledgements too. Plain values; main thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The TOML file: its entries become flags that stand before the real ones. What is no flag is refused by name.
 #include <fmt/format.h>
 #include <toml++/toml.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Texts: what the flags said, as it was written, on the way to Options. Main thread, at start.
 #pragma once
 

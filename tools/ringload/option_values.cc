@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What flags have of values that CLI11 does not know: addresses, durations, stages.
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Options of a run, from flags and a TOML file (keys are the flags' names; flags win).
 // A value, fixed before the workers start; read by all of them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From what the flags said to a run: dialects of its roles, how many threads, what cannot be together.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The report page: one HTML file that needs no other, with the results of runs and of tools/compare in it as JSON;
 // the scripts of page/ draw them. Pure functions; main thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Payload: what the generator publishes and finds again in whatever a server makes of it: a marker, then run, stream,
 // sequence number and two times in 28 characters that no encoding changes, then filling. Plain functions and values;
 // any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What /proc tells of the server's processes, of the kernel's TCP memory and of this machine's processors.
 // Plain values and functions; main thread.
 #pragma once

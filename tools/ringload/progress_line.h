@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ProgressLine: how the run goes, for whoever watches it: on a terminal one line that is written again and again, with
 // a bar for how far the phase is; elsewhere a line for each sample. Main thread; writes to standard error.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The results as a summary for people and as JSON for programs.
 #include <fmt/format.h>
 

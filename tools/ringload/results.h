@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results: what a run found, judged (does it count?) and looked up by name. A value; main thread.
 #pragma once
 

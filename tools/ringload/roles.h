@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Role: what a member connection does in a run, over which transport and in which dialect. One in most scenarios, two
 // in `slow`, any number with weights in `mixed`. Values, fixed before the workers start; read by all of them.
 #pragma once

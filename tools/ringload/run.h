@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Run: what the workers and the main thread share: the plan (who is whose), the phase, and how far streams have come.
 // Made by the main thread before the workers start; afterwards only the atomics change, each with the writer it names.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Schedule: when the n-th event of an open loop is due, whatever the system under test does: rates that may ramp.
 // A value; the times are nanoseconds since the schedule's start. Any thread.
 #pragma once

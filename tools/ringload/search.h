@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Search: the highest rate of a fan-out that crosses no threshold, by doubling and then halving the interval.
 // Main thread.
 #pragma once

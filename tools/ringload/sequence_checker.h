@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SequenceChecker: what one subscriber has seen of one stream; tells loss, duplicates and reordering apart.
 // One per (subscriber, publisher of its room), owned by the worker of the subscriber; 24 bytes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Series: how a run went in the course of time, one sample a second, for the JSON and CSV output and the report.
 // Values, taken by the Sampler on the main thread while the workers run.
 #pragma once

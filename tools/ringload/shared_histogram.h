@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SharedHistogram: latencies of a run so far that another thread may read at any time, to 1 %; it sees the last
 // interval as the difference of two readings. Written by one worker with plain stores, read by the main thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dialect: how to speak to one kind of server, as texts with placeholders, and presets of it.
 // A value, fixed before the workers start; read by all of them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threshold: a condition that fails a run, as --fail-if writes it: "p99>5ms", "lost>0", "deliveries_per_s<100000".
 // Values and plain functions; main thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Worker: one thread of the generator with its connections, its descriptor table and its backend.
 // Lives on its own thread from run() on; others only read its Progress, and its Measures when the thread has ended.
 // worker.cc has the loop and the way out, worker_open.cc connecting, worker_receive.cc the way in, worker_publish.cc

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Connecting: the ramp, churn, the opening request, and what some servers want said before a member is in its room.
 #include <algorithm>
 #include <cstring>

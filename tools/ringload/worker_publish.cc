@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The load: what the schedule wants now, or as much as may be under way; and how a payload is sent.
 #include <algorithm>
 

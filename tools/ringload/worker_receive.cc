@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way in: bytes become texts, whatever the transport; texts become payloads; payloads are counted.
 #include <charconv>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Readers that do not keep up: not read from at all while the load is on, or so many bytes per second.
 #include "worker.h"
 

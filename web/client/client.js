@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One client of a ringcast server: which rooms it follows, how far it has read, and the transport of the moment.
 //
 // Every channel has a position: the id of the last message taken. Whatever transport comes next names the positions, the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Listeners of a client: for events by their type ('*' for all), and for the state of the connection.
 
 export class Emitter {

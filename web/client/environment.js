@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the outside world provides: clock, chance, fetch, WebSocket. An application may hand in its own (a WebSocket on
 // Node 18, a clock in tests).
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Server-Sent Events (WHATWG HTML 9.2.6) over fetch: unlike EventSource it tells the status of a refusal, sends headers,
 // leaves the reconnecting to its owner, and is there in Node 18.
 

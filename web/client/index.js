@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The package's one entry: everything that an application may use.
 
 export { Client } from './client.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which transport to try: from the best downwards, until one gets through; that one is kept, and the better ones get
 // another chance now and then, at a reconnect.
 

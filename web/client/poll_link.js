@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The long-polling transport: one request waits, its answer brings the next cursor.
 
 import { decode_base64 } from './base64.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client whose connection lives in a SharedWorker, so that all tabs of a user have one stream between them.
 
 import { Client } from './client.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The SharedWorker behind SharedClient: one Client, and the tabs that listen to it. The client is closed when the last of
 // them has gone; the worker itself is the browser's to end, because the next tab may be at the door already.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Server-Sent Events transport: one stream for all rooms. When they change, a new stream begins at the positions.
 
 import { decode_base64 } from './base64.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The WebSocket transport: rooms and cursors in the URL, so that a reconnect is one round trip.
 
 import { Timer, Watchdog } from './environment.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R5: an SSE broker. The data is the bare payload, the event its publisher's; besides, heartbeat, error and close.
 
 #include "session/dialect/dialect.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R8: a chat over WebSocket. Everything, in and out, has a `type`; what comes out says who: the connection's id, the
 // name, the time.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R7: a chat room over SSE. `connection_id`, `chat`, `system`, `history`; the list of who is there is made by
 // OnlineLists. Messages come in by POST: {"from","to"?,"content"}.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A dialect: how the connections of a route spell things. The core knows native events only; a dialect is told each of
 // them in its native spelling and gives what its clients get instead, or nothing: it shows only what its row names.
 // Constant tables and pure functions, one file per dialect; any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R3: a stream that is native in every message, but says in one sentence that it has lost some.
 
 #include "session/dialect/dialect.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R6: a push gateway over SSE. `connection_id` first, then heartbeats that scripts can see; `chat` events of the page;
 // what back-ends push as `data` under their own event names.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R11: polled notifications. Where `data` is an object it is the notification, as its publisher wrote it; anything else
 // comes as the native event.
 

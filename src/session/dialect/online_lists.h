@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R7's `online_list`: whoever is in a chat room is sent the names of all who are, whenever somebody comes or goes. The
 // room's home core is asked once for all members that this core has. One per core, its reactor's thread only; bounded
 // by the connections.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R1: the state of one thing over SSE. Unnamed events whose data is the bare payload; the newest first, because the
 // room is a last-value one; nothing else, so that `onmessage` sees states only.
 

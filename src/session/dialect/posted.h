@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is posted in the spelling of a dialect, as the publish that it means. The views live as long as those of
 // parse_publish_body(): until the next text that this thread reads. Pure; any thread.
 #pragma once

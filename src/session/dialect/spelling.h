@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Spells native events in a dialect and frames them for a wire form. Owned by who frames (an Encoder, a session), one
 // core's: its strings are reused, so that nothing is allocated per event once they have grown.
 #pragma once

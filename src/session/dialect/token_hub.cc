@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // R2: a WebSocket hub. `{"type":"join-room","roomId"}` and `{"type":"send-message","roomId","content"}` come in; the
 // others in the room get `{"type":"new-message","from","content","timestamp"}`. What a server pushes as `data` arrives
 // as it is.

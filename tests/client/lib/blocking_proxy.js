@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An HTTP proxy that is in the way as real ones are: it cuts, holds back, answers for itself, or swallows, each by the
 // kind of request. Owned by one test.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Client whose events and states wait in queues, behind a proxy. Closed when its test is over.
 
 import WebSocket from 'ws';

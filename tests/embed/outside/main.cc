@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A project of somebody else, which knows ringcast by its pkg-config file alone.
 #include <cstdio>
 

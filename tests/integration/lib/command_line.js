@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the command lines of all test runners share: options, the files of tests, engines times reactors, the end.
 
 import { readdirSync } from 'node:fs';

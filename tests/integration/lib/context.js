@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a test gets: the server, clients that are closed when it is over, names of its own.
 
 import assert from 'node:assert/strict';

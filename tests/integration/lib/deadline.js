@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Waiting for what has to happen: every wait has a deadline, nothing ever waits for time to pass.
 
 export const kWaitMs = Number(process.env.RINGCAST_TEST_WAIT_MS ?? 20000);

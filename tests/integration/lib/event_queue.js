@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a client has received, in order: tests take events out of it, in order or by what they are.
 
 import { within } from './deadline.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // nginx or HAProxy in front of a server, with the configuration of packaging/ of which only addresses are changed, and
 // clients that come from wherever they say. Owned by one test, which must stop() it.
 

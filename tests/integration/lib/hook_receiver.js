@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An operator's HTTP server that webhooks call: keeps what comes, checks signatures, answers what the test says.
 
 import { createHmac } from 'node:crypto';

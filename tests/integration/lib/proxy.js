@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A TCP proxy that can cut its connections the hard way, as a network does. Owned by one test.
 
 import net from 'node:net';

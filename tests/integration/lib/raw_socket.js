@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A bare TCP connection with just enough HTTP/1.1 and RFC 6455 to say what no client library would say.
 // Owned by one test.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Suites, tests and how they run: one server per suite, suites side by side, tests of a suite side by side unless they
 // ask to be alone. Every combination of engine and reactors runs the whole again. Writes TAP, and JUnit on request.
 

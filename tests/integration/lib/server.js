@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One ringcast process under test, on a free port of 127.0.0.1. Owned by a suite or a test, which must stop() it.
 
 import { spawn } from 'node:child_process';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Server-Sent Events reader of our own (WHATWG HTML 9.2.6) that keeps what EventSource hides: ids, comments, retry.
 // Owned by one test. Reconnecting is up to the test.
 

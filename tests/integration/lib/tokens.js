@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys and tokens made with Node's crypto alone, so that nothing of the server's own verification is believed.
 
 import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';

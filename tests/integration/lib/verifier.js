@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Says whether what every subscriber saw is exactly what was published: one order for all, ids contiguous per channel,
 // each publisher's messages in the order it sent them, nothing lost, doubled, altered or in the wrong channel.
 // Messages carry data {publisher, n} with n counting from 0 per publisher and channel.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A WebSocket client on the `ws` package whose events wait in a queue. Owned by one test.
 
 import WebSocket from 'ws';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Servers that speak other formats than ringcast, as small as they can be. Each is owned by a test.
 
 import { once } from 'node:events';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A WebSocket server for the dialect `raw` that passes publishers' messages on to members, faithfully or not.
 // Owned by a test. Members connect to /member/ROOM, publishers to /publisher/ROOM.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One run of the load generator, as a process of its own. Owned by a test, which waits for its end.
 
 import assert from 'node:assert/strict';

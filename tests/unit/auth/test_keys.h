@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fresh keys of every algorithm, as an operator would have them in files. For the tests of this folder.
 #pragma once
 

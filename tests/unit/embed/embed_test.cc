@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The public library as a host program sees it: only include/ringcast, with clients over real sockets.
 #include <gtest/gtest.h>
 

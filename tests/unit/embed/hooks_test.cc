@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host program's hooks: asked at once or later, from threads of its own.
 #include <gtest/gtest.h>
 

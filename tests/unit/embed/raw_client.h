@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A blocking client of an embedded server: HTTP and WebSocket text over one TCP connection, read until a text comes.
 #pragma once
 

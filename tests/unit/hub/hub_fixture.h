@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hubs of several cores in one thread: an encoder with readable bytes, sinks that write down what they are told, and
 // mail that goes through bounded rings with overflow behind them. For tests; one thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hubs of one to three cores: joining, replay, limits, final messages, presence, questions.
 #include "hub/hub.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IndexSet against a plain map, and the names that it finds entries by.
 #include "hub/index_set.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // History, Presence, IdempotencyKeys and Credit, each by itself.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Listeners: families, backlogs, pauses, and what happens when descriptors run out.
 #include <sys/resource.h>
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Outgoing connections, waking from other threads, timeouts.
 #include <unistd.h>
 

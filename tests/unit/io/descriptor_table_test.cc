@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A table of one's own: what is kept, what is closed, and why a forgotten copy matters.
 #include "io/descriptor_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One suite over all engines: each test runs on epoll, on io_uring as the kernel offers it, and on io_uring as an older
 // kernel would (fewer setup flags; plain sends). A test's peers are ordinary blocking sockets on the same thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which engine one gets. Runs twice: as it is, and under a filter that refuses io_uring (URING_IS_REFUSED is
 // set), as containers do.
 #include <cstdlib>

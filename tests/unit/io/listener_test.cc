@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Listening sockets and what their connections inherit; addresses as text.
 #include "io/listener.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way in: ends of streams, exhausted buffers, full completion queues, pauses, and sockets closed half-way.
 #include <sys/socket.h>
 

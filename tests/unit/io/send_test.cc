@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way out: short sends to the byte, broken sockets, many sockets and many pieces in one flush, tiny rings.
 #include <sys/socket.h>
 

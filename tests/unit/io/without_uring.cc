@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a program under a seccomp filter that refuses io_uring with EPERM, and with --no-unshare unshare(2) as well, as
 // container runtimes do: without_uring [--no-unshare] PROGRAM [ARGUMENT…]
 #include <seccomp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the functions of runtime/sleep_protocol.h through every interleaving of their memory accesses, also with stores
 // that become visible late (x86: TSO) or out of order (PSO, where only a release waits for all before it), and looks
 // for states in which nobody can move although mail, or room for overflow, is there. Loads are not reordered.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Members on threads of their own that sleep for real; made for ThreadSanitizer. A lost wake-up shows as a hang.
 #include <gtest/gtest.h>
 #include <poll.h>

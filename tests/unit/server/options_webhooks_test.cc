@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The `[[webhooks]]` sections of the file.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

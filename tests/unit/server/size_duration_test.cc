@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "server/size_duration.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One or two cores with real reactors, hubs and gates on one thread, over a backend whose sockets are strings, and a
 // clock that stands still: what a client sends is given, what it gets is looked at. For the tests of this folder.
 #pragma once

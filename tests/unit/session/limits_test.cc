@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Limits per address, user and key, whom proxies speak for, hosts and origins, over one and two cores.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One core without a kernel: reactor, gate, encoder and hub as the server assembles them, over a backend whose sockets
 // are strings. For tests and benchmarks of sessions; one thread. Time stands still until it is advanced.
 #pragma once

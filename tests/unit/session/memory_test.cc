@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an idle connection costs: the heap of a whole core with many of them, each a user of its own with its inbox, in
 // one room with all others and hearing the broadcast. Its own program, because the heap is the process's.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Long polls over a core without a kernel: when they are answered, and with what.
 #include "session/poll_session.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What WebSockets may send: by connection, user, address and key, over all cores, and what becomes of who sends more.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

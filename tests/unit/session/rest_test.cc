@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The REST calls: what they publish, ask and answer. The integration tests play PROTOCOL.md's rows; here are the edges
 // that need cores, credit or a body of a certain kind.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SSE streams over a core without a kernel: cursors, the seam of their opening, their ends.
 #include "session/sse_session.h"
 

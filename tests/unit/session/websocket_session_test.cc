@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WebSocket sessions over a core without a kernel: what can be seen only from inside, or at an exact moment.
 #include "session/websocket_session.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small HTTP/1.1 server for tests: keeps what it got, answers what a function says. A thread for each connection.
 #pragma once
 

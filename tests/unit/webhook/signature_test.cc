@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "webhook/signature.h"
 
 #include <gtest/gtest.h>

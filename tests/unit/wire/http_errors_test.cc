@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each row of docs/http-errors.md is a case: what the page says about an input is what the parser does with it.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every JSON writer's output must be: one line that simdjson's DOM parser, which checks everything, accepts.
 // Test helper; any thread.
 #pragma once

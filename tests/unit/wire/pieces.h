@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cuts input in the ways that every codec must be indifferent to: not at all, at each byte, at seeded random places.
 // Used by the tests of this folder.
 #pragma once

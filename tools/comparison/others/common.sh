@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # For sourcing by the scripts beside it. Each of them is another server for tools/compare:
 #
 #   SCRIPT --install   gets what it needs: packages by apt-get, npm packages into node_modules beside it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Socket.IO application as ringload's preset socketio speaks to it: rooms that are joined, messages that name theirs.
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What most people write first: rooms on the npm package ws. /room/NAME is a member of a room, /publish/NAME sends to
 // all of its members, /echo sends back.
 import { WebSocketServer } from 'ws';

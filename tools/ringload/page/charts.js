@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Charts in SVG: lines over an axis, with the values under the pointer in the legend, and bars.
 
 const kSvg = 'http://www.w3.org/2000/svg';

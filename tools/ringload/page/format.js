@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers as people read them, and the ticks of an axis.
 
 const kSteps = [1, 2, 2.5, 5, 10];

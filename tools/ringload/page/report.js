@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page: runs of ringload as a table and charts, one colour per run, and the tables of tools/compare.
 
 const kFigures = [

@@ -95,7 +95,10 @@ void spsc_ring_round_trip(benchmark::State& state) {
     for (int64_t i = 0; i < state.range(0); ++i) send(static_cast<uint64_t>(i));
     there.publish();
     for (int64_t left = state.range(0); left > 0;) {
-      const uint32_t count = back.drain([](const Mail& taken) { benchmark::DoNotOptimize(taken.id); });
+      const uint32_t count = back.drain([](const Mail& taken) {
+        uint64_t id = taken.id;
+        benchmark::DoNotOptimize(id);
+      });
       if (count == 0) std::this_thread::yield();
       left -= count;
     }

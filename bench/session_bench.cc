@@ -18,6 +18,7 @@ namespace {
 
 LoneCore::Setup setup_for(uint32_t connections) {
   LoneCore::Setup setup;
+  setup.checks_frames = false;
   setup.connections_max = connections + 16;
   setup.room.presence = false;
   return setup;

@@ -25,6 +25,21 @@ void Authority::set_fetched(Keys keys) {
   const std::lock_guard lock(changing_);
   fetched_ = std::move(keys);
   publish();
+  succeeded_ = begun_;
+}
+
+void Authority::fetch_begins() {
+  const std::lock_guard lock(changing_);
+  ++begun_;
+}
+
+bool Authority::may_come(const std::string& key_id) {
+  if (!fetch_) return false;
+  fetch_();
+  const std::lock_guard lock(changing_);
+  if (unknown_.size() >= kUnknownMax) std::erase_if(unknown_, [&](const auto& at) { return at.second <= succeeded_; });
+  if (unknown_.size() >= kUnknownMax) unknown_.clear();
+  return unknown_.try_emplace(key_id, begun_ + 1).first->second > succeeded_;
 }
 
 void Authority::publish() {

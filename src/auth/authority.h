@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "auth/policy.h"
@@ -35,21 +36,28 @@ class Authority {
   bool revoke_user(std::string_view tenant, std::string_view user, uint64_t now_s);
   bool revoke_id(std::string_view id);
 
-  // Told when a token names a key that is not there: it may have been added since the keys were fetched.
-  void set_on_unknown_key(std::function<void()> told) { on_unknown_key_ = std::move(told); }
-  void unknown_key() const {
-    if (on_unknown_key_) on_unknown_key_();
-  }
+  // Where keys are fetched: `fetch` asks for that, from any thread and without waiting. Before the reactors start.
+  void set_fetching(std::function<void()> fetch) { fetch_ = std::move(fetch); }
+  void fetch_begins();
+  // Whether a key that is not here may still come: it may have been added since the keys were fetched, so no is said
+  // only when a fetch that began after this key was first asked for has succeeded. Asks for one.
+  bool may_come(const std::string& key_id);
 
  private:
   void publish();
 
   HashKey key_;
   Revocations revoked_;
-  std::function<void()> on_unknown_key_;  // set before the reactors start
   mutable std::mutex changing_;
   Policy configured_;
   Keys fetched_;
+  // Key names come from clients: what is remembered of them is bounded, and forgotten once it is decided and room is
+  // needed.
+  static constexpr size_t kUnknownMax = 1024;
+  std::function<void()> fetch_;
+  uint64_t begun_ = 0;                                 // fetches
+  uint64_t succeeded_ = 0;                             // the latest that has
+  std::unordered_map<std::string, uint64_t> unknown_;  // names, with the fetch that decides
   std::shared_ptr<const Policy> policy_;
   std::atomic<uint64_t> generation_{1};
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who a request comes from, and the connection that it opens: user and tenant, what proved it, and what that grants.
-// Made in one place (session/http_identity.cc) for every kind of session; belongs to its request. Plain value.
+// Made in one place (session/sign_in.h) for every kind of session; belongs to its request. Plain value.
 #pragma once
 
 #include <cstdint>

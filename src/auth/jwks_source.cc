@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
 #include "wire/jwks.h"
@@ -49,11 +50,17 @@ Result<Keys> keys_of_jwks(std::string_view text) {
   auto set = wire::parse_jwks(text, kTokenKeysMax);
   if (!set) return tl::unexpected<Error>(set.error());
   Keys keys;
+  std::optional<Error> first;
   for (const wire::Jwk& jwk : *set) {
-    auto key = TokenKey::from_jwk(jwk);
-    if (!key) return tl::unexpected<Error>(key.error());
-    if (*key) keys.push_back(std::make_shared<const TokenKey>(**std::move(key)));
+    auto key = jwk.fault.empty() ? TokenKey::from_jwk(jwk) : fail("bad_key", "a key of the set: " + jwk.fault);
+    if (!key) {
+      log_warning("jwks_key_skipped", {{"kid", jwk.id}, {"why", key.error().message}});
+      if (!first) first = std::move(key.error());
+    } else if (*key) {
+      keys.push_back(std::make_shared<const TokenKey>(**std::move(key)));
+    }
   }
+  if (keys.empty() && first) return tl::unexpected<Error>(*std::move(first));
   return keys;
 }
 
@@ -88,6 +95,7 @@ void JwksSource::run() {
   for (;;) {
     asked_.store(false, std::memory_order_relaxed);
     const Clock::time_point began = Clock::now();
+    authority_.fetch_begins();
     Result<Keys> keys = fetch();
     if (keys) {
       authority_.set_fetched(*std::move(keys));

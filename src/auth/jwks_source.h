@@ -24,7 +24,8 @@ struct JwksOptions {
   std::chrono::milliseconds least_between{5'000};  // attempts that tokens ask for
 };
 
-// The usable keys of a set; of those that are for something else, none.
+// The usable keys of a set. Keys for something else are left out silently, those that cannot be used (too short, a
+// missing member, an algorithm of another kind) with a warning; an error when these are all that there is.
 Result<Keys> keys_of_jwks(std::string_view text);
 
 class JwksSource {

@@ -45,8 +45,8 @@ std::shared_ptr<const Grant> Policy::grant_of_key(std::string_view name) const {
 }
 
 Result<Identity> Policy::verify(std::string_view text, uint64_t now_s, const Revocations& revoked,
-                                bool& unknown_key) const {
-  unknown_key = false;
+                                std::optional<std::string>& unknown_key) const {
+  unknown_key.reset();
   if (text.size() > token.size_max) {
     return bad("it is larger than " + std::to_string(token.size_max) + " bytes");
   }
@@ -63,7 +63,7 @@ Result<Identity> Policy::verify(std::string_view text, uint64_t now_s, const Rev
     if (verified) break;
   }
   if (!verified) {
-    unknown_key = !named;
+    if (!named) unknown_key = std::string(jwt.key_id());
     return bad("none of the keys here has signed it");
   }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,9 +63,10 @@ struct Policy {
   // None: the key is not limited.
   std::shared_ptr<const Grant> grant_of_key(std::string_view name) const;
 
-  // Who a token speaks of. `unknown_key` is set when a key of that name may only not have been fetched yet. Messages
+  // Who a token speaks of. `unknown_key` is the name of its key when no key here has that name. Messages
   // never quote the token. Codes bad_token, token_expired, token_revoked.
-  Result<Identity> verify(std::string_view token, uint64_t now_s, const Revocations& revoked, bool& unknown_key) const;
+  Result<Identity> verify(std::string_view token, uint64_t now_s, const Revocations& revoked,
+                          std::optional<std::string>& unknown_key) const;
 };
 
 inline bool is_revoked(const Grant& grant, const Revocations& revoked) {

@@ -87,6 +87,27 @@ struct Slice {
   bool continues(const Slice& before) const { return hold == before.hold && offset == before.end(); }
 };
 
+// A slice with a counted use of its hold: the bytes stay for as long as it lives.
+class OwnedSlice {
+ public:
+  OwnedSlice() = default;
+  explicit OwnedSlice(const Slice& slice) : slice_(slice) {
+    if (slice_.hold != nullptr) slice_.hold->acquire();
+  }
+  OwnedSlice(OwnedSlice&& other) noexcept : slice_(std::exchange(other.slice_, Slice{})) {}
+  OwnedSlice& operator=(OwnedSlice&& other) noexcept {
+    std::swap(slice_, other.slice_);
+    return *this;
+  }
+  ~OwnedSlice() {
+    if (slice_.hold != nullptr) slice_.hold->release();
+  }
+  const Slice* operator->() const { return &slice_; }
+
+ private:
+  Slice slice_;
+};
+
 // Appends to a chain of blocks and says where the bytes went. One core; keeps one use of the current block.
 class BlockWriter {
  public:

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <bit>
+#include <cstdio>
 #include <cstring>
 
 #include "base/assert.h"
@@ -78,7 +79,11 @@ uint64_t siphash(const HashKey& key, std::string_view bytes) noexcept {
 HashKey HashKey::random() {
   std::array<uint8_t, 16> bytes;
   // Up to 256 bytes come whole or not at all once the kernel's pool is ready, for which this call waits.
-  RINGCAST_ASSERT(getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    std::FILE* const device = std::fopen("/dev/urandom", "re");  // a sandbox may refuse the call
+    RINGCAST_ASSERT(device != nullptr && std::fread(bytes.data(), bytes.size(), 1, device) == 1);
+    std::fclose(device);
+  }
   return from_bytes(bytes);
 }
 

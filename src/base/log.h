@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logging front: events with named fields, formatted on the spot into small records, written by a sink thread (spdlog).
-// A thread with a LogThread (reactors) never waits: its records go through an SPSC ring, and what does not fit is
-// counted. Any other thread, and anyone before LogService exists, writes at once under a lock: cold paths only.
+// Logging front: events with named fields, formatted on the spot into small records, written by a sink thread.
+// No thread ever waits for what reads the log: records go through rings of a bounded size, one of each LogThread
+// (reactors) and one that the other threads share under a lock that is never held while something is written. What does
+// not fit is dropped and counted, and `log_records_lost` gives the count when there is room again.
 // Text from clients is safe in fields: control characters and broken UTF-8 are escaped, long values cut.
 #pragma once
 
@@ -78,24 +79,24 @@ class LogSampler {
 struct LogOptions {
   LogLevel level = LogLevel::info;
   bool json = false;           // one JSON object a line
-  std::string path;            // empty: standard error
-  uint32_t ring_records = 64;  // per LogThread, of 512 bytes; a power of two
-  std::function<void(std::string_view)>
-      write;  // in place of the file, for tests: gets each line, on the writing thread
+  std::string path;            // of a file that is appended to; empty: standard error
+  uint32_t ring_records = 64;  // per LogThread, of 512 bytes; a power of two; a quarter is for warnings and errors
+  std::function<void(std::string_view)> write;  // in place of the file, for tests: gets each line, on the sink thread
 };
 
 // The sink thread, for as long as this lives. One at a time per process; made by the main thread, which outlives those
-// that log. The destructor writes what is still in the rings.
+// that log. The destructor writes what is still in the rings, as far as it finds room within half a second.
 class LogService {
  public:
+  // Throws std::runtime_error when the file cannot be opened.
   explicit LogService(LogOptions options);
   LogService(const LogService&) = delete;
   LogService& operator=(const LogService&) = delete;
   ~LogService();
 
   void set_level(LogLevel level) noexcept;
-  void reopen();  // after the file was moved away
-  void flush();   // returns when everything logged before is written
+  void reopen() noexcept;  // after the file was moved away: what is logged from now on goes to a new one
+  void flush();            // returns when everything logged before is written, or finds no room
 
   struct Shared;
 

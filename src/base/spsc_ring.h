@@ -34,11 +34,12 @@ class SpscRing {
 
   uint32_t capacity() const noexcept { return mask_ + 1; }
 
-  // Producer: copies into the next slot; invisible until publish(). False when there is no room.
-  bool try_push(const T& value) noexcept {
-    if (staged_ - head_seen_ > mask_) {
+  // Producer: copies into the next slot; invisible until publish(). False when there is no room, or none beside
+  // `spared` slots.
+  bool try_push(const T& value, uint32_t spared = 0) noexcept {
+    if (staged_ - head_seen_ + spared > mask_) {
       head_seen_ = head_.load(std::memory_order_acquire);  // the consumer has left these slots: partner in drain()
-      if (staged_ - head_seen_ > mask_) return false;
+      if (staged_ - head_seen_ + spared > mask_) return false;
     }
     slots_.get()[staged_++ & mask_] = value;
     return true;

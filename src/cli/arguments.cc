@@ -4,6 +4,10 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <string_view>
+#include <vector>
+
+#include "base/command_line.h"
 
 namespace ringcast::cli {
 
@@ -25,9 +29,19 @@ Result<std::string> read_secret(const std::string& path) {
   return line;
 }
 
+std::string unknown(const CLI::App& app, const std::string& argument) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  const std::vector<std::string_view> known(flags.begin(), flags.end());
+  return unknown_argument(argument, known);
+}
+
 }  // namespace
 
 Arguments::Arguments(const std::string& command, const std::string& about) : app_(about, "ringcast " + command) {
+  app_.allow_extras();  // to name the nearest flag
   app_.add_option("--url", access.url, "the server's address")->capture_default_str();
   app_.add_option("--token", access.token, "a user's token; better in a file, since processes' arguments are public");
   app_.add_option("--token-file", token_file_, "file with the token; - for standard input");
@@ -43,7 +57,10 @@ Exit Arguments::parse(int argc, const char* const* argv, std::FILE* out, std::FI
     std::fputs(app_.help().c_str(), out);
     return 0;
   } catch (const CLI::ParseError& error) {
-    return refuse(err, 2, std::string("command line: ") + error.what());
+    return refuse(err, 2, "command line: " + plain_mistake(error.what()));
+  }
+  if (const auto extra = app_.remaining(); !extra.empty()) {
+    return refuse(err, 2, "command line: " + unknown(app_, extra.front()));
   }
   auto url = base_url(access.url);
   if (!url) return refuse(err, 2, url.error().message);

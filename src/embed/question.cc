@@ -17,10 +17,21 @@ using session::HookDecision;
 void AnswerDesk::open(runtime::Producer producer) {
   const std::lock_guard lock(mutex_);
   producer_.emplace(std::move(producer));
+  closing_ = false;
+  thread_ = std::thread([this] { send_waiting(); });
 }
 
 void AnswerDesk::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!producer_) return;
+    closing_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
   const std::lock_guard lock(mutex_);
+  for (const Waiting& answer : waiting_) session::discard_decision(answer.mail);
+  waiting_.clear();
   producer_.reset();
 }
 
@@ -29,7 +40,26 @@ void AnswerDesk::send(session::Ticket ticket, HookDecision decision) {
   if (!producer_) return;
   const uint32_t bytes = session::decision_bytes(decision);
   const runtime::Mail mail = session::decision_mail(ticket, std::move(decision));
-  if (producer_->send(ticket.core, mail, bytes) != runtime::SendResult::sent) session::discard_decision(mail);
+  const runtime::SendResult result =
+      waiting_.empty() ? producer_->try_send(ticket.core, mail, bytes) : runtime::SendResult::would_block;
+  if (result == runtime::SendResult::sent) return;
+  if (result == runtime::SendResult::stopped) return session::discard_decision(mail);
+  waiting_.push_back({ticket.core, mail, bytes});
+  changed_.notify_one();
+}
+
+void AnswerDesk::send_waiting() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+    if (closing_) return;
+    const Waiting first = waiting_.front();  // it stays there meanwhile: nobody else uses the producer
+    lock.unlock();
+    const runtime::SendResult result = producer_->send(first.to, first.mail, first.bytes);
+    lock.lock();
+    if (result != runtime::SendResult::sent) session::discard_decision(first.mail);
+    waiting_.pop_front();
+  }
 }
 
 void Question::drop() {

@@ -3,25 +3,46 @@
 // once by any.
 #pragma once
 
+#include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include "runtime/mesh_producer.h"
 #include "session/hooks.h"
 
 namespace ringcast::embed {
 
-// Where answers of other threads leave, for as long as the server runs.
+// Where answers of other threads leave, for as long as the server runs. Any thread, a reactor's too, which answers
+// another question from within a hook: send() never waits, since that reactor may be the one that has to make room.
 class AnswerDesk {
  public:
+  AnswerDesk() = default;
+  AnswerDesk(const AnswerDesk&) = delete;
+  AnswerDesk& operator=(const AnswerDesk&) = delete;
+  ~AnswerDesk() { close(); }
+
   void open(runtime::Producer producer);
+  // After Mesh::stop_producers(), or with nothing waiting.
   void close();
   void send(session::Ticket ticket, session::HookDecision decision);
 
  private:
+  struct Waiting {
+    runtime::MemberId to;
+    runtime::Mail mail;
+    uint32_t bytes;
+  };
+  void send_waiting();
+
   std::mutex mutex_;
-  std::optional<runtime::Producer> producer_;
+  std::condition_variable changed_;
+  std::optional<runtime::Producer> producer_;  // under the mutex while nothing waits, else thread_'s
+  std::deque<Waiting> waiting_;                // for credit, in order; at most one answer for each open question
+  bool closing_ = false;
+  std::thread thread_;
 };
 
 class Question {

@@ -5,6 +5,7 @@
 
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "base/log.h"
@@ -47,7 +48,8 @@ class LogShare {
  public:
   explicit LogShare(const LogOptions& options) {
     const std::lock_guard lock(mutex_);
-    if (users_++ == 0) service_.emplace(options);
+    if (users_ == 0) service_.emplace(options);
+    ++users_;
   }
   ~LogShare() {
     const std::lock_guard lock(mutex_);
@@ -66,6 +68,7 @@ LogOptions log_options(const server::Options& options) {
   LogOptions log;
   log.level = options.log_level;
   log.json = options.log_format == server::LogFormat::json;
+  log.path = options.log_file;
   return log;
 }
 
@@ -132,7 +135,11 @@ Server::~Server() {
 
 void Server::start() {
   const SignalsBlocked blocked;
-  state_->log.emplace(log_options(state_->server.options()));
+  try {
+    state_->log.emplace(log_options(state_->server.options()));
+  } catch (const std::runtime_error& error) {
+    throw StartError(error.what());
+  }
   if (auto started = state_->server.start(); !started) throw StartError(started.error().message);
   state_->life->cores = state_->server.cores();
   auto producer = state_->server.attach_producer();

@@ -29,7 +29,7 @@ void History::pop_oldest() {
 
 void History::clear() {
   while (count_ != 0) pop_oldest();
-  ring_ = {};
+  std::vector<Kept>().swap(ring_);
   head_ = 0;
 }
 

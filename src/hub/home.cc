@@ -2,11 +2,17 @@
 #include "hub/home.h"
 
 #include <algorithm>
+#include <map>
 
 namespace ringcast::hub {
 
 namespace {
-constexpr uint32_t kSweepPerCall = 8192;
+// A call looks at a hundredth of the channels, so that each is seen within seconds and idle ones cost next to nothing.
+constexpr uint32_t kSweepParts = 100;
+constexpr uint32_t kSweepPerCallMin = 256;
+constexpr uint32_t kSweepPerCallMax = 8192;
+// Messages whose time is over may all lie in a few channels.
+constexpr uint32_t kSweepMessages = 4096;
 constexpr uint64_t kMicros = 1'000'000;
 constexpr int64_t kMeasureIntervalNs = 1'000'000;
 }  // namespace
@@ -78,6 +84,9 @@ Home::Home(Context& context)
       idempotency_(context.options.idempotency_keys_max,
                    static_cast<uint64_t>(context.options.idempotency_window.count()) * kMicros,
                    HashKey{context.options.key[0], context.options.key[1]}),
+      clock_start_(context.wall_us()),
+      forgotten_(context.options.forgotten_positions_max, clock_start_),
+      busiest_(context.hash, context.options.busiest_rooms),
       received_(context.options.cores) {}
 
 uint32_t Home::find_or_make(std::string_view key) {
@@ -91,12 +100,17 @@ uint32_t Home::find_or_make(std::string_view key) {
   const std::string_view name = name_of(key);
   channel.policy = context_.options.policies->match(name);
   channel.inbox = is_inbox(name);
-  const RoomPolicy& rules = policy(channel);
-  channel.position = rules.first_id != 0 ? rules.first_id - 1 : std::max(context_.wall_us(), position_highest_);
-  if (rules.first_id == 0) position_highest_ = std::max(position_highest_, channel.position);
+  channel.position = forgotten_.position_of(hash, start_of(channel));
   touch(channel);
   add(context_.stats.channels);
   return index;
+}
+
+// The same for all channels, and as long as the server runs: one that is forgotten without ever having given an id is
+// made anew where it was.
+uint64_t Home::start_of(const Channel& channel) const {
+  const uint64_t first_id = policy(channel).first_id;
+  return first_id != 0 ? first_id - 1 : clock_start_;
 }
 
 void Home::touch(Channel& channel) {
@@ -165,13 +179,13 @@ void Home::on_publish(const Mail& mail) {
     final = context_.encoder.is_final(view, rules.final_when);
   }
   view.id = published.id = ++channel.position;
-  if (rules.first_id == 0) position_highest_ = std::max(position_highest_, channel.position);
   if (!idempotency_key.empty()) {
     idempotency_.insert(key, user, idempotency_key, {view.id, published.receivers}, context_.wall_us());
   }
   encoded_.clear();
   context_.encoder.canonical(view, encoded_);
   const Slice slice = log.writer.append(encoded_);
+  slice.hold->acquire();  // the limits of the history may take it away again at once, and the writer's block with it
   keep(index, slice, final);
   Slice small;
   if (channel.compressed() != 0) {
@@ -179,13 +193,15 @@ void Home::on_publish(const Mail& mail) {
     if (context_.encoder.compressed(encoded_, compressed_bytes_)) small = compressed_.append(compressed_bytes_);
   }
   deliver(channel, slice, small.hold == nullptr ? nullptr : &small, view.id, final ? flag::kFinal : 0, exclude);
+  slice.hold->release();
   measure(channel, mail.extra);
   add(context_.stats.published);
   if (final) {
     log.final_id = view.id;
     ++channel.epoch;
-    if (channel.live() != 0) note_occupancy(channel, false);
+    const uint32_t members = channel.live();
     count_all_out(channel);
+    note_members(index, members);
   }
   tell_published(mail, published);
 }
@@ -252,8 +268,7 @@ Home::Log& Home::log_of(uint32_t index) {
   Channel& channel = channels_[index];
   if (channel.log() == nullptr) {
     more_of(channel).log = std::make_unique<Log>();
-    list_append(*channel.log(), index);
-  } else if (newest_log_ != index) {
+  } else if (!channel.log()->history.empty() && newest_log_ != index) {
     list_unlink(*channel.log(), index);
     list_append(*channel.log(), index);
   }
@@ -279,51 +294,53 @@ void Home::keep(uint32_t index, const Slice& slice, bool final) {
   const RoomPolicy& rules = policy(channel);
   if (rules.history_messages == 0) return;
   History& history = channel.log()->history;
+  if (history.empty()) list_append(*channel.log(), index);
   history_bytes_ += slice.length + History::kOverhead;
   history.push(Kept{slice, static_cast<uint32_t>(context_.wall_us() / kMicros), final});
   add(context_.stats.history_messages);
-  trim(channel);
+  trim(index);
   trim_total();
   context_.stats.history_bytes.store(history_bytes_, std::memory_order_relaxed);
 }
 
-void Home::pop_oldest(Channel& channel) {
-  History& history = channel.log()->history;
-  const uint64_t before = history.bytes();
-  history.pop_oldest();
-  history_bytes_ -= before - history.bytes();
+void Home::pop_oldest(uint32_t index) {
+  Log& log = *channels_[index].log();
+  const uint64_t before = log.history.bytes();
+  log.history.pop_oldest();
+  history_bytes_ -= before - log.history.bytes();
+  if (log.history.empty()) {
+    list_unlink(log, index);
+    log.history.clear();
+    log.writer.reset();  // the block that the next messages would go to counts nowhere
+  }
   subtract(context_.stats.history_messages);
   add(context_.stats.evicted_messages);
 }
 
-void Home::trim(Channel& channel) {
-  if (channel.log() == nullptr) return;
+uint32_t Home::trim(uint32_t index) {
+  const Channel& channel = channels_[index];
+  if (channel.log() == nullptr) return 0;
+  uint32_t trimmed = 0;
   const RoomPolicy& rules = policy(channel);
-  History& history = channel.log()->history;
+  const History& history = channel.log()->history;
   const uint64_t now_s = context_.wall_us() / kMicros;
   while (!history.empty() && (history.size() > rules.history_messages || history.bytes() > rules.history_bytes ||
                               history.at(0).time_s + static_cast<uint64_t>(rules.history_ttl.count()) <= now_s)) {
-    pop_oldest(channel);
+    pop_oldest(index);
+    ++trimmed;
   }
+  return trimmed;
 }
 
+// Least recently published first. A publish takes away about as many bytes as it adds, however many channels there are.
 void Home::trim_total() {
-  // Least recently published first; a channel whose history is used up leaves the list when it is swept.
-  uint32_t index = oldest_log_;
-  while (history_bytes_ > context_.options.history_bytes_max && index != kNoIndex) {
-    Channel& channel = channels_[index];
-    if (channel.log()->history.empty()) {
-      index = channel.log()->newer;
-      continue;
-    }
-    pop_oldest(channel);
-  }
+  while (history_bytes_ > context_.options.history_bytes_max) pop_oldest(oldest_log_);
 }
 
 void Home::drop_history(uint32_t index) {
-  Channel& channel = channels_[index];
+  const Channel& channel = channels_[index];
   if (channel.log() == nullptr) return;
-  while (!channel.log()->history.empty()) pop_oldest(channel);
+  while (!channel.log()->history.empty()) pop_oldest(index);
   channel.log()->writer.reset();
   context_.stats.history_bytes.store(history_bytes_, std::memory_order_relaxed);
 }
@@ -374,38 +391,20 @@ void Home::send_credit(uint16_t core, uint32_t publishes, uint64_t bytes) {
 // --- time
 
 void Home::sweep() {
-  for (size_t i = 0; i < grace_list_.size();) {
-    Channel* channel = channels_.get(grace_list_[i].index, grace_list_[i].generation);
-    bool waiting = false;
-    if (channel != nullptr) {
-      if (Presence* const presence = channel->presence(); presence != nullptr) {
-        presence->expire(context_.wall_us(), [&](std::string_view user) {
-          presence_event(*channel, PresenceView::Kind::member_left, user, Status::online, channel->live());
-        });
-        waiting = presence->waiting();
-      }
-      if (channel->offline_held) {
-        if (channel->offline_at_us() > context_.wall_us()) {
-          waiting = true;
-        } else {
-          note_online(grace_list_[i].index, false);
-        }
-      }
-      channel->in_grace_list = waiting;
-    }
-    if (waiting) {
-      ++i;
-    } else {
-      grace_list_[i] = grace_list_.back();
-      grace_list_.pop_back();
-    }
-  }
+  end_graces();
+  idempotency_.sweep(context_.wall_us());
+  uint32_t trimmed = 0;
   const uint32_t end = channels_.index_end();
-  for (uint32_t n = 0; n < std::min(kSweepPerCall, end); ++n) {
+  const uint32_t part = std::clamp(end / kSweepParts, kSweepPerCallMin, kSweepPerCallMax);
+  for (uint32_t n = 0; n < std::min(part, end) && trimmed < kSweepMessages; ++n) {
     if (sweep_at_ >= end) sweep_at_ = 0;
     const uint32_t index = sweep_at_++;
     if (!channels_.live(index)) continue;
-    trim(channels_[index]);
+    trimmed += trim(index);
+    const Channel& channel = channels_[index];
+    if (channel.live() != 0 && is_room(channel)) {
+      busiest_.offer(tenant_of(channel.key.view()), {index, channels_.generation(index)}, RoomTable{channels_});
+    }
     forget_if_unused(index);
   }
   context_.stats.history_bytes.store(history_bytes_, std::memory_order_relaxed);
@@ -413,12 +412,13 @@ void Home::sweep() {
 
 bool Home::forget_if_unused(uint32_t index) {
   Channel& channel = channels_[index];
-  if (channel.in_grace_list || channel.connections() != 0) return false;
+  if (channel.offline_held || channel.connections() != 0) return false;
+  if (channel.presence() != nullptr && channel.presence()->waiting()) return false;
   if (channel.log() != nullptr && !channel.log()->history.empty()) return false;
   if (channel.used_s + static_cast<uint64_t>(policy(channel).empty_ttl.count()) > context_.wall_us() / kMicros) {
     return false;
   }
-  if (channel.log() != nullptr) list_unlink(*channel.log(), index);
+  forgotten_.add(context_.hash(channel.key.view()), start_of(channel), channel.position);
   channels_.erase(index);
   subtract(context_.stats.channels);
   add(context_.stats.evicted_channels);
@@ -428,7 +428,9 @@ bool Home::forget_if_unused(uint32_t index) {
 void Home::check() const {
   auto& channels = const_cast<Home*>(this)->channels_;
   uint64_t bytes = 0;
+  std::map<std::string_view, uint32_t> occupied;  // by tenant
   channels.for_each([&](uint32_t, const Channel& channel) {
+    if (channel.live() != 0 && is_room(channel)) ++occupied[tenant_of(channel.key.view())];
     uint32_t live = 0, compressed = 0;
     channel.for_each_share([&](const Share& share) {
       live += share.live;
@@ -443,6 +445,8 @@ void Home::check() const {
     }
   });
   RINGCAST_ASSERT(bytes == history_bytes_);
+  RINGCAST_ASSERT(occupied.size() == busiest_.tenants());
+  for (const auto& [tenant, rooms] : occupied) RINGCAST_ASSERT(busiest_.occupied(tenant) == rooms);
   RINGCAST_ASSERT(history_bytes_ <= context_.options.history_bytes_max);
 }
 

@@ -3,6 +3,7 @@
 // and, per core, the number of members. Its reactor's thread only.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -10,9 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "hub/busiest.h"
 #include "hub/context.h"
+#include "hub/forgotten.h"
 #include "hub/history.h"
 #include "hub/idempotency.h"
+#include "hub/lists.h"
 #include "hub/presence.h"
 #include "hub/table.h"
 
@@ -29,6 +33,11 @@ class Home {
   void on_status(const Mail& mail);
   // This core's part of an answer.
   void answer(const Query& query, Answer& answer);
+  // Its part of lists.h: true when all have been looked at.
+  bool look_at_channels(bool users, std::string_view tenant, ListPosition& position, Page& page) const;
+  bool look_at_members(SlabHandle room, ListPosition& position, Page& page);
+  uint32_t begin_members(std::string_view key, SlabHandle& room) const;  // how many there are to look at
+  void end_members(SlabHandle room, uint32_t limit, Answer& answer);
   // Gives credit back for publishes whose fan-out has left this core.
   void tick();
   void sweep();
@@ -55,13 +64,18 @@ class Home {
     uint32_t compressed = 0;
     std::optional<Presence> presence;
   };
+  // What history keeps lies in the allocator's pages apart from what only passes: one such block would hold a whole
+  // page of them.
+  static constexpr uint32_t kBlockMax = 48 * 1024;
+  static_assert(kBlockMax != BlockWriter::kLargest);
   // Exists from the first message with an id on.
   struct Log {
-    BlockWriter writer{512};
+    BlockWriter writer{512, kBlockMax};
     History history;
-    uint64_t final_id = 0;      // the newest final message
-    uint64_t last_ms = 0;       // inboxes: timestamps rise strictly in ms
-    uint32_t older = kNoIndex;  // list of channels by their last publish
+    uint64_t final_id = 0;  // the newest final message
+    uint64_t last_ms = 0;   // inboxes: timestamps rise strictly in ms
+    // Channels with a history, by their last publish with an id: the one to lose messages next comes first.
+    uint32_t older = kNoIndex;
     uint32_t newer = kNoIndex;
   };
   // What an inbox that nothing has been sent to does without.
@@ -80,9 +94,10 @@ class Home {
     uint8_t policy = 0;
     Status status : 2 = Status::online;  // inboxes: the user's
     bool inbox : 1 = false;
-    bool online : 1 = false;  // inboxes: shown online (grace included)
-    bool in_grace_list : 1 = false;
+    bool online : 1 = false;        // inboxes: shown online (grace included)
     bool offline_held : 1 = false;  // inboxes: in the grace time
+    bool stated : 1 = false;        // inboxes: the user has had another status than `online`
+    bool listed : 1 = false;        // of BusiestRooms
 
     Log* log() const { return more == nullptr ? nullptr : more->log.get(); }
     Crowd* crowd() const { return more == nullptr ? nullptr : more->crowd.get(); }
@@ -106,6 +121,12 @@ class Home {
     Presence* presence() const { return crowd() == nullptr || !crowd()->presence ? nullptr : &*crowd()->presence; }
   };
   static_assert(sizeof(Channel) == 56);
+  struct RoomTable {  // as BusiestRooms sees it
+    Table<Channel>& channels;
+    uint32_t members(SlabHandle room) const;
+    bool is_listed(SlabHandle room) const;
+    void set_listed(SlabHandle room, bool listed) const;
+  };
   struct Joiner {  // who asks, in mail terms
     uint16_t core;
     uint32_t channel, generation;  // the core's local channel
@@ -113,25 +134,29 @@ class Home {
     uint8_t flags;
     std::string_view user;
     Status status;  // the user's, with kKnown
+    Moment moment;  // of it
   };
 
+  static bool is_room(const Channel& channel) { return !channel.inbox && !is_broadcast(name_of(channel.key.view())); }
   // Nameless polls would come and go with every answer: they are counted while they wait, and not announced.
   static bool shows_presence(const Joiner& joiner) {
     return (joiner.flags & flag::kSilent) == 0 && ((joiner.flags & flag::kBrief) == 0 || !joiner.user.empty());
   }
-  uint32_t find_or_make(std::string_view key);  // kNoIndex: full
+  uint32_t find_or_make(std::string_view key);      // kNoIndex: full
+  uint64_t start_of(const Channel& channel) const;  // the position of a channel that has never been
   Channel* addressed(const Mail& mail);
   void touch(Channel& channel);
   const RoomPolicy& policy(const Channel& channel) const { return (*context_.options.policies)[channel.policy]; }
   Log& log_of(uint32_t index);
   void keep(uint32_t index, const Slice& slice, bool final);
-  void pop_oldest(Channel& channel);
+  void pop_oldest(uint32_t index);
   void drop_history(uint32_t index);
-  void trim(Channel& channel);
+  uint32_t trim(uint32_t index);  // how many messages went
   void trim_total();
   void list_unlink(Log& log, uint32_t index);
   void list_append(Log& log, uint32_t index);
-  void note_occupancy(const Channel& channel, bool occupied);
+  // Its members were `before`.
+  void note_members(uint32_t index, uint32_t before);
   void deliver(Channel& channel, const Slice& canonical, const Slice* compressed, uint64_t id, uint8_t flags,
                const Address& exclude);
   void measure(const Channel& channel, uint64_t since_ns);
@@ -151,14 +176,18 @@ class Home {
   void leave_presence(uint32_t index, std::string_view user, bool grace, bool poll);
   void presence_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status,
                       uint32_t members);
+  // As shown in a room, unless what is shown is newer.
+  void show_status(Channel& channel, std::string_view user, Status status, Moment moment);
   void on_user_status(Channel& channel, Status status);
+  void set_status(Channel& channel, Status status);
   void note_online(uint32_t index, bool grace);
-  void watch_grace(uint32_t index);
+  uint64_t grace_end(std::chrono::milliseconds grace) const;
+  void watch_grace(uint32_t index, uint64_t ends_us, Name user);
+  void end_graces();
   bool forget_if_unused(uint32_t index);
   void note_credit(const Mail& mail);
-  void rows_of_members(const Channel& channel, const Query& query, Answer& answer) const;
-  void rows_of_history(Channel& channel, const Query& query, Answer& answer);
-  void rows_of_channels(const Query& query, Answer& answer);
+  void rows_of_history(uint32_t index, const Query& query, Answer& answer);
+  void rows_of_busiest(const Query& query, Answer& answer);
   void evict(const Channel& channel, std::string_view user, uint64_t what);
   void send_credit(uint16_t core, uint32_t publishes, uint64_t bytes);
 
@@ -171,6 +200,9 @@ class Home {
   Context& context_;
   Table<Channel> channels_;
   IdempotencyKeys idempotency_;
+  const uint64_t clock_start_;  // from where ids of the clock begin
+  ForgottenPositions forgotten_;
+  BusiestRooms busiest_;
   BlockWriter ephemeral_{4096};
   BlockWriter compressed_{4096};
   std::string encoded_;
@@ -178,10 +210,22 @@ class Home {
   std::vector<std::pair<uint32_t, uint64_t>> received_;  // this tick's, per core
   bool received_any_ = false;
   std::deque<CreditBatch> credit_;
-  std::vector<SlabHandle> grace_list_;  // channels with a grace time running
-  uint64_t position_highest_ = 0;
+  // A user's leave that is held back: from a room, or with an empty name from being online, by its inbox. It stays in
+  // the heap when the user comes back, and is taken out later.
+  struct Grace {
+    uint64_t ends_us;
+    SlabHandle channel;
+    Name user;
+    friend bool operator>(const Grace& a, const Grace& b) { return a.ends_us > b.ends_us; }
+  };
+  bool runs(const Grace& grace);
+  void take_grace(size_t at);
+  void drop_returned();
+  std::vector<Grace> graces_;  // a heap: the next to end is at the front
+  size_t grace_at_ = 0;        // where drop_returned() goes on
   int64_t next_measure_ns_ = 0;
   uint64_t history_bytes_ = 0;
+  Moment moment_ = kFirstMoment;
   uint32_t oldest_log_ = kNoIndex;
   uint32_t newest_log_ = kNoIndex;
   uint32_t sweep_at_ = 0;

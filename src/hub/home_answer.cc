@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The home side's answers to questions and administrators' orders.
+// The home side's answers to questions and administrators' orders, and its part of lists.
 #include <algorithm>
 
 #include "hub/home.h"
@@ -7,21 +7,13 @@
 namespace ringcast::hub {
 
 void Home::answer(const Query& query, Answer& answer) {
-  switch (query.kind) {
-    case QueryKind::rooms:
-    case QueryKind::users: return rows_of_channels(query, answer);
-    case QueryKind::connections:
-    case QueryKind::disconnect:
-    case QueryKind::send_to_connection: return;
-    default: break;
-  }
+  if (query.kind == QueryKind::busiest) return rows_of_busiest(query, answer);
   const uint32_t index = channels_.find(context_.hash(query.key), query.key);
   if (index == kNoIndex) return;
   Channel& channel = channels_[index];
   answer.found = true;
   switch (query.kind) {
-    case QueryKind::members: return rows_of_members(channel, query, answer);
-    case QueryKind::history: return rows_of_history(channel, query, answer);
+    case QueryKind::history: return rows_of_history(index, query, answer);
     case QueryKind::user:
       answer.found = channel.online;
       if (channel.online) {
@@ -63,24 +55,39 @@ void Home::evict(const Channel& channel, std::string_view user, uint64_t what) {
   });
 }
 
-void Home::rows_of_members(const Channel& channel, const Query& query, Answer& answer) const {
-  answer.count = channel.live();
-  const Presence* const presence = channel.presence();
-  if (presence == nullptr) return;
-  // Anonymous connections are entries of their own and sort behind every name that has one.
-  presence->for_each([&](std::string_view user, const Presence::Entry& entry) {
-    if (user > query.after_name) {
-      answer.rows.push_back(Row{std::string(user), {}, static_cast<uint64_t>(entry.status), entry.connections, 0});
-    }
-  });
-  std::sort(answer.rows.begin(), answer.rows.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
-  if (answer.rows.size() > query.limit) {
-    answer.rows.resize(query.limit);
-    answer.more = true;
-    return;
+uint32_t Home::begin_members(std::string_view key, SlabHandle& room) const {
+  const uint32_t index = channels_.find(context_.hash(key), key);
+  if (index == kNoIndex) return 0;
+  room = {index, channels_.generation(index)};
+  const Presence* const presence = channels_[index].presence();
+  return presence == nullptr ? 0 : static_cast<uint32_t>(presence->users());
+}
+
+// From the last one down: who leaves gives its place to the last one, which has then been looked at already. It may be
+// looked at once more.
+bool Home::look_at_members(SlabHandle room, ListPosition& position, Page& page) {
+  const Channel* const channel = channels_.get(room.index, room.generation);
+  const Presence* const presence = channel == nullptr ? nullptr : channel->presence();
+  if (presence == nullptr) return true;
+  position.at = std::min(position.at, static_cast<uint32_t>(presence->users()));
+  for (; position.at != 0 && position.looks != 0; --position.looks) {
+    const Presence::Entry& entry = presence->at(--position.at);
+    const std::string_view user = entry.user.view();
+    if (!page.takes(user)) continue;
+    page.add(Row{std::string(user), {}, static_cast<uint64_t>(entry.status), entry.connections, 0});
   }
+  return position.at == 0;
+}
+
+void Home::end_members(SlabHandle room, uint32_t limit, Answer& answer) {
+  const Channel* const channel = channels_.get(room.index, room.generation);
+  if (channel == nullptr) return;
+  answer.count = channel->live();
+  const Presence* const presence = channel->presence();
+  if (presence == nullptr || answer.more) return;
+  // Anonymous connections are entries of their own and sort behind every name that has one.
   for (uint32_t i = 0; i < presence->anonymous(); ++i) {
-    if (answer.rows.size() == query.limit) {
+    if (answer.rows.size() >= limit) {
       answer.more = true;
       return;
     }
@@ -88,8 +95,9 @@ void Home::rows_of_members(const Channel& channel, const Query& query, Answer& a
   }
 }
 
-void Home::rows_of_history(Channel& channel, const Query& query, Answer& answer) {
-  trim(channel);
+void Home::rows_of_history(uint32_t index, const Query& query, Answer& answer) {
+  trim(index);
+  const Channel& channel = channels_[index];
   answer.newest = channel.position;
   if (channel.log() == nullptr || channel.log()->history.empty()) return;
   const History& history = channel.log()->history;
@@ -105,37 +113,50 @@ void Home::rows_of_history(Channel& channel, const Query& query, Answer& answer)
   answer.more = from <= channel.position;
 }
 
-void Home::rows_of_channels(const Query& query, Answer& answer) {
-  answer.found = true;
-  const bool users = query.kind == QueryKind::users;
-  channels_.for_each([&](uint32_t, Channel& channel) {
+bool Home::look_at_channels(bool users, std::string_view tenant, ListPosition& position, Page& page) const {
+  const uint32_t end = channels_.index_end();
+  for (; position.at < end && position.looks != 0; ++position.at, --position.looks) {
+    if (!channels_.live(position.at)) continue;
+    const Channel& channel = channels_[position.at];
+    if (users ? !channel.inbox || !channel.online : channel.inbox) continue;
     const std::string_view key = channel.key.view();
-    if (tenant_of(key) != query.tenant) return;
+    if (tenant_of(key) != tenant || (!users && !is_room(channel))) continue;
     std::string_view name = name_of(key);
+    if (users) name.remove_prefix(1);
+    if (!page.takes(name)) continue;
     if (users) {
-      if (!channel.inbox || !channel.online) return;
-      name.remove_prefix(1);
-    } else {
-      if (channel.inbox || is_broadcast(name)) return;
-    }
-    ++answer.count;
-    if (name <= query.after_name && !query.after_name.empty()) return;
-    if (users) {
-      answer.rows.push_back(
-          Row{std::string(name), {}, static_cast<uint64_t>(channel.status), channel.connections(), 0});
+      page.add(Row{std::string(name), {}, static_cast<uint64_t>(channel.status), channel.connections(), 0});
     } else {
       const uint64_t kept = channel.log() == nullptr ? 0 : channel.log()->history.size();
-      answer.rows.push_back(Row{std::string(name), {}, channel.live(), channel.position, kept});
+      page.add(Row{std::string(name), {}, channel.live(), channel.position, kept});
     }
-  });
-  const auto by_name = [](const Row& a, const Row& b) { return a.name < b.name; };
-  if (answer.rows.size() > query.limit) {
-    std::partial_sort(answer.rows.begin(), answer.rows.begin() + query.limit, answer.rows.end(), by_name);
-    answer.rows.resize(query.limit);
-    answer.more = true;
-  } else {
-    std::sort(answer.rows.begin(), answer.rows.end(), by_name);
   }
+  return position.at >= end;
+}
+
+uint32_t Home::RoomTable::members(SlabHandle room) const {
+  const Channel* const channel = channels.get(room.index, room.generation);
+  return channel == nullptr ? 0 : channel->live();
+}
+
+bool Home::RoomTable::is_listed(SlabHandle room) const {
+  return channels[room.index].listed;
+}
+
+void Home::RoomTable::set_listed(SlabHandle room, bool listed) const {
+  Channel* const channel = channels.get(room.index, room.generation);
+  if (channel != nullptr) channel->listed = listed;
+}
+
+void Home::rows_of_busiest(const Query& query, Answer& answer) {
+  answer.found = true;
+  answer.count = busiest_.occupied(query.tenant);
+  if (query.limit == 0) return;
+  for (const SlabHandle room : busiest_.list(query.tenant, query.limit, RoomTable{channels_})) {
+    const Channel& channel = channels_[room.index];
+    answer.rows.push_back(Row{std::string(name_of(channel.key.view())), {}, channel.live(), 0, 0});
+  }
+  answer.more = answer.count > answer.rows.size();
 }
 
 }  // namespace ringcast::hub

@@ -10,9 +10,15 @@ void Home::on_join(const Mail& mail) {
   RecordReader record(payload.view());
   const std::string_view key = record.text();
   const std::string_view user = record.text();
-  const Joiner joiner{
-      mail.from, mail.channel,           mail.number, mail.membership, static_cast<uint32_t>(mail.extra), mail.flags,
-      user,      record.number<Status>()};
+  const Joiner joiner{mail.from,
+                      mail.channel,
+                      mail.number,
+                      mail.membership,
+                      static_cast<uint32_t>(mail.extra),
+                      mail.flags,
+                      user,
+                      record.number<Status>(),
+                      record.number<Moment>()};
   Mail answer = Context::mail(Kind::joined);
   answer.membership = joiner.membership;
   answer.number = joiner.number;
@@ -23,22 +29,21 @@ void Home::on_join(const Mail& mail) {
   }
   Channel& channel = channels_[index];
   touch(channel);
-  trim(channel);
+  trim(index);
   const uint64_t kept = channel.log() == nullptr ? 0 : channel.log()->history.size();
   const uint64_t oldest = kept == 0 ? 0 : channel.position - kept + 1;
-  uint64_t position = channel.position;
+  const bool newest_first = policy(channel).last_value && kept != 0 && (mail.flags & flag::kSilent) == 0;
+  const bool replays = (mail.flags & flag::kNoReplay) == 0;
+  uint64_t position = newest_first ? channel.position - 1 : channel.position;
   uint64_t facts = 0;
   if ((mail.flags & flag::kHasCursor) != 0) {
     const bool ahead = mail.id > channel.position;
-    const bool reaches = mail.id == channel.position || (kept != 0 && mail.id + 1 >= oldest);
-    if (!ahead && reaches) {
+    if (mail.id == channel.position || (!ahead && replays && kept != 0 && mail.id + 1 >= oldest)) {
       position = mail.id;
     } else {
       facts |= kJoinedGap | (ahead ? kJoinedReset : 0);
-      position = kept == 0 ? channel.position : oldest - 1;
+      if (replays && kept != 0) position = oldest - 1;
     }
-  } else if (policy(channel).last_value && kept != 0 && (mail.flags & flag::kSilent) == 0) {
-    position = channel.position - 1;
   }
   if (channel.log() != nullptr && channel.log()->final_id == channel.position && position == channel.position &&
       (facts & kJoinedGap) == 0) {
@@ -52,12 +57,11 @@ void Home::on_join(const Mail& mail) {
   answer.connection = channel.epoch;
   answer.id = position;
   answer.value = channel.position - position;
-  answer.offset = static_cast<uint32_t>(oldest >> 32);
-  answer.length = static_cast<uint32_t>(oldest);
   answer.flags = live ? flag::kLive : flag::kFirst;
   if (live && shows_presence(joiner) && !channel.inbox) status = enter_presence(channel, joiner);
   facts |= static_cast<uint64_t>(status) << kJoinedStatusShift;
-  answer.extra = static_cast<uint64_t>(channel.live() + 1) << 32 | facts;
+  if (channel.stated) facts |= kJoinedStated;
+  answer.extra = static_cast<uint64_t>(channel.inbox ? moment_ : channel.live() + 1) << 32 | facts;
   if (live) {
     context_.post.send(joiner.core, answer);
     return add_member(index, joiner);
@@ -78,7 +82,8 @@ void Home::on_replay_next(const Mail& mail) {
                       mail.number,
                       mail.flags,
                       user,
-                      record.number<Status>()};
+                      record.number<Status>(),
+                      record.number<Moment>()};
   const uint32_t index = find_or_make(key);
   if (index == kNoIndex) {
     // The channel went and its place was taken: nothing can follow, so the member is refused by an empty last piece
@@ -91,7 +96,7 @@ void Home::on_replay_next(const Mail& mail) {
   }
   Channel& channel = channels_[index];
   touch(channel);
-  trim(channel);
+  trim(index);
   const uint64_t kept = channel.log() == nullptr ? 0 : channel.log()->history.size();
   const uint64_t oldest = kept == 0 ? channel.position + 1 : channel.position - kept + 1;
   uint64_t position = mail.id;
@@ -160,7 +165,12 @@ void Home::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, u
     return context_.post.send(joiner.core, mail);
   }
   // Nothing more to send: added in this very step, so that the next message follows without a seam.
-  if (shows_presence(joiner)) mail.length = static_cast<uint32_t>(enter_presence(channel, joiner));
+  if (channel.inbox) {
+    mail.length = static_cast<uint32_t>(channel.status) | (channel.stated ? kJoinedStated : 0);
+    mail.value = moment_;
+  } else if (shows_presence(joiner)) {
+    mail.length = static_cast<uint32_t>(enter_presence(channel, joiner));
+  }
   mail.flags |= flag::kLast | flag::kLive;
   mail.connection = index;
   mail.generation = channels_.generation(index);
@@ -177,8 +187,9 @@ void Home::add_member(uint32_t index, const Joiner& joiner) {
   if ((joiner.flags & flag::kSilent) != 0) {
     ++share.silent;
   } else {
+    const uint32_t members = channel.live();
     count_live(channel, share, 1, (joiner.flags & flag::kDeflate) != 0);
-    if (channel.live() == 1) note_occupancy(channel, true);
+    note_members(index, members);
   }
   if (channel.inbox) note_online(index, false);
 }
@@ -197,8 +208,9 @@ void Home::on_leave(const Mail& mail) {
     RINGCAST_ASSERT(share->silent != 0);
     --share->silent;
   } else {
+    const uint32_t members = channel->live();
     count_live(*channel, *share, -1, (mail.flags & flag::kDeflate) != 0);
-    if (channel->live() == 0) note_occupancy(*channel, false);
+    note_members(mail.channel, members);
     std::string_view user;
     if (!payload.view().empty()) user = RecordReader(payload.view()).text();
     const bool poll = (mail.flags & flag::kPoll) != 0;
@@ -207,9 +219,13 @@ void Home::on_leave(const Mail& mail) {
   if (channel->inbox) note_online(mail.channel, grace);
 }
 
-void Home::note_occupancy(const Channel& channel, bool occupied) {
-  if (!context_.options.tells_occupancy || channel.inbox || is_broadcast(name_of(channel.key.view()))) return;
-  context_.sink.occupancy(channel.key.view(), occupied);
+void Home::note_members(uint32_t index, uint32_t before) {
+  const Channel& channel = channels_[index];
+  if (!is_room(channel)) return;
+  const std::string_view key = channel.key.view();
+  busiest_.changed(tenant_of(key), {index, channels_.generation(index)}, before, RoomTable{channels_});
+  const bool occupied = channel.live() != 0;
+  if (context_.options.tells_occupancy && occupied != (before != 0)) context_.sink.occupancy(key, occupied);
 }
 
 }  // namespace ringcast::hub

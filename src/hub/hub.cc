@@ -84,9 +84,6 @@ void Hub::set_status(ConnectionId connection, Status status) {
 void Hub::query(const Query& query) {
   state_->questions.ask(query);
 }
-bool Hub::knows(uint32_t channel) const {
-  return state_->local.knows(channel);
-}
 std::string_view Hub::key_of(uint32_t channel) const {
   return state_->local.key_of(channel);
 }
@@ -166,6 +163,7 @@ void Hub::on_mail(const Mail& mail) {
     case Kind::evict: return state.local.on_evict(mail);
     case Kind::user_status: return state.local.on_user_status(mail);
     case Kind::answer: return state.questions.on_answer(mail);
+    case Kind::go_on: return;
     case Kind::credit:
       state.credit.give_back(mail.from, mail.value, mail.extra);
       state.credit_came = true;
@@ -203,6 +201,10 @@ void Hub::on_flushed(int64_t now_ns) {
   const auto now = static_cast<uint64_t>(now_ns);
   for (const uint64_t since : state.measured) stats_.delivery_us.record((now - since) / 1000);
   state.measured.clear();
+}
+
+void Hub::go_on() {
+  state_->questions.go_on();
 }
 
 void Hub::sweep() {

@@ -40,18 +40,25 @@ struct HubOptions {
   uint64_t history_bytes_max = 1ull << 30;  // of this core as a home
   uint32_t idempotency_keys_max = 100'000;
   std::chrono::seconds idempotency_window{300};
+  uint32_t forgotten_positions_max = 100'000;
   uint32_t credit_publishes = 1024;  // per home core
   uint64_t credit_bytes = 1 << 20;
   uint32_t replay_chunk = 64 << 10;
+  // Of this core, beyond what its descriptors times the rooms of each can reach; tables grow as they are used. A join
+  // that finds one full fails with channels_full.
+  uint32_t memberships_max = 1u << 26;
+  uint32_t joins_max = 1u << 22;  // not yet answered, or in replay
   const RoomPolicies* policies = nullptr;
   const Clock* clock = nullptr;  // the reactor's
   bool tells_occupancy = false;  // Sink::occupancy
+  uint32_t busiest_rooms = 100;  // kept of each tenant, until QueryKind::busiest asks for another number
 };
 
 struct HubStats {
   std::atomic<uint64_t> channels{0}, history_messages{0}, history_bytes{0}, memberships{0}, online_users{0};
   std::atomic<uint64_t> published{0}, delivered{0}, joins{0}, leaves{0}, resumed{0}, gaps{0}, duplicates{0};
   std::atomic<uint64_t> no_credit{0}, evicted_channels{0}, evicted_messages{0}, stale_mail{0};
+  std::atomic<uint64_t> graces{0};  // leaves that are held back, and some whose users are back
   // From the tick that took the publish to the end of the flush that sent it, on each core with members; of one publish
   // in a millisecond per home core.
   BucketHistogram delivery_us;
@@ -91,9 +98,7 @@ class Hub {
   void set_status(ConnectionId connection, Status status);
   void query(const Query& query);
 
-  // Frames may wait in an outbox longer than their channel has members on this core.
-  bool knows(uint32_t channel) const;
-  std::string_view key_of(uint32_t channel) const;  // a local channel of a Delivery or Segment
+  std::string_view key_of(uint32_t channel) const;  // a local channel of a Delivery, with members until Sink::parted
   const RoomPolicy& policy_of(uint32_t channel) const;
   uint16_t home_of(std::string_view key) const;
 
@@ -103,6 +108,8 @@ class Hub {
   void on_tick();
   bool measures() const;            // this tick delivered something whose way is to be measured
   void on_flushed(int64_t now_ns);  // what the tick delivered has been handed to the kernel
+  // Goes on with lists that take many looks. Once a tick, after its mail.
+  void go_on();
   // Grace times, TTLs, windows; a bounded share per call, every 100 ms or so.
   void sweep();
   // While draining every publish but `always` is answered with PublishError::draining, asked for or not.

@@ -2,22 +2,31 @@
 #include "hub/local.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdio>
 #include <utility>
 
 namespace ringcast::hub {
 
 namespace {
-// Of one core: beyond what its descriptors times the rooms of each can reach. The slabs grow as they are used.
-constexpr uint32_t kMembershipsMax = 1u << 26;
-constexpr uint32_t kPendingMax = 1u << 22;
 constexpr size_t kFansKept = 256;
+constexpr size_t kCooledPerCall = 2048;
+
+// What connections are listed by: "core.slot.generation".
+constexpr size_t kListedCoreLength = 5, kListedSlotEnd = 13;
+std::string listed_name(uint16_t core, uint32_t slot, uint32_t generation) {
+  char name[40];
+  std::snprintf(name, sizeof name, "%04x.%08x.%08x", core, slot, generation);
+  return name;
+}
 }  // namespace
 
 Local::Local(Context& context)
     : context_(context),
-      channels_(context.hash, kMembershipsMax, 1024),
-      memberships_(kMembershipsMax),
-      pending_(kPendingMax, 256) {}
+      channels_(context.hash, context.options.memberships_max, 1024),
+      memberships_(context.options.memberships_max),
+      pending_(context.options.joins_max, 256),
+      moments_(context.options.cores, kFirstMoment) {}
 
 Local::~Local() {
   pending_.for_each([](uint32_t, Pending& pending) {
@@ -65,7 +74,7 @@ uint32_t Local::channel_for(std::string_view key, const Name& name) {
   uint32_t index = channels_.find(hash, key);
   if (index != kNoIndex) return index;
   index = channels_.insert(hash, name.empty() ? Name(key) : name);
-  RINGCAST_ASSERT(index != kNoIndex);
+  if (index == kNoIndex) return index;
   Channel& channel = channels_[index];
   channel.home = context_.home_of(hash);
   channel.policy = context_.options.policies->match(name_of(key));
@@ -99,15 +108,21 @@ bool Local::join(const Join& join) {
   Peer* peer = find(join.connection);
   RINGCAST_ASSERT(peer != nullptr);
   if (membership_of(*peer, join.key) != kNoIndex) return false;
-  const uint32_t channel_index = channel_for(join.key, join.name);
+  const uint32_t pending_index = pending_.acquire();
+  const uint32_t index =
+      pending_index == kNoIndex ? kNoIndex : memberships_.acquire(Membership{kNoIndex, kNoIndex, 0, Stage::free});
+  const uint32_t channel_index = index == kNoIndex ? kNoIndex : channel_for(join.key, join.name);
+  if (channel_index == kNoIndex) {  // a table is full: how full is up to the clients
+    if (index != kNoIndex) memberships_.release(index);
+    if (pending_index != kNoIndex) pending_.release(pending_index);
+    refused_.push_back({join.connection, join.correlation, std::string(join.key)});
+    return true;
+  }
   Channel& channel = channels_[channel_index];
   ++channel.waiting;
-  const uint32_t pending_index = pending_.acquire();
-  RINGCAST_ASSERT(pending_index != kNoIndex);
   Membership membership{channel_index, peer->first, 0, Stage::joining};
   membership.place = pending_index;
-  const uint32_t index = memberships_.acquire(membership);
-  RINGCAST_ASSERT(index != kNoIndex);
+  memberships_[index] = membership;
   Pending& pending = pending_[pending_index];
   pending.correlation = join.correlation;
   pending.connection = join.connection;
@@ -118,6 +133,7 @@ bool Local::join(const Join& join) {
   pending.user = Name(join.user);
   pending.status = peer->status;
   pending.known = peer->known;
+  pending.since = moments_[channel.home];
   peer->first = index;
   ++peer->count;
 
@@ -125,6 +141,7 @@ bool Local::join(const Join& join) {
   if (join.silent) mail.flags |= flag::kSilent;
   if (pending.known) mail.flags |= flag::kKnown;
   if (join.has_cursor) mail.flags |= flag::kHasCursor;
+  if (!join.replays) mail.flags |= flag::kNoReplay;
   if (context_.encoder.takes_compressed(peer->form)) mail.flags |= flag::kDeflate;
   if (context_.encoder.short_lived(peer->form)) mail.flags |= flag::kBrief;
   mail.channel = channel_index;
@@ -134,7 +151,7 @@ bool Local::join(const Join& join) {
   mail.connection = join.connection.slot;
   mail.generation = join.connection.generation;
   mail.id = join.cursor;
-  RecordWriter(context_.scratch).text(join.key).text(join.user).number(peer->status);
+  write_join(channel, pending, *peer);
   context_.attach_scratch(mail);
   context_.post.send(channel.home, mail);
   add(context_.stats.joins);
@@ -142,14 +159,28 @@ bool Local::join(const Join& join) {
   return true;
 }
 
+void Local::write_join(const Channel& channel, const Pending& pending, const Peer& peer) {
+  RecordWriter(context_.scratch)
+      .text(channel.key.view())
+      .text(pending.user.view())
+      .number(pending.status)
+      .number(pending.known ? moment_of(peer) : kNoMoment);
+}
+
 bool Local::leave(ConnectionId connection, std::string_view key, bool grace) {
   Peer* peer = find(connection);
   if (peer == nullptr) return false;
   const uint32_t membership = membership_of(*peer, key);
   if (membership == kNoIndex) return false;
-  unlink(*peer, membership);
-  remove(connection.slot, membership, true, grace, true);
+  part(connection.slot, membership, true, grace, true);
   return true;
+}
+
+void Local::part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_home) {
+  const uint32_t channel = memberships_[membership].channel;
+  unlink(peers_[slot], membership);
+  remove(slot, membership, deliver, grace, tell_home);
+  context_.sink.parted(slot, channel);
 }
 
 void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool tell_home) {
@@ -234,10 +265,11 @@ void Local::add_live(uint32_t index) {
   Peer& peer = peers_[slot];
   const std::string_view name = name_of(channel.key.view());
   const bool shown = !pending.silent && !pending.user.empty() && !is_inbox(name) && !is_broadcast(name);
-  if (shown && pending.status != peer.status) {
-    // It changed while the join was under way, or is still to be learned from the inbox.
+  if (shown && (pending.overtaken || pending.status != peer.status)) {
+    // It changed while the join was under way, or is still to be learned from the inbox. Where another connection has
+    // brought what is newer than it, the room's home core knows.
     if (peer.known) {
-      send_status(channel, pending.user.view(), peer.status);
+      send_status(channel, pending.user.view(), peer.status, moment_of(peer));
     } else {
       peer.differs = true;
     }
@@ -315,6 +347,14 @@ void Local::settle(uint32_t index) {
 }
 
 void Local::tick() {
+  for (const Refused& join : std::exchange(refused_, {})) {
+    if (find(join.connection) == nullptr) continue;
+    Joined joined;
+    joined.correlation = join.correlation;
+    joined.error = JoinError::channels_full;
+    joined.key = join.key;
+    context_.sink.joined(join.connection, joined);
+  }
   for (size_t i = 0; i < dirty_.size(); ++i) {
     const uint32_t index = dirty_[i];
     settle(index);
@@ -325,19 +365,26 @@ void Local::tick() {
   dirty_.clear();
 }
 
-// Once a second: what had no message in a whole one keeps no memory for them, and joins none for their rush.
+// Once a second, in several calls where there is a lot: what had no message in a whole one keeps no memory for them,
+// and joins none for their rush.
 void Local::sweep() {
   const uint64_t second = context_.wall_us() / 1'000'000;
-  if (second == cooled_s_) return;
-  cooled_s_ = second;
-  pending_.trim();
-  std::erase_if(warm_, [this](uint32_t index) {
+  if (cooling_ == 0 && second != cooled_s_) {
+    cooled_s_ = second;
+    cooling_ = warm_.size();
+    pending_.trim();
+  }
+  for (size_t looks = std::min<size_t>(cooling_, kCooledPerCall); looks != 0; --looks, --cooling_) {
+    const uint32_t index = warm_.front();
+    warm_.pop_front();
     Fan* const fan = channels_.live(index) ? fan_at(channels_[index]) : nullptr;
-    if (fan == nullptr || !fan->warm) return true;
-    if (fan->dirty || std::exchange(fan->fresh, false)) return false;
-    fan->cool();
-    return true;
-  });
+    if (fan == nullptr || !fan->warm) continue;
+    if (fan->dirty || std::exchange(fan->fresh, false)) {
+      warm_.push_back(index);
+    } else {
+      fan->cool();
+    }
+  }
 }
 
 bool Local::is_member(ConnectionId connection, std::string_view key) const {
@@ -372,31 +419,46 @@ void Local::append_joined(ConnectionId connection, std::vector<std::string>& key
 }
 
 // To the inbox only, whose home core puts the words of all connections of the user in one order and tells their cores.
-// What this connection joins from now on is told at once.
+// What this connection joins from now on gets the status at once; that holds until the inbox answers.
 void Local::set_status(ConnectionId connection, Status status) {
   Peer* peer = find(connection);
   if (peer == nullptr) return;
-  for (uint32_t at = peer->first; at != kNoIndex; at = memberships_[at].next) {
-    const Membership& membership = memberships_[at];
-    const Channel& channel = channels_[membership.channel];
-    if (!is_inbox(name_of(channel.key.view()))) continue;
-    if (membership.stage != Stage::live && membership.stage != Stage::silent) continue;
+  const Channel* const inbox = inbox_of(*peer);
+  if (inbox == nullptr) return;
+  if (peer->status != status) {
     peer->status = status;
-    return send_status(channel, context_.sink.user_of(connection.slot), status);
+    peer->known = false;
   }
+  peer->owes = !peer->joined;
+  if (peer->joined) send_status(*inbox, context_.sink.user_of(connection.slot), status, kNoMoment);
 }
 
-void Local::send_status(const Channel& channel, std::string_view user, Status status) {
+const Local::Channel* Local::inbox_of(const Peer& peer) const {
+  for (uint32_t at = peer.first; at != kNoIndex; at = memberships_[at].next) {
+    const Channel& channel = channels_[memberships_[at].channel];
+    if (is_inbox(name_of(channel.key.view()))) return &channel;
+  }
+  return nullptr;
+}
+
+Moment Local::moment_of(const Peer& peer) const {
+  const Channel* const inbox = inbox_of(peer);
+  return inbox == nullptr ? kNoMoment : moments_[inbox->home];
+}
+
+void Local::send_status(const Channel& channel, std::string_view user, Status status, Moment moment) {
   Mail mail = Context::mail(Kind::status);
   mail.channel = channel.home_index;
   mail.number = channel.home_generation;
   mail.value = static_cast<uint64_t>(status);
+  mail.extra = moment;
   RecordWriter(context_.scratch).text(user);
   context_.attach_scratch(mail);
   context_.post.send(channel.home, mail);
 }
 
 void Local::on_user_status(const Mail& mail) {
+  moments_[mail.from] = static_cast<Moment>(mail.extra);
   const Channel* channel = channels_.get(mail.channel, mail.number);
   if (channel == nullptr) return;
   collected_.clear();
@@ -404,16 +466,72 @@ void Local::on_user_status(const Mail& mail) {
   for (const uint32_t slot : collected_) take_status(slot, static_cast<Status>(mail.value));
 }
 
+void Local::learn_status(uint32_t slot, uint16_t home, Status status, bool stated, Moment moment, Moment since) {
+  moments_[home] = moment;
+  Peer& peer = peers_[slot];
+  peer.joined = true;
+  if (peer.owes) {
+    peer.owes = false;
+    if (peer.status != status) return send_status(*inbox_of(peer), context_.sink.user_of(slot), peer.status, kNoMoment);
+  }
+  // Where no status has changed in the meantime, and the user has never had another one, none is under way that a room
+  // could show in the end.
+  const bool same = status == peer.status && !peer.differs && !stated && moment == since;
+  peer.known = true;
+  if (!same) take_status(slot, status);
+}
+
 void Local::take_status(uint32_t slot, Status status) {
   Peer& peer = peers_[slot];
   peer.status = status;
+  peer.known = true;
+  peer.differs = false;
+  const Moment moment = moment_of(peer);
   for (uint32_t at = peer.first; at != kNoIndex; at = memberships_[at].next) {
     const Membership& membership = memberships_[at];
-    if (membership.stage != Stage::live) continue;  // one that is joining tells it when it has joined
+    // One that is joining tells it when it has joined.
+    if (membership.stage == Stage::joining || membership.stage == Stage::replaying) {
+      pending_[membership.place].overtaken = true;
+    }
+    if (membership.stage != Stage::live) continue;
     const Channel& channel = channels_[membership.channel];
     const std::string_view name = name_of(channel.key.view());
-    if (!is_inbox(name) && !is_broadcast(name)) send_status(channel, context_.sink.user_of(slot), status);
+    if (!is_inbox(name) && !is_broadcast(name)) send_status(channel, context_.sink.user_of(slot), status, moment);
   }
+}
+
+// The names of those that lie before are not after `after`. What is no such name begins with the first slot; the page
+// compares whole names.
+uint32_t Local::begin_connections(std::string_view after) const {
+  const std::string first = listed_name(context_.options.core, 0, 0);
+  const std::string_view core = std::string_view(first).substr(0, kListedCoreLength);
+  if (after.substr(0, kListedCoreLength) != core) return after < core ? 0 : peers_.end();
+  uint32_t slot = 0;
+  if (after.size() < kListedSlotEnd) return 0;
+  const char* const end = after.data() + kListedSlotEnd;
+  return std::from_chars(after.data() + kListedCoreLength, end, slot, 16).ptr == end ? slot : 0;
+}
+
+bool Local::look_at_connections(std::string_view key, std::string_view user, std::string_view tenant,
+                                ListPosition& position, Page& page) const {
+  uint32_t channel = kNoIndex;
+  if (!key.empty() && find_channel(key, &channel) == nullptr) return true;  // nobody here is in it
+  const uint32_t end = peers_.end();
+  for (; position.at < end && position.looks != 0; ++position.at, --position.looks) {
+    const uint32_t slot = position.at;
+    const Peer& peer = peers_[slot];
+    if (!peer.open || (channel != kNoIndex && membership_in(peer, channel) == kNoIndex)) continue;
+    const std::string_view name = context_.sink.user_of(slot);
+    if (!user.empty() && name != user) continue;
+    if (!context_.sink.is_of_tenant({slot, peer.generation}, tenant)) continue;
+    std::string listed = listed_name(context_.options.core, slot, peer.generation);
+    if (page.takes(listed)) {
+      page.add(Row{std::move(listed), std::string(name), slot, peer.generation, context_.options.core});
+    } else if (page.more()) {
+      return true;
+    }
+  }
+  return position.at >= end;
 }
 
 std::string_view Local::key_of(uint32_t channel) const {
@@ -471,8 +589,7 @@ void Local::on_deliver(const Mail& mail) {
     const uint32_t index = membership_in(peer, mail.channel);
     if (index == kNoIndex || memberships_[index].stage != Stage::live) continue;
     const ConnectionId connection{slot, peer.generation};
-    unlink(peer, index);
-    remove(slot, index, false, false, false);  // the home core has counted them out
+    part(slot, index, false, false, false);  // the home core has counted them out
     context_.sink.left(connection, key.view(), LeftReason::final);
   }
 }
@@ -505,8 +622,7 @@ void Local::on_evict(const Mail& mail) {
       context_.sink.kicked(connection);
       continue;
     }
-    unlink(peer, index);
-    remove(slot, index, true, false, true);
+    part(slot, index, true, false, true);
     context_.sink.left(connection, key.view(), static_cast<LeftReason>(mail.value));
   }
 }

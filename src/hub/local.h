@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/index_pool.h"
 #include "base/slab.h"
 #include "hub/context.h"
+#include "hub/lists.h"
 #include "hub/name.h"
 #include "hub/run.h"
 #include "hub/table.h"
@@ -35,7 +38,6 @@ class Local {
   void append_joined(ConnectionId connection, std::vector<std::string>& keys) const;
   void set_status(ConnectionId connection, Status status);
 
-  bool knows(uint32_t channel) const { return channels_.live(channel); }
   std::string_view key_of(uint32_t channel) const;
   uint8_t policy_of(uint32_t channel) const;
 
@@ -50,13 +52,11 @@ class Local {
   void tick();
   void sweep();
 
-  // Connections for QueryKind::connections: f(ConnectionId, user).
-  template <class F>
-  void for_each_connection(F&& f) const {
-    for (uint32_t slot = 0; slot < peers_.end(); ++slot) {
-      if (peers_[slot].open) f(ConnectionId{slot, peers_[slot].generation}, context_.sink.user_of(slot));
-    }
-  }
+  // Its part of lists.h: the connections in order of their slots, which is that of their names. True when all have been
+  // looked at, or one more than the page takes.
+  uint32_t begin_connections(std::string_view after) const;  // the first slot to look at
+  bool look_at_connections(std::string_view key, std::string_view user, std::string_view tenant, ListPosition& position,
+                           Page& page) const;
 
  private:
   enum class Stage : uint8_t {
@@ -94,8 +94,10 @@ class Local {
     FormId form : 6 = 0;
     Status status : 2 = Status::online;  // the user's, as last said by its inbox or by this connection
     bool open : 1 = false;
-    bool known : 1 = false;    // the inbox has said it
+    bool known : 1 = false;    // the inbox has said it, as of the moment last heard from its home core
     bool differs : 1 = false;  // before that, a room has shown another one than `status`
+    bool joined : 1 = false;   // the inbox
+    bool owes : 1 = false;     // `status` is to be said to the inbox once it is joined
   };
   static_assert(sizeof(Peer) == 12);
   // By slot; in chunks, so that growing copies nothing.
@@ -121,13 +123,22 @@ class Local {
     bool silent = false;
     bool asked = false;              // an answer is outstanding
     bool more = false;               // there is more to ask for
-    bool known = false;              // to the home core was told what the inbox says
-    Status status = Status::online;  // as told, or as shown by a home core that knew better
+    bool known = false;              // the home core was told what the inbox says
+    bool overtaken = false;          // what it was told, by what the inbox has said since
+    Moment since = kNoMoment;        // the last that had been heard from the home core when this began
+    Status status = Status::online;  // as told; then as the home core shows it
     Name user;
     std::vector<Slice> pieces;  // of the piece that is arriving
     uint64_t first_id = 0;
     uint64_t gap_oldest = 0;
     uint32_t count = 0;
+  };
+
+  // A join that found a table full; answered in the next tick, as others are.
+  struct Refused {
+    ConnectionId connection;
+    uint64_t correlation;
+    std::string key;
   };
 
   Peer* find(ConnectionId connection);
@@ -137,13 +148,22 @@ class Local {
   // A connection is in a channel at most once.
   uint32_t membership_in(const Peer& peer, uint32_t channel) const;
   void unlink(Peer& peer, uint32_t membership);
+  // Of a connection that stays open: unlinked, removed, and the sink gets the channel's number.
+  void part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_home);
   // Takes a membership out of its channel; tells the home core unless `tell_home` is false.
   void remove(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_home);
   // Forgets one that did not become a member.
   void give_up(uint32_t membership);
   void send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace, uint32_t epoch);
   void add_live(uint32_t membership);
-  void send_status(const Channel& channel, std::string_view user, Status status);
+  // To a room or an inbox.
+  void send_status(const Channel& channel, std::string_view user, Status status, Moment moment);
+  void write_join(const Channel& channel, const Pending& pending, const Peer& peer);  // the payload
+  // Of what the inbox of the connection's user has said, at its home core.
+  Moment moment_of(const Peer& peer) const;
+  const Channel* inbox_of(const Peer& peer) const;
+  // The inbox has been joined.
+  void learn_status(uint32_t slot, uint16_t home, Status status, bool stated, Moment moment, Moment since);
   // Takes on what the user's inbox says and passes it on to the rooms of this connection.
   void take_status(uint32_t slot, Status status);
   void forget_if_unused(uint32_t channel);
@@ -166,14 +186,17 @@ class Local {
   IndexPool<Membership> memberships_;
   Slab<Pending> pending_;
   Peers peers_;
+  std::vector<Refused> refused_;
   std::vector<uint32_t> dirty_;
-  std::vector<uint32_t> warm_;  // channels whose fans may hold blocks
-  uint64_t cooled_s_ = 0;
+  std::deque<uint32_t> warm_;               // channels whose fans may hold blocks, the next to be looked at first
+  size_t cooling_ = 0;                      // that this second's pass over them has not come to yet
+  uint64_t cooled_s_ = 0;                   // when it began
   std::vector<std::unique_ptr<Fan>> fans_;  // null, or waiting for use, at the indices in fans_free_
   std::vector<uint32_t> fans_free_;
   uint32_t fans_idle_ = 0;  // those that are not null
   std::vector<uint32_t> collected_;
   uint32_t next_number_ = 1;
+  std::vector<Moment> moments_;  // by core: the last heard from it
 };
 
 }  // namespace ringcast::hub

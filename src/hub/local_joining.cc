@@ -45,22 +45,20 @@ void Local::on_joined(const Mail& mail) {
     joined.id = mail.id;
     joined.replayed = mail.value;
     joined.newest = mail.id + mail.value;
-    joined.members = static_cast<uint32_t>(mail.extra >> 32);
+    joined.members = is_inbox(name_of(channel.key.view())) ? 1 : static_cast<uint32_t>(mail.extra >> 32);
     joined.recovered = (mail.extra & kJoinedGap) == 0;
     joined.reset = (mail.extra & kJoinedReset) != 0;
     joined.ended = (mail.extra & kJoinedEnded) != 0;
     joined.keeps_history = (mail.extra & kJoinedNoHistory) == 0;
-    joined.oldest = static_cast<uint64_t>(mail.offset) << 32 | mail.length;
     const ConnectionId connection = pending.connection;
     if (!failed && mail.value != 0) add(context_.stats.resumed);
     if (!joined.recovered) add(context_.stats.gaps);
     const auto status = static_cast<Status>(mail.extra >> kJoinedStatusShift & kJoinedStatusMask);
-    if (live && !pending.known) pending.status = status;
-    if (!failed && is_inbox(name_of(channel.key.view()))) {
-      Peer& peer = peers_[connection.slot];
-      peer.known = true;
-      if (status != peer.status || peer.differs) take_status(connection.slot, status);
-      peer.differs = false;
+    if (live) pending.status = status;
+    // With history to come first, changes are not sent to it before that has ended.
+    if (live && is_inbox(name_of(channel.key.view()))) {
+      learn_status(connection.slot, mail.from, status, (mail.extra & kJoinedStated) != 0,
+                   static_cast<Moment>(mail.extra >> 32), pending.since);
     }
     if (failed) {
       unlink(peers_[connection.slot], index);
@@ -108,7 +106,7 @@ void Local::on_replay(const Mail& mail) {
     channel.home_index = mail.connection;
     channel.home_generation = mail.generation;
     channel.epoch = mail.offset;
-    if (!pending.known) pending.status = static_cast<Status>(mail.length);
+    pending.status = static_cast<Status>(mail.length & kJoinedStatusMask);
   }
   pending.asked = false;
   pending.more = (mail.flags & flag::kMore) != 0;
@@ -127,6 +125,10 @@ void Local::on_replay(const Mail& mail) {
   const Name key = channel.key;
   // The home core has added it, or not: what the session does from within must find that state.
   const bool ended = (mail.flags & flag::kEnded) != 0;
+  if (live && is_inbox(name_of(key.view()))) {
+    learn_status(connection.slot, mail.from, static_cast<Status>(mail.length & kJoinedStatusMask),
+                 (mail.length & kJoinedStated) != 0, static_cast<Moment>(mail.value), pending.since);
+  }
   if (live) add_live(index);
   if (ended) {
     unlink(peers_[connection.slot], index);
@@ -168,7 +170,8 @@ void Local::replay_next(ConnectionId connection) {
   pending.status = peer->status;
   pending.known = peer->known;
   if (pending.known) mail.flags |= flag::kKnown;
-  RecordWriter(context_.scratch).text(channel.key.view()).text(pending.user.view()).number(pending.status);
+  pending.overtaken = false;
+  write_join(channel, pending, *peer);
   context_.attach_scratch(mail);
   context_.post.send(channel.home, mail);
 }

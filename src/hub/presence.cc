@@ -54,31 +54,47 @@ bool Presence::enter(std::string_view user) {
     return true;
   }
   Entry& entry = entries_[index];
-  if (entry.connections == 0) --waiting_;
+  if (entry.connections == 0) {
+    --waiting_;
+    entry.moment_or_end = 0;
+  }
   ++entry.connections;
   return false;
 }
 
-bool Presence::leave(std::string_view user, uint64_t leaves_at_us) {
+Presence::Left Presence::leave(std::string_view user, uint64_t leaves_at_us) {
   if (user.empty()) {
     RINGCAST_ASSERT(anonymous_ != 0);
     --anonymous_;
-    return true;
+    return Left::gone;
   }
   const uint32_t index = index_of(user);
   RINGCAST_ASSERT(index != kNoIndex && entries_[index].connections != 0);
   Entry& entry = entries_[index];
   --entry.connections;
-  if (entry.connections != 0) return false;
+  if (entry.connections != 0) return Left::stays;
   if (leaves_at_us == 0) {
     erase(index);
-    return true;
+    return Left::gone;
   }
-  const uint64_t leaves_at_ms = (leaves_at_us + 999) / 1000;
-  entry.leaves_at_ms = static_cast<uint32_t>(leaves_at_ms);
+  entry.moment_or_end = static_cast<uint32_t>(leaves_at_us / 1000);
   ++waiting_;
-  note_end(leaves_at_ms * 1000);
-  return false;
+  return Left::waits;
+}
+
+uint32_t Presence::index_of_waiting(std::string_view user, uint64_t leaves_at_us) const {
+  const uint32_t index = index_of(user);
+  if (index == kNoIndex) return kNoIndex;
+  const Entry& entry = entries_[index];
+  return entry.connections == 0 && entry.moment_or_end == static_cast<uint32_t>(leaves_at_us / 1000) ? index : kNoIndex;
+}
+
+bool Presence::expire(std::string_view user, uint64_t leaves_at_us) {
+  const uint32_t index = index_of_waiting(user, leaves_at_us);
+  if (index == kNoIndex) return false;
+  erase(index);
+  --waiting_;
+  return true;
 }
 
 Presence::Entry* Presence::find(std::string_view user) {
@@ -91,7 +107,6 @@ void Presence::clear() {
   set_.clear();
   anonymous_ = 0;
   waiting_ = 0;
-  next_us_ = UINT64_MAX;
 }
 
 }  // namespace ringcast::hub

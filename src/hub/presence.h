@@ -21,47 +21,34 @@ class Presence {
     Name user;
     uint32_t connections : 30 = 0;
     Status status : 2 = Status::online;
-    uint32_t leaves_at_ms = 0;  // with 0 connections: when the grace ends, low half
+    // With connections: the moment of `status` (protocol.h); without: when the grace ends in ms, low half.
+    uint32_t moment_or_end = 0;
   };
   static_assert(sizeof(Entry) == 16, "paid for every member of a room");
 
   explicit Presence(const KeyedHash& hash) : hash_(hash) {}
   // True: the user was not shown before.
   bool enter(std::string_view user);
-  // True: the user is not shown any more. With a grace it stays shown until expire(); graces last less than 24 days.
-  bool leave(std::string_view user, uint64_t leaves_at_us);
+  enum class Left : uint8_t { stays, waits, gone };
+  // `leaves_at_us` 0: without a grace. With one the user stays shown until expire(), which the caller calls then;
+  // graces last less than 24 days.
+  Left leave(std::string_view user, uint64_t leaves_at_us);
   // Null when the user is not shown.
   Entry* find(std::string_view user);
   const Entry* find(std::string_view user) const { return const_cast<Presence*>(this)->find(user); }
-  // Takes out those whose grace has ended: gone(user).
-  template <class F>
-  void expire(uint64_t now_us, F&& gone) {
-    if (waiting_ == 0 || now_us < next_us_) return;
-    const auto now_ms = static_cast<uint32_t>(now_us / 1000);
-    next_us_ = UINT64_MAX;
-    for (uint32_t i = 0; i < entries_.size();) {
-      const Entry& entry = entries_[i];
-      const auto left_ms = static_cast<int32_t>(entry.leaves_at_ms - now_ms);
-      if (entry.connections == 0 && left_ms <= 0) {
-        const Name user = entry.user;
-        erase(i);  // the last one takes its place
-        --waiting_;
-        gone(user.view());
-        continue;
-      }
-      if (entry.connections == 0) note_end((now_us / 1000 + static_cast<uint64_t>(left_ms)) * 1000);
-      ++i;
-    }
+  // Whether the grace that a leave() with this `leaves_at_us` began is still running: nobody has come back since.
+  bool waits(std::string_view user, uint64_t leaves_at_us) const {
+    return index_of_waiting(user, leaves_at_us) != kNoIndex;
   }
+  // Ends that grace: the user is not shown any more. False: it is not running.
+  bool expire(std::string_view user, uint64_t leaves_at_us);
   uint32_t anonymous() const { return anonymous_; }
   size_t users() const { return entries_.size(); }
   bool waiting() const { return waiting_ != 0; }
   bool empty() const { return entries_.empty() && anonymous_ == 0; }
   void clear();
-  template <class F>
-  void for_each(F&& f) const {
-    for (const Entry& entry : entries_) f(entry.user.view(), entry);
-  }
+  // By place, which changes with every leave: the last one gets that of the one who left.
+  const Entry& at(uint32_t place) const { return entries_[place]; }
   bool events_off = false;  // more members than the policy allows events for
 
  private:
@@ -69,11 +56,9 @@ class Presence {
   static constexpr size_t kUnindexedMax = 8;
 
   uint32_t index_of(std::string_view user) const;
+  uint32_t index_of_waiting(std::string_view user, uint64_t leaves_at_us) const;
   void insert(std::string_view user);
   void erase(uint32_t index);
-  void note_end(uint64_t time_us) {
-    if (time_us < next_us_) next_us_ = time_us;
-  }
   auto hash_of() const {
     return [this](uint32_t index) { return hash_(entries_[index].user.view()); };
   }
@@ -83,7 +68,6 @@ class Presence {
   IndexSet set_;  // of `entries_`, once there are more than a few
   uint32_t anonymous_ = 0;
   uint32_t waiting_ = 0;
-  uint64_t next_us_ = UINT64_MAX;
 };
 
 }  // namespace ringcast::hub

@@ -20,28 +20,32 @@ using runtime::Mail;
 enum class Kind : uint8_t {
   // core → home core
   publish,  // payload: PublishRecord; connection/generation: who is told, value: correlation; extra: when (ns)
-  join,     // payload: key, user, Status; channel/number: local channel and generation; membership, extra: join number;
+  join,     // payload: key, user, Status, Moment; channel/number: local channel and generation; membership, extra: join
+            // number;
             // connection/generation; id: cursor
   replay_next,  // channel/generation: home channel; id: position; membership, number: join number; value/extra: local
                 // channel
-                // and generation; payload: key, user, Status
+                // and generation; payload: key, user, Status, Moment
   leave,        // channel/number: home channel and generation; value: epoch; payload: user
   status,       // channel/number: home channel and generation; payload: user; value: Status. To the home of an inbox:
-                // the user's; to that of a room: as it is shown there
+                // the user's; to that of a room: as it is shown there, and extra: its Moment
   ask,          // payload: AskRecord; value: gather slot; to every core or to the home
   // home core → core
   joined,  // membership, number: join number; channel/generation: home channel; connection: its epoch; id: position;
-           // value: replayed; extra: members << 32 | kJoined…; offset/length: oldest, high and low half
+           // value: replayed; extra: members << 32 | kJoined…, of an inbox: Moment << 32 | kJoined…
   replay,  // membership, number; block: a range; id: first id; value: count; extra: gap's oldest; flags. The last mail
-  // of a piece has no block; with kLive: connection/generation: home channel, offset: its epoch, length: Status
+  // of a piece has no block; with kLive: connection/generation: home channel, offset: its epoch, length: Status and
+  // kJoinedStated; of an inbox value: Moment
   published,  // connection/generation; value: correlation; id; extra: receivers; flags: duplicate, error
   deliver,    // channel/number: local channel and generation; block: canonical; id; connection/generation + membership:
               // excluded connection and its core; value/extra: compressed block and offset << 32 | length; flags
   measure,    // value: when the publish was taken whose `deliver` came just before
   evict,  // channel/number: local channel and generation; payload: user (empty: everybody); value: LeftReason or kick
-  user_status,  // channel/number: local channel (an inbox) and generation; value: Status
+  user_status,  // channel/number: local channel (an inbox) and generation; value: Status; extra: Moment
   credit,       // value: publishes; extra: bytes
   answer,       // payload: rows; value: gather slot and its generation; id, extra: numbers; flags
+  // core → itself
+  go_on,  // lists are not complete: the next tick is not to be waited for
 };
 
 namespace flag {
@@ -49,7 +53,8 @@ inline constexpr uint8_t kSilent = 1;       // join
 inline constexpr uint8_t kHasCursor = 2;    // join
 inline constexpr uint8_t kDeflate = 4;      // join, leave: this member takes compressed frames
 inline constexpr uint8_t kBrief = 8;        // join, replay_next: of a form that comes and goes by nature (polls)
-inline constexpr uint8_t kKnown = 16;       // join, replay_next: Status is what the user's inbox says
+inline constexpr uint8_t kKnown = 16;       // join, replay_next: Status is what the user's inbox says, at Moment
+inline constexpr uint8_t kNoReplay = 32;    // join
 inline constexpr uint8_t kAcknowledge = 1;  // publish
 inline constexpr uint8_t kLive = 1;         // joined, replay: the member was added in this step
 inline constexpr uint8_t kGapAhead = 2;     // replay: extra says where history now begins
@@ -73,6 +78,18 @@ inline constexpr uint64_t kKick = 0xff;  // an evict's value: close the connecti
 // In Mail::extra of `joined`, low half.
 inline constexpr uint64_t kJoinedGap = 1, kJoinedReset = 2, kJoinedEnded = 4, kJoinedNoHistory = 8;
 inline constexpr uint32_t kJoinedStatusShift = 4, kJoinedStatusMask = 3;  // the user's Status: of an inbox, as shown
+inline constexpr uint32_t kJoinedStated = 64;  // of an inbox: its user has had another status than `online`
+
+// Statuses of a user reach a room's home by the cores of all the user's connections, each as fast as it can: the later
+// one holds. A moment is the number of status changes that the home core of the user's inbox has counted, of any user.
+// What that core has told another one is known there as of the last moment heard from it.
+using Moment = uint32_t;
+inline constexpr Moment kNoMoment = 0, kFirstMoment = 1;
+// They wrap around; nothing that is under way is older than so many changes.
+inline bool is_before(Moment a, Moment b) {
+  constexpr Moment kUnderWayMax = 1u << 24;
+  return b - a - 1 < kUnderWayMax;
+}
 
 // For mail that nobody will read any more: gives back the blocks that it refers to.
 inline void discard_mail(const Mail& mail) {

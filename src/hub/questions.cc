@@ -2,7 +2,6 @@
 #include "hub/questions.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "hub/home.h"
 #include "hub/local.h"
@@ -19,6 +18,7 @@ void Questions::ask(const Query& query) {
   gather.answer.correlation = query.correlation;
   switch (query.kind) {
     case QueryKind::rooms:
+    case QueryKind::busiest:
     case QueryKind::users:
     case QueryKind::connections:
       gather.missing = context_.options.cores;
@@ -68,23 +68,26 @@ void Questions::on_ask(const Mail& mail) {
   query.tenant = record.text();
   query.after_name = record.text();
   query.payload = record.text();
+  if (Lists::is_list(query.kind)) return lists_.begin(query, mail.from, mail.value);
   Answer answer{};
   answer.kind = query.kind;
   answer_here(query, answer);
+  send_answer(context_, mail.from, mail.value, answer);
+}
 
-  RecordWriter out(context_.scratch);
+void send_answer(Context& context, uint16_t to, uint64_t gather, const Answer& answer) {
+  RecordWriter out(context.scratch);
   out.number(answer.oldest).number(answer.newest).number(answer.count);
   for (const Row& row : answer.rows) out.text(row.name).text(row.text).number(row.a).number(row.b).number(row.c);
   Mail reply = Context::mail(Kind::answer);
   reply.flags = static_cast<uint8_t>((answer.found ? flag::kFound : 0) | (answer.more ? flag::kCut : 0));
-  reply.value = mail.value;
-  context_.attach_scratch(reply);
-  context_.post.send(mail.from, reply);
+  reply.value = gather;
+  context.attach_scratch(reply);
+  context.post.send(to, reply);
 }
 
 void Questions::answer_here(const Query& query, Answer& answer) {
   switch (query.kind) {
-    case QueryKind::connections: return rows_of_connections(query, answer);
     case QueryKind::disconnect:
       if (!concerns(query)) return;
       answer.found = true;
@@ -103,24 +106,6 @@ void Questions::answer_here(const Query& query, Answer& answer) {
 bool Questions::concerns(const Query& query) const {
   return query.address.core == context_.options.core && local_.is_open(query.address.connection) &&
          context_.sink.is_of_tenant(query.address.connection, query.tenant);
-}
-
-void Questions::rows_of_connections(const Query& query, Answer& answer) const {
-  answer.found = true;
-  local_.for_each_connection([&](ConnectionId connection, std::string_view user) {
-    if (!query.key.empty() && !local_.is_member(connection, query.key)) return;
-    if (!query.user.empty() && user != query.user) return;
-    if (!context_.sink.is_of_tenant(connection, query.tenant)) return;
-    ++answer.count;
-    char name[40];
-    std::snprintf(name, sizeof name, "%04x.%08x.%08x", context_.options.core, connection.slot, connection.generation);
-    if (!query.after_name.empty() && query.after_name >= name) return;
-    answer.rows.push_back(Row{name, std::string(user), connection.slot, connection.generation, context_.options.core});
-  });
-  if (answer.rows.size() > query.limit) {
-    answer.rows.resize(query.limit);
-    answer.more = true;
-  }
 }
 
 void Questions::on_answer(const Mail& mail) {
@@ -145,8 +130,12 @@ void Questions::on_answer(const Mail& mail) {
   if ((mail.flags & flag::kFound) != 0) answer.found = true;
   if ((mail.flags & flag::kCut) != 0) answer.more = true;
   if (--gather->missing != 0) return;
-  if (answer.kind == QueryKind::rooms || answer.kind == QueryKind::users || answer.kind == QueryKind::connections) {
-    std::sort(answer.rows.begin(), answer.rows.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
+  if (answer.kind == QueryKind::rooms || answer.kind == QueryKind::busiest || answer.kind == QueryKind::users ||
+      answer.kind == QueryKind::connections) {
+    const bool by_members = answer.kind == QueryKind::busiest;
+    std::sort(answer.rows.begin(), answer.rows.end(), [by_members](const Row& a, const Row& b) {
+      return by_members && a.a != b.a ? a.a > b.a : a.name < b.name;
+    });
     if (answer.rows.size() > gather->limit) {
       answer.rows.resize(gather->limit);
       answer.more = true;

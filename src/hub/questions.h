@@ -4,19 +4,26 @@
 
 #include "base/slab.h"
 #include "hub/context.h"
+#include "hub/lists.h"
 
 namespace ringcast::hub {
 
 class Home;
 class Local;
 
+// A core's part of an answer, to the core that asked.
+void send_answer(Context& context, uint16_t to, uint64_t gather, const Answer& answer);
+
 class Questions {
  public:
-  Questions(Context& context, Home& home, Local& local) : context_(context), home_(home), local_(local) {}
+  Questions(Context& context, Home& home, Local& local)
+      : context_(context), home_(home), local_(local), lists_(context, home, local) {}
 
   void ask(const Query& query);
   void on_ask(const Mail& mail);
   void on_answer(const Mail& mail);
+  // Once a tick.
+  void go_on() { lists_.go_on(); }
 
  private:
   struct Gather {
@@ -28,11 +35,11 @@ class Questions {
   void send(uint16_t core, const Query& query, uint32_t gather);
   void answer_here(const Query& query, Answer& answer);
   bool concerns(const Query& query) const;
-  void rows_of_connections(const Query& query, Answer& answer) const;
 
   Context& context_;
   Home& home_;
   Local& local_;
+  Lists lists_;
   Slab<Gather> gathers_{1u << 24, 64};
 };
 

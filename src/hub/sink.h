@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the hub tells the sessions of its own core. Implemented in session; called on the reactor's thread, always from
-// Hub::on_mail, Hub::on_tick or Hub::sweep, never from within a call that a session makes.
+// Hub::on_mail, Hub::on_tick, Hub::go_on or Hub::sweep, never from within a call that a session makes.
 #pragma once
 
 #include "hub/types.h"
@@ -21,6 +21,9 @@ class Sink {
   virtual void replay(ConnectionId connection, std::string_view key, std::span<const Slice> canonical,
                       uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more) = 0;
   virtual void left(ConnectionId connection, std::string_view key, LeftReason reason) = 0;
+  // A connection that stays open is no member of this local channel any more, whose number may come to mean another.
+  // Called from within Hub::leave too.
+  virtual void parted(uint32_t /*slot*/, uint32_t /*channel*/) {}
   virtual void published(ConnectionId connection, const Published& published) = 0;
   // Credit towards some home core is there again: those that were refused may try again.
   virtual void credit_available() = 0;

@@ -91,6 +91,7 @@ struct Join {
   Name name = {};  // the key, where the caller keeps it anyway: then the channel shares it
   bool has_cursor = false;
   uint64_t cursor = 0;       // with has_cursor: replay what came after it
+  bool replays = true;       // false: it may not have history, and learns only whether it has missed something
   std::string_view user;     // shown in presence; empty: anonymous, an entry of its own for each connection
   bool silent = false;       // counts (directory, inbox of SSE and poll users) but receives nothing
   uint64_t correlation = 0;  // given back in Joined
@@ -105,13 +106,17 @@ struct Joined {
   uint64_t replayed = 0;  // how many history holds after `id`
   bool recovered = true;  // no gap
   bool reset = false;     // the cursor was ahead of the channel
-  uint64_t oldest = 0;    // of history; 0: it is empty
   uint64_t newest = 0;    // the channel's position
   bool ended = false;     // the newest message was final and lies at or before the cursor
   bool keeps_history = true;
 };
 
 enum class LeftReason : uint8_t { asked, final, kicked, closed };
+// As clients and hooks see it.
+constexpr std::string_view text_of(LeftReason reason) {
+  constexpr std::string_view kTexts[] = {"left", "final", "kicked", "closed"};
+  return kTexts[static_cast<size_t>(reason)];
+}
 
 // A run of whole frames of one wire form.
 struct RunPiece {
@@ -137,6 +142,7 @@ enum class QueryKind : uint8_t {
   members,      // key → rows {name: user, a: status, b: connections}; numbers: count
   history,      // key, after (0: from the oldest), limit → rows {a: id, text: the message's JSON}; oldest, newest
   rooms,        // after_name, limit → rows {name, a: members, b: newest id, c: messages kept}
+  busiest,      // limit → rows {name, a: members} of the rooms with the most; count: rooms that have any
   users,        // after_name, limit → rows {name, a: status, b: connections} of those online
   user,         // key (inbox) → rows {name, a: status, b: connections} or none
   connections,  // user/room filter by key (may be empty), after_name, limit → rows {name: "core.slot.gen", text: user,
@@ -152,7 +158,7 @@ struct Query {
   QueryKind kind;
   std::string_view key;
   std::string_view user;
-  std::string_view tenant;  // of rooms, users, connections
+  std::string_view tenant;  // of rooms, busiest, users, connections
   std::string_view after_name;
   uint64_t after = 0;
   uint32_t limit = 100;
@@ -172,7 +178,7 @@ struct Answer {
   bool found = false;
   bool more = false;  // rows were cut at the limit
   uint64_t oldest = 0, newest = 0, count = 0;
-  std::vector<Row> rows;  // sorted by name (history: by id)
+  std::vector<Row> rows;  // sorted by name (history: by id; busiest: by members, the most first)
 };
 
 }  // namespace ringcast::hub

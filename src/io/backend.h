@@ -67,8 +67,9 @@ struct SendOp {
   Socket socket;
   uint16_t iov_count = 0;      // 1..kIovMax
   const iovec* iov = nullptr;  // must stay valid until flush() returns
-  // Result: bytes taken by the kernel (0..sum of iov), or -errno when the socket is broken (a `closed` event does not
-  // follow). When it is less than the sum, the backend waits for room by itself and sends one `writable` event.
+  // Result: bytes taken by the kernel (0..sum of iov), or -errno when the socket is broken: what had arrived before is
+  // still delivered, and `closed` behind it. When it is less than the sum, the backend waits for room by itself and
+  // sends one `writable` event.
   int64_t result = 0;
 };
 inline constexpr int kIovMax = 64;
@@ -127,6 +128,13 @@ struct SocketTuning {
   std::chrono::milliseconds user_timeout{0};  // TCP_USER_TIMEOUT (RFC 5482)
 };
 
+// How far what the kernel has taken from us has come.
+struct Delivery {
+  uint64_t unacknowledged = 0;           // bytes (and a FIN) that the peer has not acknowledged
+  uint64_t acknowledged = 0;             // changes whenever the peer acknowledges more
+  Nanoseconds since_acknowledgement{0};  // since it last said anything about what it got; 0 where that is not known
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -165,6 +173,8 @@ class Backend {
 
   // The peer's address; unset (family AF_UNSPEC) when it is already gone.
   virtual SocketAddress peer_address(Socket socket) = 0;
+  // One or two system calls: for deadlines that are over, not for hot paths.
+  virtual Delivery delivery(Socket) { return {}; }
   // Options of a connected socket that differ from its listener's; zero: as they are. Advice: a failure is not told.
   virtual void tune(Socket, const SocketTuning&) {}
 

@@ -25,6 +25,8 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
+constexpr uint64_t kLimitUnknown = 1024;  // the kernel's own default
+
 Result<std::vector<int>> list_descriptors() {
   const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(kOwnTable));
   if (!directory) return fail_errno(kOwnTable, errno);
@@ -51,8 +53,7 @@ Result<void> close_one_by_one(const std::vector<int>& sorted_keep) {
 
 uint64_t descriptor_limit() {
   rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : kLimitUnknown;
 }
 
 Result<uint64_t> raise_descriptor_limit() {

@@ -42,7 +42,15 @@ Result<void> EpollBackend::open(const WakeTarget& wake) {
   arena_size_ =
       std::max(kReadAtLeast, static_cast<size_t>(options_.receive_buffer_size) * options_.receive_buffer_count);
   arena_ = std::make_unique_for_overwrite<uint8_t[]>(arena_size_);
-  // Never read: every write to the eventfd is an edge of its own.
+  // What a sandbox refuses is an error here and not a loop later: without it, these say that -1 is no descriptor.
+  if (::accept4(-1, nullptr, nullptr, 0) < 0 && errno != EBADF) return fail_errno("accept4", errno);
+  if (::recv(-1, nullptr, 0, 0) < 0 && errno != EBADF) return fail_errno("recvfrom", errno);
+  const iovec nothing{};
+  if (send_now(-1, &nothing, 1) != -EBADF) return fail_errno("sendto", errno);
+  if (send_now(-1, &nothing, 0) != -EBADF) return fail_errno("sendmsg", errno);
+  constexpr timespec kNow{};
+  if (wait_for_edges(&kNow) < 0 && errno != EINTR) return fail_errno("epoll_wait", errno);
+  // Last, because that wait would have taken its edge. Never read: every write to the eventfd is an edge of its own.
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = pack(Kind::wake, 0, 0)}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake.fd(), &event) != 0)
     return fail_errno("epoll_ctl of eventfd", errno);
@@ -163,9 +171,7 @@ void EpollBackend::flush(std::span<SendOp> ops) {
     RINGCAST_ASSERT(op.iov_count >= 1 && op.iov_count <= kIovMax);
     RINGCAST_ASSERT((descriptor.flags & (kBlocked | kConnecting)) == 0);
     op.result = send_now(op.socket.value, op.iov, op.iov_count);
-    if (op.result < 0) {
-      descriptor.flags |= kBroken;
-    } else if (op.result != static_cast<int64_t>(length_of(op))) {
+    if (op.result >= 0 && op.result != static_cast<int64_t>(length_of(op))) {
       ++stats_.short_sends;
       descriptor.flags |= kBlocked;
       if ((descriptor.flags & kPolled) == 0) poll_socket(descriptor, op.socket.value);
@@ -190,6 +196,11 @@ void EpollBackend::close(Socket socket, CloseMode mode) {
   ++descriptor.generation;
   ++stats_.syscalls;
   ::close(socket.value);  // the only reference: epoll forgets it too
+}
+
+Delivery EpollBackend::delivery(Socket socket) {
+  stats_.syscalls += 2;
+  return delivery_of(socket.value);
 }
 
 void EpollBackend::tune(Socket socket, const SocketTuning& tuning) {
@@ -228,8 +239,10 @@ int EpollBackend::wait_for_edges(const timespec* limit) {
   const auto room = static_cast<int>(polled_.size());
   if (has_pwait2_) {
     const int count = ::epoll_pwait2(epoll_.get(), polled_.data(), room, limit, nullptr);
-    if (count >= 0 || errno != ENOSYS) return count;
-    has_pwait2_ = false;  // before kernel 5.11, or refused: milliseconds have to do, rounded up so as not to spin
+    if (count >= 0 || errno == EINTR) return count;
+    // Before kernel 5.11 (ENOSYS), or refused by a sandbox, with whatever it answers: milliseconds have to do, rounded
+    // up so as not to spin.
+    has_pwait2_ = false;
   }
   const int64_t ms = limit == nullptr ? -1 : limit->tv_sec * 1000 + (limit->tv_nsec + 999'999) / 1'000'000;
   return ::epoll_wait(epoll_.get(), polled_.data(), room, static_cast<int>(std::min<int64_t>(ms, INT32_MAX)));
@@ -317,7 +330,6 @@ void EpollBackend::read_socket(Descriptor& descriptor, int fd) {
 
 void EpollBackend::end_receive(Descriptor& descriptor, int fd, CloseReason reason, int error) {
   descriptor.flags = static_cast<uint16_t>((descriptor.flags & ~kReadable) | kEnded);
-  if ((descriptor.flags & kBroken) != 0) return;
   push({.kind = EventKind::closed, .reason = reason, .error = error}, descriptor, fd);
 }
 

@@ -37,6 +37,7 @@ class EpollBackend final : public Backend {
   void shutdown_write(Socket socket) override;
   void close(Socket socket, CloseMode mode) override;
   SocketAddress peer_address(Socket socket) override;
+  Delivery delivery(Socket socket) override;
   void tune(Socket socket, const SocketTuning& tuning) override;
   std::span<const Event> wait(Nanoseconds timeout) override;
   const BackendStats& stats() const override { return stats_; }
@@ -49,7 +50,6 @@ class EpollBackend final : public Backend {
   static constexpr uint16_t kPaused = 8;
   static constexpr uint16_t kBlocked = 16;    // the owner waits for `writable`
   static constexpr uint16_t kEnded = 32;      // the stream's end or failure was seen
-  static constexpr uint16_t kBroken = 64;     // a send failed: the owner knows, no `closed` follows
   static constexpr uint16_t kReadable = 128;  // an edge came and the socket has not been read empty since
   static constexpr uint16_t kHangup = 256;    // … and the end is in sight: a short read is not the last
   static constexpr uint16_t kWritable = 512;  // an edge came while blocked, not reported yet

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -8,11 +9,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
+#include <utility>
 
 namespace ringcast::io {
 namespace {
+
+constexpr auto kInUseLookAgain = std::chrono::milliseconds(20);
 
 tl::unexpected<Error> listen_error(const SocketAddress& address, std::string_view step, int error) {
   char buffer[128];
@@ -124,25 +130,87 @@ Result<UniqueFd> open_inet(const SocketAddress& address, const ListenerOptions& 
   return fd;
 }
 
+// Without touching the file, on which another process may be listening.
+Result<void> check_unix(const SocketAddress& address) {
+  const std::string path = reinterpret_cast<const sockaddr_un*>(address.data())->sun_path;
+  const size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    return listen_error(address, "bind", errno);
+  }
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
+    return listen_error(address, "bind", EADDRINUSE);
+  }
+  return {};
+}
+
+Result<void> check_inet(const SocketAddress& address) {
+  auto unused = check_unused(address);
+  if (!unused && unused.error().code == "address_in_use") return {};
+  return unused;
+}
+
 // "*" where IPv6 is switched off: all of IPv4 is what remains of it.
 bool is_any_v6(const SocketAddress& address) {
   return address.family() == AF_INET6 &&
          IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6*>(address.data())->sin6_addr);
 }
 
+bool lacks_v6(const SocketAddress& address, const Error& error) {
+  return is_any_v6(address) && (error.code == "address_family" || error.code == "address_not_available");
+}
+
+SocketAddress any_v4(uint16_t port) {
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  any.sin_port = htons(port);
+  return SocketAddress::from(reinterpret_cast<const sockaddr*>(&any), sizeof any);
+}
+
+Result<UniqueFd> open_listener_once(const SocketAddress& address, const ListenerOptions& options) {
+  auto fd = address.family() == AF_UNIX ? open_unix(address, options) : open_inet(address, options);
+  if (!fd && lacks_v6(address, fd.error())) fd = open_inet(any_v4(address.port()), options);
+  if (fd && ::listen(fd->get(), options.backlog) != 0) return listen_error(address, "listen", errno);
+  return fd;
+}
+
 }  // namespace
 
 Result<UniqueFd> open_listener(const SocketAddress& address, const ListenerOptions& options) {
-  auto fd = address.family() == AF_UNIX ? open_unix(address, options) : open_inet(address, options);
-  if (!fd && is_any_v6(address) &&
-      (fd.error().code == "address_family" || fd.error().code == "address_not_available")) {
-    sockaddr_in any{};
-    any.sin_family = AF_INET;
-    any.sin_port = htons(address.port());
-    fd = open_inet(SocketAddress::from(reinterpret_cast<const sockaddr*>(&any), sizeof any), options);
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + options.in_use_patience;
+  for (;;) {
+    auto listener = open_listener_once(address, options);
+    if (listener || listener.error().code != "address_in_use" || Clock::now() >= end) return listener;
+    std::this_thread::sleep_for(kInUseLookAgain);
   }
-  if (fd && ::listen(fd->get(), options.backlog) != 0) return listen_error(address, "listen", errno);
-  return fd;
+}
+
+SocketFile::SocketFile(const SocketAddress& address) {
+  if (address.family() != AF_UNIX) return;
+  const char* path = reinterpret_cast<const sockaddr_un*>(address.data())->sun_path;
+  struct stat status {};
+  if (path[0] == '\0' || ::lstat(path, &status) != 0) return;
+  path_ = path;
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+}
+
+SocketFile::SocketFile(SocketFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})), device_(other.device_), inode_(other.inode_) {}
+
+SocketFile::~SocketFile() {
+  struct stat status {};
+  if (path_.empty() || ::lstat(path_.c_str(), &status) != 0) return;
+  if (S_ISSOCK(status.st_mode) && status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
+}
+
+Result<void> check_listener(const SocketAddress& address) {
+  if (address.family() == AF_UNIX) return check_unix(address);
+  auto checked = check_inet(address);
+  if (!checked && lacks_v6(address, checked.error())) checked = check_inet(any_v4(address.port()));
+  return checked;
 }
 
 SocketAddress local_address(int fd) {

@@ -23,6 +23,8 @@ void reset_connection(int fd);
 
 SocketAddress peer_address_of(int fd);
 
+Delivery delivery_of(int fd);
+
 void tune_socket(int fd, const SocketTuning& tuning);
 
 void set_nonblocking(int fd, bool nonblocking);

@@ -138,8 +138,7 @@ void UringBackend::close_listeners(uint16_t kept) {
   // The cancelled requests must end before the listeners close: they hold the files, and a client accepted by one of
   // them comes before those still in the backlog.
   submit();
-  ++stats_.syscalls;
-  io_uring_get_events(&ring_);
+  run_deferred_work();
   for (Listener& listener : listeners_) {
     if (listener.fd < 0 || listener.id == kept) continue;
     set_nonblocking(listener.fd, true);

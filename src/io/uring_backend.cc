@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "base/assert.h"
 #include "io/socket_calls.h"
@@ -18,6 +19,9 @@ constexpr size_t kConnectsPerSubmit = 64;
 // With DEFER_TASKRUN one enter that waits for one completion runs about 20 pieces of deferred work. As long as it comes
 // back with that many there is more, and a tick that takes all of it coalesces more sends.
 constexpr size_t kMoreIsLikely = 16;
+// Between attempts to submit that the kernel has no memory for; the first is followed by another one at once.
+constexpr std::chrono::microseconds kFirstSubmitPause{500};
+constexpr std::chrono::microseconds kLongestSubmitPause{20'000};
 
 }  // namespace
 
@@ -75,18 +79,75 @@ io_uring_sqe* UringBackend::next_sqe() {
 }
 
 // The kernel may take only a part (no memory for requests) or nothing (completions that it could not post come first);
-// both pass when deferred work gets its turn.
+// both pass when deferred work gets its turn. Memory may take longer: then it is asked for less and less often.
 void UringBackend::submit() {
+  std::chrono::microseconds pause = kFirstSubmitPause;
   while (io_uring_sq_ready(&ring_) > 0) {
     ++stats_.syscalls;
-    const int submitted = io_uring_submit(&ring_);
-    if (submitted < 0) {
-      RINGCAST_ASSERT(submitted == -EAGAIN || submitted == -EBUSY || submitted == -EINTR || submitted == -ENOMEM);
-      ++stats_.syscalls;
-      io_uring_get_events(&ring_);
+    if (looked_at(io_uring_submit(&ring_)) > 0) {
+      pause = kFirstSubmitPause;
+      continue;
     }
+    run_deferred_work();
+    if (pause > kFirstSubmitPause) std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongestSubmitPause);
   }
   connects_queued_ = 0;
+}
+
+void UringBackend::run_deferred_work() {
+  ++stats_.syscalls;
+  looked_at(io_uring_get_events(&ring_));
+}
+
+// What an enter returned. EBADR: completions are lost for good, since there was no memory to keep them beyond the ring.
+// They may have been anybody's bytes, so that no connection can be trusted any more.
+int UringBackend::looked_at(int result) {
+  switch (-result) {
+    case EBADR:
+      losses_from_ = 0;
+      ++stats_.cq_overflows;
+      break;
+    case ETIME:  // the time of a wait is over
+    case EINTR:
+    case EAGAIN:
+    case EBUSY:
+    case ENOMEM: break;
+    default: RINGCAST_ASSERT(result >= 0);  // a call that the kernel does not know: its features were probed
+  }
+  return result;
+}
+
+// Every connection ends, as many as the batch takes; listeners and the wake-up are armed anew, which does no harm where
+// they still were.
+void UringBackend::deliver_losses() {
+  if (losses_from_ < 0) return;
+  if (losses_from_ == 0) {
+    arm_wake();
+    for (size_t i = 0; i < listeners_.size(); ++i) {
+      if (listeners_[i].fd < 0 || accepting_paused_) continue;
+      cancel_accept(i);
+      listeners_[i].armed = false;
+      arm_accept(i);
+    }
+  }
+  int next = -1;
+  descriptors_.for_each([&](int fd, Descriptor& descriptor) {
+    const bool ends = (descriptor.flags & (kStarted | kConnecting)) != 0 && (descriptor.flags & kEnded) == 0;
+    const bool waits = (descriptor.flags & kBlocked) != 0;
+    if (fd < losses_from_ || next >= 0 || (descriptor.flags & kOpen) == 0 || (!ends && !waits)) return;
+    if (batch_.full()) {
+      next = fd;
+    } else if (ends) {
+      descriptor.flags |= kEnded;
+      held_.drop(descriptor.held);
+      push_closed(descriptor, fd, CloseReason::io_error, EBADR);
+    } else {  // the end was reported before: what is still to be sent may go on
+      descriptor.flags &= static_cast<uint16_t>(~kBlocked);
+      push({.kind = EventKind::writable}, descriptor, fd);
+    }
+  });
+  losses_from_ = next;
 }
 
 // Submits and, unless something is there already, waits. A zero timeout enters all the same: deferred work runs only
@@ -94,11 +155,12 @@ void UringBackend::submit() {
 void UringBackend::enter(Nanoseconds timeout) {
   ++stats_.syscalls;
   if (timeout == Nanoseconds::zero()) {
-    io_uring_submit_and_get_events(&ring_);
+    looked_at(io_uring_submit_and_get_events(&ring_));
   } else {
     io_uring_cqe* cqe = nullptr;
     __kernel_timespec limit{.tv_sec = timeout.count() / 1'000'000'000, .tv_nsec = timeout.count() % 1'000'000'000};
-    io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, timeout > Nanoseconds::zero() ? &limit : nullptr, nullptr);
+    looked_at(
+        io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, timeout > Nanoseconds::zero() ? &limit : nullptr, nullptr));
   }
   if (io_uring_sq_ready(&ring_) > 0) submit();
   connects_queued_ = 0;
@@ -107,7 +169,7 @@ void UringBackend::enter(Nanoseconds timeout) {
 
 // Completions that flush() has dealt with must not end a wait: they are dropped from the head first.
 bool UringBackend::completions_waiting() {
-  if (stash_first_ < stash_.size()) return true;
+  if (deferred_first_ < deferred_.size()) return true;
   unsigned ready = io_uring_cq_ready(&ring_);
   unsigned dropped = 0;
   for (; dropped < ready; ++dropped) {
@@ -130,6 +192,7 @@ std::span<const Event> UringBackend::wait(Nanoseconds timeout) {
   begin_batch();
   rearm_starved();
   if (retry_pending_) retry_accepting();
+  deliver_losses();
   deliver_late_clients();
   deliver_held();
   if (!batch_.empty() || completions_waiting()) {
@@ -149,13 +212,13 @@ std::span<const Event> UringBackend::wait(Nanoseconds timeout) {
 
 void UringBackend::reap() {
   reaped_ = 0;
-  while (stash_first_ < stash_.size() && !batch_.full()) {
-    complete(stash_[stash_first_++]);
+  while (deferred_first_ < deferred_.size() && !batch_.full()) {
+    complete(deferred_[deferred_first_++]);
     ++reaped_;
   }
-  if (stash_first_ == stash_.size()) {
-    stash_.clear();
-    stash_first_ = 0;
+  if (deferred_first_ == deferred_.size()) {
+    deferred_.clear();
+    deferred_first_ = 0;
   }
   while (!batch_.full()) {
     const unsigned head = *ring_.cq.khead;
@@ -294,6 +357,11 @@ void UringBackend::close(Socket socket, CloseMode mode) {
   io_uring_prep_close(sqe, fd);
   if ((features_.kernel_bits & IORING_FEAT_CQE_SKIP) != 0) sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   sqe->user_data = UserData::pack(UringOp::ignored, 0);
+}
+
+Delivery UringBackend::delivery(Socket socket) {
+  stats_.syscalls += 2;
+  return delivery_of(socket.value);
 }
 
 void UringBackend::tune(Socket socket, const SocketTuning& tuning) {

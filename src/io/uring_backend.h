@@ -42,6 +42,7 @@ class UringBackend final : public Backend {
   void shutdown_write(Socket socket) override;
   void close(Socket socket, CloseMode mode) override;
   SocketAddress peer_address(Socket socket) override;
+  Delivery delivery(Socket socket) override;
   void tune(Socket socket, const SocketTuning& tuning) override;
   std::span<const Event> wait(Nanoseconds timeout) override;
   const BackendStats& stats() const override { return stats_; }
@@ -55,7 +56,6 @@ class UringBackend final : public Backend {
   static constexpr uint16_t kPaused = 16;
   static constexpr uint16_t kBlocked = 32;  // waits for POLLOUT
   static constexpr uint16_t kEnded = 64;    // the stream's end or failure was seen: never received from again
-  static constexpr uint16_t kBroken = 128;  // a send failed: the owner knows, no `closed` follows
   static constexpr uint16_t kStarted = 256;
 
   struct Descriptor {
@@ -86,8 +86,11 @@ class UringBackend final : public Backend {
   io_uring_sqe* next_sqe();
   void submit();
   void enter(Nanoseconds timeout);
+  void run_deferred_work();
+  int looked_at(int result);
   bool completions_waiting();
   void begin_batch();
+  void deliver_losses();
   void reap();
   void complete(const io_uring_cqe& cqe);
   void on_connected(Descriptor& descriptor, int fd, int result);
@@ -121,7 +124,7 @@ class UringBackend final : public Backend {
   void queue_send(SendOp& op, size_t index, msghdr& message);
   void collect_sends(std::span<SendOp> ops, unsigned from);
   void take_send_results(std::span<SendOp> ops, unsigned from);
-  void stash_completions();
+  void defer_completions();
   void finish_send(SendOp& op, size_t wanted);
   unsigned cq_tail() const { return io_uring_smp_load_acquire(ring_.cq.ktail); }
 
@@ -141,8 +144,9 @@ class UringBackend final : public Backend {
   std::vector<Reference> starved_;  // receive ended for want of buffers; oldest first
   size_t starved_first_ = 0;
 
-  std::vector<io_uring_cqe> stash_;  // completions moved out of a full ring, oldest first
-  size_t stash_first_ = 0;
+  int losses_from_ = -1;  // after a loss of completions: descriptors from here on have not been reported; -1: all have
+  std::vector<io_uring_cqe> deferred_;  // completions moved out of a full ring, oldest first
+  size_t deferred_first_ = 0;
   size_t reaped_ = 0;  // completions looked at by the last reap()
   std::vector<msghdr> messages_;
   std::vector<SocketAddress> connect_addresses_;  // must stay put until they are submitted

@@ -55,13 +55,15 @@ void UringBackend::on_receive(const io_uring_cqe& cqe, UserData data) {
   const bool has_buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0;
   if (has_buffer) buffers_->take();
   Descriptor* descriptor = find(data);
-  const bool useful = descriptor != nullptr && cqe.res > 0;
+  const bool ended = descriptor != nullptr && (descriptor->flags & kEnded) != 0;  // after a loss of completions
+  const bool useful = descriptor != nullptr && cqe.res > 0 && !ended;
   if (has_buffer && !useful) buffers_->give_back(buffer);
   if (descriptor == nullptr) return;
 
   const auto fd = static_cast<int>(data.value);
   const bool armed_still = (cqe.flags & IORING_CQE_F_MORE) != 0;
   if (!armed_still) descriptor->flags &= static_cast<uint16_t>(~kReceiving);
+  if (ended) return;
   if (cqe.res <= 0) {
     on_receive_end(*descriptor, fd, cqe.res);
     return;
@@ -103,7 +105,6 @@ void UringBackend::on_receive_end(Descriptor& descriptor, int fd, int result) {
     default: break;
   }
   descriptor.flags |= kEnded;
-  if ((descriptor.flags & kBroken) != 0) return;
   const CloseReason reason = result == 0 ? CloseReason::peer_closed : close_reason_of(-result);
   if (paused || descriptor.held != HeldBytes::kNone) {
     held_.append_end(descriptor.held, reason, -result);
@@ -138,7 +139,6 @@ void UringBackend::deliver_held() {
     if (descriptor == nullptr || (descriptor->flags & kPaused) != 0) continue;
     while (descriptor->held != HeldBytes::kNone && !batch_.full()) {
       const Event event = held_.take_first(descriptor->held);
-      if (event.kind == EventKind::closed && (descriptor->flags & kBroken) != 0) continue;
       if (event.kind == EventKind::bytes) ++stats_.receives;
       push(event, *descriptor, reference.fd);
     }

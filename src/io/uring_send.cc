@@ -68,10 +68,9 @@ void UringBackend::collect_sends(std::span<SendOp> ops, unsigned from) {
   take_send_results(ops, from);
   while (io_uring_cq_has_overflow(&ring_)) {
     ++stats_.cq_overflows;
-    stash_completions();
+    defer_completions();
     from = cq_tail();
-    ++stats_.syscalls;
-    io_uring_get_events(&ring_);
+    run_deferred_work();
     take_send_results(ops, from);
   }
 }
@@ -92,22 +91,18 @@ void UringBackend::take_send_results(std::span<SendOp> ops, unsigned from) {
   }
 }
 
-void UringBackend::stash_completions() {
+void UringBackend::defer_completions() {
   const unsigned ready = io_uring_cq_ready(&ring_);
   for (unsigned i = 0; i < ready; ++i) {
     const io_uring_cqe& cqe = ring_.cq.cqes[(*ring_.cq.khead + i) & (ring_.cq.ring_entries - 1)];
-    if (cqe.user_data != 0) stash_.push_back(cqe);
+    if (cqe.user_data != 0) deferred_.push_back(cqe);
   }
   io_uring_cq_advance(&ring_, ready);
 }
 
 void UringBackend::finish_send(SendOp& op, size_t wanted) {
-  if (op.result == static_cast<int64_t>(wanted)) return;
+  if (op.result < 0 || op.result == static_cast<int64_t>(wanted)) return;
   Descriptor& descriptor = open_descriptor(op.socket);
-  if (op.result < 0) {
-    descriptor.flags |= kBroken;
-    return;
-  }
   ++stats_.short_sends;
   descriptor.flags |= kBlocked;
   io_uring_sqe* sqe = next_sqe();

@@ -32,7 +32,7 @@ enum class CloseCause : uint8_t {
   idle_timeout,     // keep-alive
   heartbeat_timeout,
   slow_consumer,
-  unread_total,  // the largest outbox when slow readers together held too much
+  unread_total,  // one of the largest outboxes when slow readers together held too much
   refused,       // limits, draining, authentication
   rate_limited,  // went on sending after having been told to wait
   kicked,        // by an administrator
@@ -79,7 +79,8 @@ struct Connection {
   bool corked : 1 = false;
   bool closing : 1 = false;  // FIN once the outbox is empty; bytes that arrive are discarded
   bool fin_sent : 1 = false;
-  bool peer_gone : 1 = false;  // FIN or failure was seen
+  bool peer_gone : 1 = false;    // FIN or failure was seen
+  bool input_ended : 1 = false;  // and all that had arrived before was delivered
   bool noted_slow : 1 = false;
   bool dead : 1 = false;  // closed; the slot is freed at the end of the tick
 

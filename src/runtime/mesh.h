@@ -33,7 +33,6 @@ struct MeshOptions {
   uint16_t producers_max = 64;             // foreign threads that publish at the same time; ids from `members` on
   uint32_t ring_slots = 256;               // of each pair; a power of two
   uint32_t producer_ring_slots = 64;       // of each pair from a foreign thread; a power of two
-  uint32_t overflow_max = 1u << 20;        // mails per pair. Credit keeps it far below; reaching it is a defect
   uint32_t producer_publishes_max = 1024;  // credit of a foreign thread per core
   uint32_t producer_bytes_max = 1u << 20;  // likewise; a larger message goes alone
   WakeHook wake_hook;

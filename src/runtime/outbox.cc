@@ -16,6 +16,7 @@ struct Outbox::Backlog {
   uint32_t head = 0;
   uint32_t begun_at = UINT32_MAX;  // offset, in the first segment, of the frame that is partly sent; else UINT32_MAX
   Backlog* next_free = nullptr;
+  static constexpr uint32_t kConsumedMin = 16;
 
   uint32_t count() const { return static_cast<uint32_t>(rest.size()) - head; }
   void insert(uint32_t index, const Segment& segment) {
@@ -25,6 +26,18 @@ struct Outbox::Backlog {
   void add(const Segment& segment) {
     bytes += segment.length;
     messages += segment.frames;
+  }
+  // Consumed segments make way once they are the half: each is moved over once at most. Memory that a larger backlog
+  // took goes as well.
+  void drop_consumed() {
+    if (count() != 0 && (head < kConsumedMin || head < count())) return;
+    rest.erase(rest.begin(), rest.begin() + head);
+    head = 0;
+    if (rest.capacity() <= Pool::kCapacityKept || rest.size() > rest.capacity() / 4) return;
+    std::vector<Segment> smaller;
+    smaller.reserve(rest.size() * 2);
+    smaller.assign(rest.begin(), rest.end());
+    rest.swap(smaller);
   }
   void subtract(const Segment& segment) {
     bytes -= segment.length;
@@ -88,6 +101,10 @@ uint32_t Outbox::messages_of_all() const {
   return first_.frames + backlog_->messages;
 }
 
+size_t Outbox::capacity() const {
+  return backlog_ == nullptr ? 0 : backlog_->rest.capacity();
+}
+
 uint32_t Outbox::segments() const {
   return empty() ? 0 : 1 + (backlog_ == nullptr ? 0 : backlog_->count());
 }
@@ -138,6 +155,16 @@ uint32_t Outbox::take_notice(uint32_t channel, Slice& said) {
   return kNoNotice;
 }
 
+void Outbox::forget_channel(uint32_t channel) {
+  for (uint32_t index = 0; index < segments(); ++index) {
+    if (segment(index).channel == channel) segment(index).channel = kNoChannel;
+  }
+}
+
+void Outbox::forget_channels() {
+  for (uint32_t index = 0; index < segments(); ++index) segment(index).channel = kNoChannel;
+}
+
 int Outbox::gather(iovec* out, int max, uint64_t& wanted) const {
   wanted = 0;
   if (empty()) return 0;
@@ -165,10 +192,7 @@ void Outbox::pop_first() {
   if (backlog_->count() != 0) {
     first_ = backlog_->rest[backlog_->head++];
     backlog_->subtract(first_);
-    if (backlog_->count() == 0) {
-      backlog_->rest.clear();
-      backlog_->head = 0;
-    }
+    backlog_->drop_consumed();
   }
   drop_backlog_if_idle();
 }
@@ -227,7 +251,12 @@ void Outbox::remove(uint32_t index) {
   const Segment& gone = segment(index);
   backlog_->subtract(gone);
   gone.hold->release();
-  backlog_->rest.erase(backlog_->rest.begin() + backlog_->head + index - 1);
+  if (index == 1) {
+    ++backlog_->head;
+    backlog_->drop_consumed();
+  } else {
+    backlog_->rest.erase(backlog_->rest.begin() + backlog_->head + index - 1);
+  }
   drop_backlog_if_idle();
 }
 

@@ -69,6 +69,10 @@ class Outbox {
   // which is the caller's to do. Returns where it was, or kNoNotice.
   static constexpr uint32_t kNoNotice = UINT32_MAX;
   uint32_t take_notice(uint32_t channel, Slice& said);
+  // The connection has left the channel, whose number may soon mean another: what is queued of it, notices too, still
+  // counts against the limits and is sent, but cannot be dropped any more.
+  void forget_channel(uint32_t channel);
+  void forget_channels();  // it has left all
   // Fills up to `max` pieces, returns how many. `wanted` is how many bytes they hold.
   int gather(iovec* out, int max, uint64_t& wanted) const;
   bool single() const { return backlog_ == nullptr; }
@@ -110,6 +114,8 @@ class Outbox {
     return bytes() <= bytes_max && messages() <= messages_max;
   }
   void clear();
+  // For tests: segments that there is memory for.
+  size_t capacity() const;
   // Now and then: memory in this thread's pool that nobody has needed since the last time.
   static void trim_pool();
 

@@ -6,13 +6,21 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/erase_at.h"
+#include "base/free_memory.h"
+
 namespace ringcast::runtime {
 
 namespace {
 
 constexpr size_t kFlushBatch = 256;
+// Sets of limits that are kept apart; the numbers above are for wire forms that none of them has, of which there is a
+// handful.
+constexpr size_t kOutputsMax = 4096;
 // Several small pieces of one connection are laid together up to this: one buffer is cheaper for the kernel than many.
 constexpr uint64_t kGatherMax = 8192;
+constexpr io::Nanoseconds kTrimIntervalMax = std::chrono::seconds(10);
+constexpr int kTrimSpacing = 1000;  // times as long as what a trim has taken passes until the next
 
 void add(std::atomic<uint64_t>& counter, uint64_t by = 1) {
   // Single writer: a load and a store are enough, readers may be a moment late.
@@ -60,6 +68,7 @@ Reactor::~Reactor() {
 
 void Reactor::tick(io::Nanoseconds timeout) {
   timeout = wait_time(timeout);
+  tick_again_ = false;
   if (timeout != io::Nanoseconds::zero() && !mailboxes_.prepare_sleep()) timeout = io::Nanoseconds::zero();
   const std::span<const io::Event> events = backend_->wait(timeout);
   mailboxes_.finish_sleep();
@@ -86,7 +95,7 @@ void Reactor::run() {
 }
 
 io::Nanoseconds Reactor::wait_time(io::Nanoseconds timeout) {
-  if (!dirty_.empty() || mailboxes_.has_self() || overflow_moved_) return io::Nanoseconds::zero();
+  if (!dirty_.empty() || mailboxes_.has_self() || overflow_moved_ || tick_again_) return io::Nanoseconds::zero();
   // Against the clock as it is now: the work since the tick's beginning has taken its time.
   const io::Nanoseconds now(clock_.refresh().monotonic_ns);
   if (now - last_active_ < options_.spin) return io::Nanoseconds::zero();
@@ -126,11 +135,12 @@ void Reactor::take_events(std::span<const io::Event> events) {
         if (!connection.outbox.empty()) mark_dirty(connection);
         break;
       case io::EventKind::closed:
-        connection.peer_gone = true;
+        // A send that failed before has said why; what follows it is the end of the input.
+        if (!connection.peer_gone && !connection.closing) connection.close_cause = cause_of(event.reason);
+        connection.peer_gone = connection.input_ended = true;
         if (connection.closing && (connection.fin_sent || event.reason != io::CloseReason::peer_closed)) {
           close(connection, connection.close_cause);
         } else if (!connection.closing) {
-          connection.close_cause = cause_of(event.reason);
           handler_->on_peer_gone(connection.id(), event.reason);
         }
         break;
@@ -186,7 +196,7 @@ void Reactor::take_timers() {
     Connection& connection = connections_[slot];
     if (connection.dead) return;
     if (connection.closing) {
-      close(connection, connection.close_cause, io::CloseMode::reset);
+      end_lingering(connection);
     } else {
       handler_->on_timer(connection.id());
     }
@@ -220,8 +230,8 @@ void Reactor::resume_reading(Connection& connection, PauseReason reason) {
 }
 
 void Reactor::send(Connection& connection, const Segment& segment) {
-  if (connection.dead || segment.length == 0) return;
-  RINGCAST_ASSERT(!connection.fin_sent);
+  if (connection.dead || connection.closing || segment.length == 0) return;
+  check_frames(connection, segment);
   connection.outbox.append(segment);
   if (connection.blocked) {
     count_unread(connection);
@@ -232,34 +242,52 @@ void Reactor::send(Connection& connection, const Segment& segment) {
 }
 
 void Reactor::send_first(Connection& connection, const Segment& segment) {
-  if (connection.dead || segment.length == 0) return;
-  RINGCAST_ASSERT(!connection.fin_sent && !connection.blocked);
+  if (connection.dead || connection.closing || segment.length == 0) return;
+  RINGCAST_ASSERT(!connection.blocked);
+  check_frames(connection, segment);
   connection.outbox.prepend(segment);
   mark_dirty(connection);
 }
 
-Slice Reactor::copy(std::string_view bytes) {
-  return scratch_.append(bytes);
+OwnedSlice Reactor::copy(std::string_view bytes) {
+  return OwnedSlice(scratch_.append(bytes));
 }
 
-void Reactor::send_copy(Connection& connection, std::string_view bytes, uint32_t frames) {
-  if (bytes.empty() || connection.dead) return;
-  const Slice slice = scratch_.append(bytes);
-  send(connection, Segment{slice.hold, slice.offset, slice.length, frames, kNoChannel, 0});
+void Reactor::send_copy(Connection& connection, std::string_view bytes, std::string_view rest) {
+  if (bytes.empty() || connection.dead || connection.closing) return;
+  const Slice slice = scratch_.append(bytes, rest);
+  send(connection, Segment{.hold = slice.hold, .offset = slice.offset, .length = slice.length});
+}
+
+void Reactor::check_frames(const Connection& connection, const Segment& segment) const {
+  if (!options_.checks_frames) return;
+  const FrameLength frame_length = output_of(connection).frame_length;
+  if (frame_length == nullptr) return;
+  std::span<const uint8_t> rest(segment.hold->data() + segment.offset, segment.length);
+  while (!rest.empty()) {
+    const uint32_t length = frame_length(rest);
+    RINGCAST_ASSERT(length != 0 && length <= rest.size());
+    rest = rest.subspan(length);
+  }
+}
+
+void Reactor::reset_output(Connection& connection) {
+  RINGCAST_ASSERT(connection.outbox.empty() || output_of(connection).frame_length == nullptr);
+  connection.output = 0;
 }
 
 void Reactor::set_output(Connection& connection, const OutputRules& rules) {
+  RINGCAST_ASSERT(connection.outbox.empty() || output_of(connection).frame_length == rules.frame_length);
   // A few, unless settings are reloaded often; the newest are those in use.
   auto found = std::find(outputs_.rbegin(), outputs_.rend(), rules);
+  if (found == outputs_.rend() && outputs_.size() >= kOutputsMax) {  // limits stay as they were last
+    found = std::find_if(outputs_.rbegin(), outputs_.rend(),
+                         [&](const OutputRules& held) { return held.frame_length == rules.frame_length; });
+  }
   if (found == outputs_.rend()) {
-    if (outputs_.size() <= UINT16_MAX) {
-      outputs_.push_back(rules);
-      found = outputs_.rbegin();
-    } else {  // changed 65,535 times: limits stay as they were last
-      found = std::find_if(outputs_.rbegin(), outputs_.rend(),
-                           [&](const OutputRules& held) { return held.frame_length == rules.frame_length; });
-      RINGCAST_ASSERT(found != outputs_.rend());
-    }
+    RINGCAST_ASSERT(outputs_.size() <= UINT16_MAX);
+    outputs_.push_back(rules);
+    found = outputs_.rbegin();
   }
   connection.output = static_cast<uint16_t>(outputs_.rend() - found - 1);
 }
@@ -267,6 +295,11 @@ void Reactor::set_output(Connection& connection, const OutputRules& rules) {
 void Reactor::cork(Connection& connection, bool corked) {
   connection.corked = corked;
   if (!corked && !connection.outbox.empty() && !connection.blocked) mark_dirty(connection);
+}
+
+void Reactor::want_drained(Connection& connection) {
+  connection.want_drained = true;
+  if (connection.outbox.empty()) idle_.push_back(connection.id());
 }
 
 void Reactor::mark_dirty(Connection& connection) {
@@ -277,7 +310,15 @@ void Reactor::mark_dirty(Connection& connection) {
 
 void Reactor::flush() {
   // Answers to on_drained may queue more; that leaves in the same tick, so a replay flows without waiting.
-  for (size_t from = 0; from < dirty_.size();) {
+  for (size_t from = 0, idle = 0; from < dirty_.size() || idle < idle_.size();) {
+    if (from == dirty_.size()) {
+      Connection* const connection = find(idle_[idle++]);
+      if (connection == nullptr || !connection->want_drained || !connection->outbox.empty()) continue;
+      if (connection->closing || connection->corked) continue;
+      connection->want_drained = false;
+      handler_->on_drained(connection->id());
+      continue;
+    }
     std::array<uint32_t, kFlushBatch> slots;
     const size_t count = std::min(kFlushBatch, dirty_.size() - from);
     std::copy_n(dirty_.begin() + static_cast<std::ptrdiff_t>(from), count, slots.begin());
@@ -285,6 +326,7 @@ void Reactor::flush() {
     flush_batch({slots.data(), count});
   }
   dirty_.clear();
+  idle_.clear();
 }
 
 void Reactor::flush_batch(std::span<const uint32_t> slots) {
@@ -304,13 +346,21 @@ void Reactor::flush_batch(std::span<const uint32_t> slots) {
     add(stats_.flushes);
     add(stats_.flushed_connections, count);
     stats_.flush_connections.record(count);
+    // Sessions may touch any connection, so they are called when every outbox holds only what is still to be sent.
+    size_t finished = 0;
     for (size_t i = 0; i < count; ++i) {
+      if (!take_result(connections_[owners[i]], ops[i].result, wanted[i])) continue;
+      owners[finished] = owners[i];
+      ops[finished++].result = ops[i].result;
+    }
+    for (size_t i = 0; i < finished; ++i) {
       Connection& connection = connections_[owners[i]];
-      if (!connection.dead) after_send(connection, ops[i].result, wanted[i]);
+      if (!connection.dead) after_send(connection, ops[i].result);
     }
     count = many_used = gathered = 0;
   };
   for (const uint32_t slot : slots) {
+    if (many_used + io::kIovMax > many.size()) leave();  // before the connection is looked at: sessions are called
     if (!connections_.live(slot)) continue;
     Connection& connection = connections_[slot];
     connection.dirty = false;
@@ -325,11 +375,6 @@ void Reactor::flush_batch(std::span<const uint32_t> slots) {
       op.iov = &single[count];
       op.iov_count = 1;
     } else {
-      if (many_used + io::kIovMax > many.size()) {
-        leave();
-        ops[0] = io::SendOp{connection.socket};
-      }
-      io::SendOp& several = ops[count];
       iovec* pieces = &many[many_used];
       const int number = connection.outbox.gather(pieces, io::kIovMax, wanted[count]);
       if (number > 1 && wanted[count] <= kGatherMax && gathered + wanted[count] <= gather_.size()) {
@@ -340,11 +385,11 @@ void Reactor::flush_batch(std::span<const uint32_t> slots) {
           to += pieces[i].iov_len;
         }
         gathered += wanted[count];
-        several.iov = &single[count];
-        several.iov_count = 1;
+        op.iov = &single[count];
+        op.iov_count = 1;
       } else {
-        several.iov = pieces;
-        several.iov_count = static_cast<uint16_t>(number);
+        op.iov = pieces;
+        op.iov_count = static_cast<uint16_t>(number);
         many_used += static_cast<size_t>(number);
       }
     }
@@ -353,18 +398,12 @@ void Reactor::flush_batch(std::span<const uint32_t> slots) {
   leave();
 }
 
-void Reactor::after_send(Connection& connection, int64_t result, uint64_t wanted) {
+// What one send took. True: all that was queued has left, or the socket is broken.
+bool Reactor::take_result(Connection& connection, int64_t result, uint64_t wanted) {
   if (result < 0) {
     connection.peer_gone = true;
-    const io::CloseReason reason = reason_of(static_cast<int>(-result));
     connection.outbox.clear();
-    if (connection.closing) {
-      close(connection, connection.close_cause);
-    } else {
-      connection.close_cause = cause_of(reason);
-      handler_->on_peer_gone(connection.id(), reason);
-    }
-    return;
+    return true;
   }
   add(stats_.bytes_out, static_cast<uint64_t>(result));
   const uint32_t queued = connection.outbox.messages();
@@ -376,14 +415,24 @@ void Reactor::after_send(Connection& connection, int64_t result, uint64_t wanted
     connection.blocked = true;
     count_unread(connection);
     note_slow(connection);
+    return false;
+  }
+  if (connection.outbox.empty()) return connection.closing || connection.want_drained;
+  mark_dirty(connection);  // more segments than one call takes
+  return false;
+}
+
+void Reactor::after_send(Connection& connection, int64_t result) {
+  if (result < 0) {
+    if (connection.closing) return close(connection, connection.close_cause);
+    const io::CloseReason reason = reason_of(static_cast<int>(-result));
+    connection.close_cause = cause_of(reason);
+    handler_->on_peer_gone(connection.id(), reason);
     return;
   }
-  if (!connection.outbox.empty()) {
-    mark_dirty(connection);  // more segments than one call takes
-    return;
-  }
+  if (!connection.outbox.empty()) return;  // another connection's session has queued more
   if (connection.closing) {
-    finish_closing(connection);
+    if (!connection.fin_sent) finish_closing(connection);
   } else if (connection.want_drained) {
     connection.want_drained = false;
     handler_->on_drained(connection.id());
@@ -394,6 +443,7 @@ void Reactor::count_unread(Connection& connection) {
   const uint64_t bytes = connection.blocked && !connection.dead ? connection.outbox.bytes() : 0;
   const auto counted = static_cast<uint32_t>(std::min<uint64_t>(bytes, UINT32_MAX));
   unread_bytes_ += uint64_t{counted} - connection.unread_bytes;
+  unread_.update(connection.slot, connection.unread_bytes, counted);
   connection.unread_bytes = counted;
 }
 
@@ -407,6 +457,8 @@ void Reactor::note_slow(Connection& connection) {
 
 void Reactor::take_slow() {
   for (size_t i = 0; i < slow_.size(); ++i) {
+    // What the loop below has noted at the end of the last tick may be closed since, and its slot another's.
+    if (!connections_.live(slow_[i]) || !connections_[slow_[i]].noted_slow) continue;
     Connection& connection = connections_[slow_[i]];
     connection.noted_slow = false;
     if (connection.dead || connection.closing) continue;
@@ -416,16 +468,13 @@ void Reactor::take_slow() {
   }
   slow_.clear();
   while (unread_bytes_ > options_.unread_bytes_max) {
-    Connection* largest = nullptr;
-    connections_.for_each([&](uint32_t, Connection& connection) {
-      if (connection.dead || connection.unread_bytes == 0) return;
-      if (largest == nullptr || connection.unread_bytes > largest->unread_bytes) largest = &connection;
-    });
-    if (largest == nullptr) break;
+    const uint32_t slot = unread_.largest();
+    if (slot == kNoIndex) break;
+    Connection& largest = connections_[slot];
     const uint64_t before = unread_bytes_;
-    if (!largest->closing) handler_->on_slow(largest->id(), CloseCause::unread_total);
-    if (!largest->dead) count_unread(*largest);
-    if (unread_bytes_ == before) close(*largest, CloseCause::unread_total, io::CloseMode::reset);
+    if (!largest.closing) handler_->on_slow(largest.id(), CloseCause::unread_total);
+    if (!largest.dead) count_unread(largest);
+    if (unread_bytes_ == before) close(largest, CloseCause::unread_total, io::CloseMode::reset);
   }
 }
 
@@ -438,6 +487,7 @@ void Reactor::close(Connection& connection, CloseCause cause, io::CloseMode mode
   backend_->close(connection.socket, mode);
   connection.outbox.clear();
   dead_.push_back(connection.slot);
+  if (!acknowledged_.empty()) acknowledged_.erase(connection.slot);
 }
 
 void Reactor::close_after_flush(Connection& connection, CloseCause cause, io::Nanoseconds linger) {
@@ -445,12 +495,9 @@ void Reactor::close_after_flush(Connection& connection, CloseCause cause, io::Na
   connection.closing = true;
   connection.corked = false;
   connection.close_cause = cause;
-  if (connection.outbox.empty()) {
-    arm_timer(connection, linger);
-    finish_closing(connection);
-    return;
-  }
-  arm_timer(connection, linger);
+  linger_ = linger;
+  if (connection.outbox.empty()) return finish_closing(connection);
+  arm_timer(connection, linger_);
   if (!connection.blocked) mark_dirty(connection);
 }
 
@@ -459,6 +506,7 @@ void Reactor::finish_closing(Connection& connection) {
   if (connection.peer_gone) return close(connection, connection.close_cause);
   connection.fin_sent = true;
   backend_->shutdown_write(connection.socket);
+  arm_timer(connection, linger_);
   // A paused socket would never show the peer's FIN.
   if (connection.pauses != 0) {
     connection.pauses = 0;
@@ -466,12 +514,37 @@ void Reactor::finish_closing(Connection& connection) {
   }
 }
 
+void Reactor::end_lingering(Connection& connection) {
+  if (still_reading(connection, linger_)) return arm_timer(connection, linger_);
+  // An RST where everything has arrived could only destroy what the peer has not looked at yet.
+  const bool arrived = connection.fin_sent && backend_->delivery(connection.socket).unacknowledged == 0;
+  close(connection, connection.close_cause, arrived ? io::CloseMode::graceful : io::CloseMode::reset);
+}
+
+bool Reactor::still_reading(const Connection& connection, io::Nanoseconds period) {
+  const io::Delivery delivery = backend_->delivery(connection.socket);
+  const bool under_way = !connection.outbox.empty() || delivery.unacknowledged != 0;
+  const auto before = acknowledged_.find(connection.slot);
+  const bool reading = before == acknowledged_.end() ? under_way && delivery.since_acknowledgement < period
+                                                     : before->second != delivery.acknowledged;
+  if (under_way) {
+    acknowledged_[connection.slot] = delivery.acknowledged;
+  } else if (before != acknowledged_.end()) {
+    erase_at(acknowledged_, before);
+  }
+  return reading;
+}
+
 // What a rush took goes back: a pool's few scattered objects would hold whole pages of the allocator.
 void Reactor::trim_pools() {
-  next_trim_ = now_ + kTrimInterval;
   Hold::trim_pool();
   Outbox::trim_pool();
   mailboxes_.trim();
+  // The more it has to look at, the rarer: a thousandth of this core's time.
+  const io::Nanoseconds begin = read_clock();
+  give_back_free_memory();
+  next_trim_ =
+      now_ + std::clamp<io::Nanoseconds>(kTrimSpacing * (read_clock() - begin), kTrimInterval, kTrimIntervalMax);
 }
 
 void Reactor::copy_counters() {

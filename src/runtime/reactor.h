@@ -3,6 +3,8 @@
 // on the reactor's own thread, stop() apart. A tick is written in Reactor::tick().
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -19,6 +21,7 @@
 #include "io/backend.h"
 #include "runtime/connection.h"
 #include "runtime/mesh.h"
+#include "runtime/unread_ranking.h"
 
 namespace ringcast::runtime {
 
@@ -37,13 +40,15 @@ class Handler {
   // Bytes in a buffer that is the handler's to change until it returns. Whatever it cannot use now (because it paused
   // reading) it must copy.
   virtual void on_bytes(ConnectionId id, std::span<uint8_t> bytes) = 0;
-  // The peer sent FIN, or the socket failed. The handler must close (now or once it has answered).
+  // The peer sent FIN, or the socket failed. The handler must close, now or once it has answered, or, where only a send
+  // has failed (Connection::input_ended is not set), when what had arrived before has been delivered and this is called
+  // again.
   virtual void on_peer_gone(ConnectionId id, io::CloseReason reason) = 0;
   // Everything that was queued has been taken by the kernel; called once per flush that emptied an outbox which
   // Connection::want_drained asked about.
   virtual void on_drained(ConnectionId id) = 0;
-  // More is queued than the connection's limits allow (`cause` slow_consumer), or this one holds the most while all
-  // slow readers together hold too much (`cause` unread_total), after a flush could not send it.
+  // More is queued than the connection's limits allow (`cause` slow_consumer), or all slow readers together hold too
+  // much and this one more than half of what any of them does (`cause` unread_total), after a flush could not send it.
   virtual void on_slow(ConnectionId id, CloseCause cause) = 0;
   virtual void on_timer(ConnectionId id) = 0;
   virtual void on_mail(const Mail& mail) = 0;
@@ -64,6 +69,8 @@ struct ReactorOptions {
   uint32_t outbox_messages_max = 256;
   uint64_t unread_bytes_max = UINT64_MAX;  // of all slow readers of this core together
   io::Nanoseconds spin{0};                 // how long to look for events before sleeping
+  // Tests: looks at the frames of everything that is queued, which a partial send would stumble over otherwise.
+  bool checks_frames = false;
 };
 
 // Single writer, relaxed readers: see metrics.
@@ -105,22 +112,34 @@ class Reactor {
   void pause_reading(Connection& connection, PauseReason reason);  // reasons are a set: all must be lifted
   void resume_reading(Connection& connection, PauseReason reason);
 
-  // Queues bytes; they leave with everything else in this tick's flush.
+  // Queues whole frames (OutputRules::frame_length); they leave with everything else in this tick's flush. Nothing is
+  // queued any more after close_after_flush().
   void send(Connection& connection, const Segment& segment);
   void send_first(Connection& connection, const Segment& segment);  // before all that is queued; nothing sent yet
-  // Copies into this core's scratch block and queues: for what belongs to one connection only.
-  void send_copy(Connection& connection, std::string_view bytes, uint32_t frames = 0);
-  Slice copy(std::string_view bytes);  // into the scratch block, uncounted: valid to send() in this tick
-  // Limits and frame ends of what is queued. Until then those of ReactorOptions, and each segment is one frame.
+  // Copies into this core's scratch block and queues: for what belongs to one connection only. `rest` follows `bytes`
+  // in the same segment, so a frame's head and payload may lie apart.
+  void send_copy(Connection& connection, std::string_view bytes, std::string_view rest = {});
+  OwnedSlice copy(std::string_view bytes);  // into the scratch block
+  // Limits and frame ends of what is queued. Until then those of ReactorOptions, and each segment is one frame. Where
+  // frames end changes only while nothing is queued.
   void set_output(Connection& connection, const OutputRules& rules);
+  void reset_output(Connection& connection);  // as it was accepted
   const OutputRules& output_of(const Connection& connection) const { return outputs_[connection.output]; }
   // Holds sending back (uncork lets go), e.g. while the first answer is not known yet.
   void cork(Connection& connection, bool corked);
+  // on_drained follows in this tick's flush, or when the outbox gets empty later.
+  void want_drained(Connection& connection);
 
   void close(Connection& connection, CloseCause cause, io::CloseMode mode = io::CloseMode::graceful);
   // Sends what is queued, then FIN; then waits for the peer's FIN for at most `linger`, discarding what still arrives
-  // (so that the answer is not lost to an RST), then closes.
+  // (so that the answer is not lost to an RST), then closes. The time runs from when the peer has got everything, and
+  // anew for as long as it goes on reading: only a peer that reads nothing for so long is reset.
   void close_after_flush(Connection& connection, CloseCause cause, io::Nanoseconds linger);
+
+  // Whether this peer goes on reading what was sent to it: it has taken some of it since the last call, or, where this
+  // is the first that finds something under way, has answered within the last `period`. To be asked when a deadline for
+  // the peer's next step is over: that runs from when the peer has got what came before. Makes system calls.
+  bool still_reading(const Connection& connection, io::Nanoseconds period);
 
   void arm_timer(Connection& connection, io::Nanoseconds from_now);
   void cancel_timer(Connection& connection);
@@ -128,6 +147,8 @@ class Reactor {
   void post(uint16_t to, const Mail& mail) { mailboxes_.send(to, mail); }
   // For one publish of a foreign thread.
   void return_credit(MemberId producer, uint32_t bytes) { mailboxes_.return_credit(producer, 1, bytes); }
+  // The next tick follows at once: there is work that no event announces.
+  void tick_again() { tick_again_ = true; }
   io::Nanoseconds now() const { return now_; }  // monotonic, read once per tick
   // Not the tick's time but now.
   io::Nanoseconds read_clock() { return io::Nanoseconds(clock_.refresh().monotonic_ns); }
@@ -151,9 +172,12 @@ class Reactor {
   void take_timers();
   void flush();
   void flush_batch(std::span<const uint32_t> slots);
-  void after_send(Connection& connection, int64_t result, uint64_t wanted);
+  bool take_result(Connection& connection, int64_t result, uint64_t wanted);
+  void after_send(Connection& connection, int64_t result);
   void finish_closing(Connection& connection);
+  void end_lingering(Connection& connection);
   void mark_dirty(Connection& connection);
+  void check_frames(const Connection& connection, const Segment& segment) const;
   void take_slow();
   void trim_pools();
   void copy_counters();
@@ -175,12 +199,17 @@ class Reactor {
   Slab<Connection> connections_;
   std::vector<OutputRules> outputs_;  // each that a connection has had, once
   TimingWheel<TimerNodes> wheel_;
-  std::vector<uint32_t> dirty_;  // have something to send in this tick
-  std::vector<uint32_t> slow_;   // over their limits
-  std::vector<uint32_t> dead_;   // closed in this tick, freed at its end
-  std::vector<uint8_t> gather_;  // where small pieces of one connection are laid together
-  uint64_t unread_bytes_ = 0;    // queued on blocked connections
+  std::vector<uint32_t> dirty_;                      // have something to send in this tick
+  std::vector<ConnectionId> idle_;                   // have nothing to send, and want on_drained
+  std::vector<uint32_t> slow_;                       // over their limits
+  std::vector<uint32_t> dead_;                       // closed in this tick, freed at its end
+  std::vector<uint8_t> gather_;                      // where small pieces of one connection are laid together
+  io::Nanoseconds linger_{0};                        // of the latest close_after_flush()
+  tsl::robin_map<uint32_t, uint64_t> acknowledged_;  // by slot: at the last still_reading() that found something
+  uint64_t unread_bytes_ = 0;                        // queued on blocked connections
+  UnreadRanking unread_;                             // which ones
   BlockWriter scratch_{16384};
+  bool tick_again_ = false;
   bool overflow_moved_ = false;  // the last tick's end has: credit may be given back for it
   std::atomic<bool> stop_{false};
   ReactorStats stats_;

@@ -36,6 +36,13 @@ class MailPost final : public hub::Post {
   runtime::Mailboxes& mailboxes_;
 };
 
+constexpr auto kInUsePatience = std::chrono::seconds(2);
+
+// The machine has no such address, say no IPv6. Any other fault of a default one would leave out clients silently.
+bool is_missing(const Error& error) {
+  return error.code == "address_family" || error.code == "address_not_available";
+}
+
 void pin_to(uint16_t index) {
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
@@ -79,9 +86,32 @@ Result<void> Core::start() {
   return result;
 }
 
+Result<io::UniqueFd> Core::open(const io::SocketAddress& address, const io::ListenerOptions& options) {
+  auto listener = io::open_listener(address, options);
+  if (listener) socket_files_.emplace_back(address);
+  return listener;
+}
+
+Result<void> Core::check_addresses() const {
+  size_t possible = 0;
+  Result<void> last;
+  for (const io::SocketAddress& address : plan_.addresses) {
+    auto checked = io::check_listener(address);
+    if (checked) ++possible;
+    if (!checked && !(plan_.addresses_optional && is_missing(checked.error()))) return checked;
+    if (!checked) last = std::move(checked);
+  }
+  if (possible == 0) return last;
+  for (const io::SocketAddress& address : plan_.proxy_addresses) {
+    if (auto checked = io::check_listener(address); !checked) return checked;
+  }
+  return plan_.admin.family() == AF_UNSPEC ? Result<void>() : io::check_listener(plan_.admin);
+}
+
 Result<void> Core::listen(io::Backend& backend) {
   io::ListenerOptions options = listener_options(*plan_.options);
   options.alone = plan_.index == 0;  // the others join the first
+  options.in_use_patience = kInUsePatience;
   Error last;
   uint16_t number = 0;
   for (io::SocketAddress address : plan_.addresses) {
@@ -89,9 +119,11 @@ Result<void> Core::listen(io::Backend& backend) {
     if (address.port() == 0 && address.family() != AF_UNIX && !bound_.empty()) address.set_port(bound_.front().port());
     // A unix socket has one listener: there is no reuseport group of files.
     if (address.family() == AF_UNIX && plan_.index != 0) continue;
-    auto listener = io::open_listener(address, options);
+    auto listener = open(address, options);
     if (!listener) {
-      if (!plan_.addresses_optional) return tl::unexpected<Error>(std::move(listener.error()));
+      if (!plan_.addresses_optional || !is_missing(listener.error())) {
+        return tl::unexpected<Error>(std::move(listener.error()));
+      }
       last = std::move(listener.error());
       continue;
     }
@@ -100,7 +132,7 @@ Result<void> Core::listen(io::Backend& backend) {
       const int got = io::send_buffer_of(listener->get());
       if (got < options.send_buffer_bytes) {
         log_warning("send_buffer_clamped",
-                    {{"wanted", options.send_buffer_bytes}, {"got", got}, {"mend", "sysctl net.core.wmem_max"}});
+                    {{"wanted", options.send_buffer_bytes}, {"got", got}, {"fix", "sysctl net.core.wmem_max"}});
       }
     }
     if (auto added = backend.add_listener(listener->release(), number++); !added) return added;
@@ -110,13 +142,13 @@ Result<void> Core::listen(io::Backend& backend) {
   for (io::SocketAddress address : plan_.proxy_addresses) {
     const uint16_t listener_number = proxies++;
     if (address.family() == AF_UNIX && plan_.index != 0) continue;
-    auto listener = io::open_listener(address, options);
+    auto listener = open(address, options);
     if (!listener) return tl::unexpected<Error>(std::move(listener.error()));
     proxy_bound_.push_back(io::local_address(listener->get()));
     if (auto added = backend.add_listener(listener->release(), listener_number); !added) return added;
   }
   if (plan_.admin.family() != AF_UNSPEC && plan_.index == 0) {
-    auto listener = io::open_listener(plan_.admin, options);
+    auto listener = open(plan_.admin, options);
     if (!listener) return tl::unexpected<Error>(std::move(listener.error()));
     if (auto added = backend.add_listener(listener->release(), session::kAdminListener); !added) return added;
   }
@@ -133,7 +165,7 @@ Result<void> Core::assemble(Parts& parts) {
   if (!backend) return tl::unexpected<Error>(std::move(backend.error()));
   engine_ = (*backend)->name();
   features_ = (*backend)->features();
-  if (auto listening = listen(**backend); !listening) return listening;
+  if (auto listening = plan_.listens ? listen(**backend) : check_addresses(); !listening) return listening;
 
   runtime::ReactorOptions reactor = reactor_options(*plan_.options, plan_.machine);
   reactor.core = plan_.index;
@@ -173,8 +205,9 @@ void Core::run(std::function<void(Result<void>)> started) {
     }
     const auto phase = static_cast<session::DrainPhase>(phase_.load(std::memory_order_acquire));
     if (phase != parts.gate->drain_phase()) parts.gate->drain(phase);
-    if (const auto* options = sessions_.exchange(nullptr, std::memory_order_acq_rel); options != nullptr) {
-      parts.gate->set_options(*options);
+    if (const Settings* settings = settings_.exchange(nullptr, std::memory_order_acq_rel); settings != nullptr) {
+      parts.gate->set_options(settings->sessions);
+      generation_.store(settings->generation, std::memory_order_release);  // with Server::reload()
     }
   }
 }
@@ -184,8 +217,8 @@ void Core::drain(session::DrainPhase phase) {
   plan_.mesh->wake(plan_.index);
 }
 
-void Core::reload(const session::SessionOptions& options) {
-  sessions_.store(&options, std::memory_order_release);
+void Core::reload(const Settings& settings) {
+  settings_.store(&settings, std::memory_order_release);
   plan_.mesh->wake(plan_.index);
 }
 

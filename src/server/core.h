@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "io/listener.h"
 #include "io/socket_address.h"
 #include "runtime/mesh.h"
 #include "server/settings.h"
@@ -29,11 +30,18 @@ struct CorePlan {
   const hub::RoomPolicies* policies = nullptr;
   uint64_t hub_key[2] = {0, 0};
   std::vector<io::SocketAddress> addresses;        // to listen on
-  bool addresses_optional = false;                 // defaults: one of them is enough
+  bool addresses_optional = false;                 // defaults: those that this machine has
   std::vector<io::SocketAddress> proxy_addresses;  // likewise, with a PROXY header first
   io::SocketAddress admin;                         // unset: none
   std::vector<int> keep_descriptors;               // in the core's own table
   io::Engine engine = io::Engine::automatic;
+  bool listens = true;  // false: the addresses are only checked
+};
+
+// What sessions read, as of one reload.
+struct Settings {
+  uint64_t generation = 0;  // 0: from the start
+  session::SessionOptions sessions;
 };
 
 class Core {
@@ -47,7 +55,9 @@ class Core {
   void serve();
   // Any thread.
   void drain(session::DrainPhase phase);
-  void reload(const session::SessionOptions& options);
+  void reload(const Settings& settings);
+  // Of the settings that it reads; it does not go back to those before.
+  uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   void stop();
   void join();
 
@@ -73,16 +83,20 @@ class Core {
   void run(std::function<void(Result<void>)> started);
   Result<void> assemble(Parts& parts);
   Result<void> listen(io::Backend& backend);
+  Result<io::UniqueFd> open(const io::SocketAddress& address, const io::ListenerOptions& options);
+  Result<void> check_addresses() const;
 
   CorePlan plan_;
   std::thread thread_;
   std::vector<io::SocketAddress> bound_;
   std::vector<io::SocketAddress> proxy_bound_;
+  std::vector<io::SocketFile> socket_files_;
   std::string engine_;
   std::string fallback_;
   std::string features_;
   std::atomic<int> phase_{0};
-  std::atomic<const session::SessionOptions*> sessions_{nullptr};
+  std::atomic<const Settings*> settings_{nullptr};  // to be taken over
+  std::atomic<uint64_t> generation_{0};
   std::atomic<bool> serving_{false};
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> connections_{0};

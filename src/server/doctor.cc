@@ -154,7 +154,7 @@ class Examination {
                                    size(connections_ * facts_.page_size));
     if (*facts_.tcp_pages_max >= connections_) return add(Verdict::ok, "net.ipv4.tcp_mem", std::move(text));
     add(Verdict::warning, "net.ipv4.tcp_mem", text + ": a broadcast to all then has to wait for memory",
-        {"tools/tune apply (works it out from this machine's memory)"});
+        {"tools/tune apply, or ringcast-tune apply (works it out from this machine's memory)"});
   }
 
   void conntrack() {
@@ -177,9 +177,9 @@ class Examination {
     if (!value) return;
     if (*value >= options_.backlog) return add(Verdict::ok, key, count(*value));
     add(Verdict::warning, key,
-        fmt::format(
-            "{}: the queue of each listener is cut to it (--backlog is {}); a rush of clients waits and retries",
-            count(*value), count(options_.backlog)),
+        fmt::format("{}: the queue of each listener is cut to it (--backlog is {}); in a reconnect storm clients wait "
+                    "and retry",
+                    count(*value), count(options_.backlog)),
         {set(key, std::max<uint64_t>(65535, options_.backlog))});
   }
 
@@ -262,7 +262,7 @@ Result<DoctorArguments> parse_doctor_arguments(int argc, const char* const* argv
 
 constexpr std::string_view kDoctorHelp =
     "ringcast doctor --connections N [the server's flags]\n\n"
-    "Tells whether this machine can hold N connections with these settings, and the command that mends what cannot.\n"
+    "Says whether this machine can hold N connections with these settings, and which command fixes each problem.\n"
     "Changes nothing. Ends with 0 when it can, 1 when not, 2 when the arguments are wrong.\n";
 
 }  // namespace
@@ -327,6 +327,7 @@ int run_doctor(int argc, const char* const* argv, const char* const* environment
     std::fputs(invocation->text.c_str(), out);
     return 0;
   }
+  if (invocation->action == Invocation::Action::check) return refuse({"bad_flag", std::string(kCheckAlone)});
   const Diagnosis diagnosis = diagnose(arguments->connections, invocation->options, DoctorFacts::here());
   std::fputs(diagnosis.to_string().c_str(), out);
   return diagnosis.can_hold() ? 0 : 1;

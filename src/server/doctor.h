@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells in plain words whether this machine can hold a number of connections, and the command that mends what cannot.
+// Says in plain words whether this machine can hold a number of connections, and which command fixes each problem.
 // `ringcast doctor --connections N`: main thread only, before any server exists; changes nothing.
 #pragma once
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "auth/rules.h"
@@ -27,6 +28,7 @@ namespace ringcast::server {
 
 enum class Permission : uint8_t { automatic, yes, no };  // automatic: yes without authentication, else by rule
 enum class ForwardedHeader : uint8_t { x_forwarded_for, forwarded };
+enum class UnixSocketMode : uint8_t { owner, group, everybody };
 enum class LogFormat : uint8_t { text, json };
 
 // What can be set per room pattern. In `[[rooms]]` a key that is not given has the value of the top level.
@@ -87,6 +89,7 @@ struct Options {
   uint64_t port;
   std::string admin_listen;
   std::vector<std::string> proxy_listen;  // beside `listen`: connections begin with a PROXY header
+  UnixSocketMode unix_socket_mode;
   std::vector<std::string> trusted_proxies;
   ForwardedHeader forwarded_header;
   bool insecure;
@@ -205,6 +208,7 @@ struct Options {
   uint64_t replay_chunk_size;
   Duration idempotency_window;
   uint64_t idempotency_keys_max;
+  uint64_t forgotten_positions_max;
 
   // Heartbeats
   Duration heartbeat_interval;
@@ -236,9 +240,13 @@ Result<std::vector<io::SocketAddress>> listen_addresses(const Options& options);
 // Those of `proxy_listen`.
 Result<std::vector<io::SocketAddress>> proxy_listen_addresses(const Options& options);
 
+// For commands beside the server itself, which have settings but do not check a start.
+inline constexpr std::string_view kCheckAlone =
+    "command line: --check-config takes no command: ringcast --check-config";
+
 // What the command line asks for.
 struct Invocation {
-  enum class Action : uint8_t { run, print };
+  enum class Action : uint8_t { run, print, check };  // check: Server::check()
   Action action = Action::run;
   Options options;
   std::string config_file;  // empty without one
@@ -250,8 +258,14 @@ struct Invocation {
 // A reload calls it again with the same arguments.
 Result<Invocation> load_options(int argc, const char* const* argv, const char* const* environment);
 
-// Valid TOML with every setting, which loads back to the same options.
-std::string print_config(const Options& options);
+// Valid TOML with every setting, which loads back to the same options. With secrets hidden it is for reading: where one
+// was, the text below stands, and loading it is refused.
+enum class Secrets : uint8_t { hidden, shown };
+inline constexpr std::string_view kHiddenSecret = "(hidden; --show-secrets)";
+std::string print_config(const Options& options, Secrets secrets);
+
+// What differs from the defaults, for the log: keys and values for people, secrets hidden; sections by their number.
+std::vector<std::pair<std::string, std::string>> changed_settings(const Options& options);
 
 // Which settings differ, by key (`rooms` for any [[rooms]] section). Authentication cannot be turned on or off by a
 // reload: where the server listens was decided with it.

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <filesystem>
+#include <iterator>
+#include <span>
 
 #include "auth/address_set.h"
-#include "auth/api_keys.h"
+#include "base/glob.h"
 #include "io/socket_address.h"
 #include "server/options_draft.h"
-#include "server/token_policy.h"
+#include "wire/names.h"
 
 namespace ringcast::server {
 namespace {
@@ -45,6 +47,33 @@ Result<void> directory_exists(const Draft& draft, std::string_view key, const st
   return impossible(draft.describe(key) + " is not a directory");
 }
 
+// All of IPv6, which takes IPv4 as well here (io/listener.h), or all of IPv4.
+bool takes_all_of(const io::SocketAddress& any, const io::SocketAddress& other) {
+  uint8_t host[16];
+  any.host_bytes(host);
+  const auto first = std::begin(host);
+  if (any.family() == AF_INET6) return std::all_of(first, std::end(host), [](uint8_t byte) { return byte == 0; });
+  return any.family() == AF_INET && std::all_of(first + 12, std::end(host), [](uint8_t byte) { return byte == 0; }) &&
+         other.family() == AF_INET;
+}
+
+// Which of `others` cannot be listened on beside `address`: the same one, or one that takes its port everywhere.
+const io::SocketAddress* overlapping(const io::SocketAddress& address, std::span<const io::SocketAddress> others) {
+  const bool is_unix = address.family() == AF_UNIX;
+  for (const io::SocketAddress& other : others) {
+    if (is_unix != (other.family() == AF_UNIX)) continue;
+    if (address == other && (is_unix || address.port() != 0)) return &other;
+    if (is_unix || address.port() != other.port() || address.port() == 0) continue;
+    if (takes_all_of(address, other) || takes_all_of(other, address)) return &other;
+  }
+  return nullptr;
+}
+
+std::string both(const io::SocketAddress& address, const io::SocketAddress& other) {
+  if (address == other) return address.to_string() + " is there twice";
+  return address.to_string() + " and " + other.to_string() + " are the same port; one of them is enough";
+}
+
 Result<void> check_sizes(const Draft& draft) {
   const Options& options = draft.options;
   if (auto r = ordered(draft, "message_size_max", options.message_size_max, "outbox_size_max", options.outbox_size_max);
@@ -72,24 +101,19 @@ Result<void> check_proxies(const Draft& draft, const std::vector<io::SocketAddre
   if (!addresses) return impossible(draft.describe("proxy_listen") + ": " + addresses.error().message);
   if (options.trusted_proxies.empty())
     return impossible(draft.describe("proxy_listen") + " has no use without trusted_proxies, which may connect there");
-  for (const io::SocketAddress& address : *addresses) {
-    for (const io::SocketAddress& other : others) {
-      if (address == other && address.port() != 0)
-        return impossible(draft.describe("proxy_listen") + " must differ from the addresses of listen");
-    }
+  for (size_t i = 0; i < addresses->size(); ++i) {
+    const io::SocketAddress& address = (*addresses)[i];
+    if (const io::SocketAddress* other = overlapping(address, others); other != nullptr)
+      return impossible(draft.describe("proxy_listen") +
+                        " must differ from the addresses of listen: " + both(address, *other));
+    if (const io::SocketAddress* other = overlapping(address, {addresses->data(), i}); other != nullptr)
+      return impossible(draft.describe("proxy_listen") + ": " + both(address, *other));
     if (!address.is_loopback() && !options.has_authentication() && !options.insecure)
       return fail("insecure", draft.describe("proxy_listen") +
                                   ": without authentication only loopback addresses are allowed, not " +
                                   address.to_string() + "; set api_keys, or --insecure to let anybody in");
   }
   return {};
-}
-
-// Any page could act with its visitor's cookies.
-Result<void> check_cors(const Draft& draft) {
-  const std::vector<std::string>& origins = draft.options.origins;
-  if (!draft.options.cors_credentials || std::find(origins.begin(), origins.end(), "*") == origins.end()) return {};
-  return impossible(draft.describe("cors_credentials") + " must not be with \"*\" in " + draft.describe("origins"));
 }
 
 Result<void> check_listeners(const Draft& draft) {
@@ -103,19 +127,20 @@ Result<void> check_listeners(const Draft& draft) {
   };
   for (size_t i = 0; i < addresses->size(); ++i) {
     if (auto allowed = refuse_public((*addresses)[i], "listen"); !allowed) return allowed;
-    for (size_t j = 0; j < i; ++j) {
-      if ((*addresses)[i] == (*addresses)[j] && (*addresses)[i].port() != 0)
-        return impossible(draft.describe("listen") + ": " + (*addresses)[i].to_string() + " is there twice");
-    }
+    if (const auto* other = overlapping((*addresses)[i], {addresses->data(), i}); other != nullptr)
+      return impossible(draft.describe("listen") + ": " + both((*addresses)[i], *other));
   }
   if (auto checked = check_proxies(draft, *addresses); !checked) return checked;
   if (options.admin_listen.empty()) return {};
   const auto admin = io::SocketAddress::parse(options.admin_listen);
   if (!admin) return impossible(draft.describe("admin_listen") + ": " + admin.error().message);
-  for (const io::SocketAddress& address : *addresses) {
-    if (address == *admin && admin->port() != 0)
-      return impossible(draft.describe("admin_listen") + " must differ from the addresses of listen");
-  }
+  if (const auto* other = overlapping(*admin, *addresses); other != nullptr)
+    return impossible(draft.describe("admin_listen") +
+                      " must differ from the addresses of listen: " + both(*admin, *other));
+  const auto proxies = proxy_listen_addresses(options);
+  if (const auto* other = overlapping(*admin, *proxies); other != nullptr)
+    return impossible(draft.describe("admin_listen") +
+                      " must differ from the addresses of proxy_listen: " + both(*admin, *other));
   return refuse_public(*admin, "admin_listen");
 }
 
@@ -135,6 +160,9 @@ Result<void> resolve_rooms(Draft& draft) {
     for (const RoomRule& earlier : draft.options.rooms) {
       if (earlier.match == room.match)
         return impossible(room.place + ": match = \"" + room.match + "\" is there twice; the first match wins");
+      if (pattern_covers(earlier.match, room.match))
+        return impossible(room.place + ": match = \"" + room.match + "\" is never reached: \"" + earlier.match +
+                          "\" before it takes all its rooms; the first match wins");
     }
     RoomRule rule{room.match, draft.options.room_defaults};
     for (RoomDraft::Entry& entry : room.entries) entry.setting->set(draft.options, rule.options, entry.value);
@@ -147,16 +175,36 @@ Result<void> resolve_rooms(Draft& draft) {
 
 }  // namespace
 
+std::string pattern_mistake(std::string_view pattern) {
+  if (pattern.find(',') != std::string_view::npos) return "names have no comma; each pattern needs a section";
+  if (pattern == wire::kOwnInbox) return "an inbox is called by its user, as in \"@alice\", or \"@*\" for all";
+  return {};
+}
+
+bool pattern_covers(std::string_view earlier, std::string_view later) {
+  // Stars are in no name, so only a star of `earlier` matches one of `later`. What "**" stands for may have a slash.
+  const auto with = [&](std::string_view run) {
+    std::string out(later);
+    for (size_t at = 0; (at = out.find("**", at)) != std::string::npos; at += run.size()) out.replace(at, 2, run);
+    return out;
+  };
+  return glob_match(earlier, with("*")) && glob_match(earlier, with("*/*"));
+}
+
 void Draft::set(const Setting& setting, Value value, std::string place) {
   setting.set(options, options.room_defaults, std::move(value));
   places_[static_cast<size_t>(&setting - settings().data())] = std::move(place);
 }
 
+std::string Draft::place_of(std::string_view key) const {
+  const std::string& place = places_[static_cast<size_t>(find_setting(key) - settings().data())];
+  return place.empty() ? "default" : place;
+}
+
 std::string Draft::describe(std::string_view key) const {
   const Setting& setting = *find_setting(key);
-  const std::string& place = places_[static_cast<size_t>(&setting - settings().data())];
   return std::string(key) + " = " + toml_value(setting, setting.get(options, options.room_defaults)) + " (" +
-         (place.empty() ? "default" : place) + ")";
+         place_of(key) + ")";
 }
 
 tl::unexpected<Error> unknown_setting(std::string_view place, std::string_view what, std::string_view given,
@@ -181,26 +229,11 @@ Result<void> finish(Draft& draft) {
   if (auto resolved = resolve_rooms(draft); !resolved) return resolved;
   if (auto checked = check_sizes(draft); !checked) return checked;
   const Options& options = draft.options;
-  for (const std::string& item : options.jwt_keys) {
-    if (auto parsed = parse_key_setting(item); !parsed)
-      return impossible(draft.describe("jwt_keys") + ": " + parsed.error().message);
-  }
-  const auth::ApiKeys api_keys(options.api_keys);
-  for (const PermissionRule& rule : options.permissions) {
-    for (const std::string& name : rule.keys) {
-      const bool known = std::any_of(api_keys.all().begin(), api_keys.all().end(),
-                                     [&](const auth::ApiKey& key) { return key.name == name; });
-      if (!known)
-        return impossible(draft.permissions_place + ": [[permissions]]: there is no API key \"" + name + "\"");
-    }
-  }
-  if (options.jwt_user_claim == options.jwt_tenant_claim)
-    return impossible(draft.describe("jwt_user_claim") + " must differ from " + draft.describe("jwt_tenant_claim"));
+  if (auto checked = check_access(draft); !checked) return checked;
   if (!options.page && !options.web_root.empty())
     return impossible(draft.describe("web_root") + " has no use with " + draft.describe("page"));
   if (auto exists = directory_exists(draft, "web_root", options.web_root); !exists) return exists;
   if (auto exists = directory_exists(draft, "static_dir", options.static_dir); !exists) return exists;
-  if (auto checked = check_cors(draft); !checked) return checked;
   return check_listeners(draft);
 }
 

@@ -30,7 +30,7 @@ class Draft {
   void set(const Setting& setting, Value value, std::string place);
   // "poll_timeout = 90s (ringcast.toml:4)", for messages about two settings at once.
   std::string describe(std::string_view key) const;
-  const std::string& place_of(std::string_view key) const;  // "default" when nothing set it
+  std::string place_of(std::string_view key) const;  // "default" when nothing set it
 
   Options options;
   std::vector<RoomDraft> rooms;
@@ -54,5 +54,12 @@ Result<void> read_file(const std::string& path, Draft& draft);
 Result<void> read_environment(const char* const* environment, Draft& draft);
 // Turns `rooms` into options.rooms and refuses what cannot be together.
 Result<void> finish(Draft& draft);
+// Its part about who may come in: hosts, origins, keys, tokens.
+Result<void> check_access(const Draft& draft);
+
+// Why a pattern matches no channel's name; empty: it can match some.
+std::string pattern_mistake(std::string_view pattern);
+// Whether `earlier` matches every name that `later` matches.
+bool pattern_covers(std::string_view earlier, std::string_view later);
 
 }  // namespace ringcast::server

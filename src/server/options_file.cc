@@ -114,6 +114,8 @@ Result<void> read_room(const toml::table& table, const std::string& path, Draft&
         return bad_setting(
             place, "match", spelled(*entry.node),
             "must be a pattern of 1 to " + std::to_string(kRoomPatternSizeMax) + " bytes without control characters");
+      if (const std::string why = pattern_mistake(*pattern); !why.empty())
+        return bad_setting(place, "match", spelled(*entry.node), "it matches no room: " + why);
       room.match = *pattern;
       continue;
     }
@@ -165,6 +167,8 @@ Result<void> read_permission(const toml::table& table, const std::string& path, 
       auth::Rules probe;
       if (!pattern) return wrong("must be a pattern of room names");
       if (auto added = probe.add(*pattern, 1); !added) return wrong(added.error().message);
+      if (*pattern == wire::kOwnInbox) return wrong("it matches no inbox; each user's own one is \"@{user}\"");
+      if (const std::string why = pattern_mistake(*pattern); !why.empty()) return wrong("it matches no room: " + why);
       rule.match = *pattern;
     } else if (entry.key == "allow") {
       const auto names = strings_of(*entry.node);

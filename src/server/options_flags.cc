@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Environment and flags, and load_options(), which puts the three sources together.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cctype>
 #include <map>
 
+#include "base/command_line.h"
 #include "server/options_draft.h"
 
 namespace ringcast::server {
@@ -33,22 +35,48 @@ std::string variable_value(const char* const* environment, std::string_view want
 struct CommandLine {
   std::string config_file;
   bool print_config = false;
+  bool show_secrets = false;
   bool check_config = false;
   std::vector<std::pair<const Setting*, std::string>> given;
   std::string text;  // of --help and --version
 };
 
-std::string without_value(std::string_view flag) {
-  return std::string(flag.substr(0, flag.find('=')));
+constexpr std::string_view kCommands[] = {"doctor", "init", "publish", "subscribe", "token"};
+constexpr std::string_view kOwnFlags[] = {"--help",         "--version",      "--config",
+                                          "--print-config", "--show-secrets", "--check-config"};
+
+tl::unexpected<Error> unknown_word(const std::string& word) {
+  if (std::find(std::begin(kCommands), std::end(kCommands), word) != std::end(kCommands))
+    return fail("unknown_command", "command line: the command \"" + word + "\" comes before all flags");
+  std::string message = "command line: unknown command \"" + word + "\"";
+  if (const std::string_view nearest = nearest_name(word, kCommands); !nearest.empty()) {
+    message += "; did you mean \"" + std::string(nearest) + "\"?";
+  } else {
+    message += "; there are";
+    for (const std::string_view command : kCommands)
+      message.append(command == kCommands[0] ? " " : ", ").append(command);
+  }
+  return fail("unknown_command", std::move(message));
 }
 
-tl::unexpected<Error> unknown_flag(const std::string& argument) {
-  if (argument.substr(0, 2) != "--") return fail("unknown_flag", "unexpected argument \"" + argument + "\"");
-  const std::string flag = without_value(argument);
-  std::string key = flag.substr(2);
-  std::replace(key.begin(), key.end(), '-', '_');
-  const Setting* nearest = find_setting(nearest_key(key));
-  return unknown_setting("command line", "flag", flag, nearest == nullptr ? "" : flag_of(*nearest));
+tl::unexpected<Error> unknown_extra(const std::string& argument) {
+  if (!argument.starts_with('-')) return unknown_word(argument);
+  std::vector<std::string> flags(std::begin(kOwnFlags), std::end(kOwnFlags));
+  for (const Setting& setting : settings()) {
+    flags.push_back(flag_of(setting));
+    if (setting.kind == Kind::boolean) flags.push_back("--no-" + flag_of(setting).substr(2));
+  }
+  const std::vector<std::string_view> known(flags.begin(), flags.end());
+  return fail("unknown_flag", "command line: " + unknown_argument(argument, known));
+}
+
+// A flag that lacks its value is answered with what may be given.
+tl::unexpected<Error> bad_command_line(std::string_view message) {
+  std::string text = "command line: " + plain_mistake(message);
+  for (const Setting& setting : settings()) {
+    if (text == "command line: " + flag_of(setting) + " needs a value") text += ": " + allowed(setting);
+  }
+  return fail("bad_flag", std::move(text));
 }
 
 Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
@@ -58,6 +86,7 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
   app.set_version_flag("--version", "ringcast " RINGCAST_VERSION);
   app.add_option("-c,--config", line.config_file)->take_last();
   app.add_flag("--print-config", line.print_config);
+  app.add_flag("--show-secrets", line.show_secrets);
   app.add_flag("--check-config", line.check_config);
   app.allow_extras();  // to name the nearest flag
   std::vector<std::pair<const Setting*, CLI::Option*>> options;
@@ -82,9 +111,9 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
     line.text = std::string(version.what()) + "\n";
     return line;
   } catch (const CLI::ParseError& error) {
-    return fail("bad_flag", "command line: " + std::string(error.what()));
+    return bad_command_line(error.what());
   }
-  if (const auto extra = app.remaining(); !extra.empty()) return unknown_flag(extra.front());
+  if (const auto extra = app.remaining(); !extra.empty()) return unknown_extra(extra.front());
   for (const auto& [setting, option] : options) {
     if (option->count() == 0) continue;
     std::string text;
@@ -132,6 +161,8 @@ Result<Invocation> load_options(int argc, const char* const* argv, const char* c
     invocation.text = line->text;
     return invocation;
   }
+  if (line->show_secrets && !line->print_config)
+    return fail("bad_flag", "command line: --show-secrets has its place beside --print-config");
   Draft draft;
   invocation.config_file = line->config_file.empty() ? variable_value(environment, kConfigVariable) : line->config_file;
   if (!invocation.config_file.empty()) {
@@ -143,9 +174,11 @@ Result<Invocation> load_options(int argc, const char* const* argv, const char* c
   }
   if (auto finished = finish(draft); !finished) return tl::unexpected(finished.error());
   invocation.options = std::move(draft.options);
-  if (line->print_config || line->check_config) {
+  if (line->print_config) {
     invocation.action = Invocation::Action::print;
-    invocation.text = line->print_config ? print_config(invocation.options) : "The configuration is valid.\n";
+    invocation.text = print_config(invocation.options, line->show_secrets ? Secrets::shown : Secrets::hidden);
+  } else if (line->check_config) {
+    invocation.action = Invocation::Action::check;
   }
   return invocation;
 }

@@ -2,6 +2,7 @@
 // The settings written out: as a configuration file, as the reference table of the docs, as the difference of two.
 #include <algorithm>
 
+#include "auth/api_keys.h"
 #include "server/options_table.h"
 
 namespace ringcast::server {
@@ -79,9 +80,31 @@ void for_each_difference(const Options& a, const Options& b, Visit&& visit) {
   }
 }
 
+// A URL may hold a password or a key.
+void hide_in_url(std::string& url) {
+  const std::string shown = webhook::shown_url(url);
+  if (shown != url && webhook::check_url(url)) url = std::string(kHiddenSecret) + " " + shown;
+}
+
+Options without_secrets(Options options) {
+  const auth::ApiKeys keys(options.api_keys);
+  for (size_t i = 0; i < options.api_keys.size(); ++i) {
+    std::string& item = options.api_keys[i];
+    const bool named = item.size() != keys.all()[i].secret.size();
+    item = (named ? keys.all()[i].name + ":" : std::string()).append(kHiddenSecret);
+  }
+  hide_in_url(options.jwks);
+  for (webhook::EndpointOptions& endpoint : options.webhooks) {
+    hide_in_url(endpoint.url);
+    if (!endpoint.secret.empty()) endpoint.secret = kHiddenSecret;
+  }
+  return options;
+}
+
 }  // namespace
 
-std::string print_config(const Options& options) {
+std::string print_config(const Options& given, Secrets secrets) {
+  const Options options = secrets == Secrets::shown ? given : without_secrets(given);
   std::string out;
   std::string_view group;
   const auto line = [&](const Setting& setting, const RoomOptions& room) {
@@ -119,19 +142,37 @@ std::string print_config(const Options& options) {
   return out + print_routes(options.routes);
 }
 
+std::vector<std::pair<std::string, std::string>> changed_settings(const Options& given) {
+  const Options options = without_secrets(given);
+  std::vector<std::pair<std::string, std::string>> changed;
+  for_each_difference(options, Options(), [&](const Setting& setting) {
+    changed.emplace_back(setting.key, format_value(setting, setting.get(options, options.room_defaults)));
+  });
+  const auto sections = [&](std::string_view name, size_t count) {
+    if (count != 0) changed.emplace_back(name, std::to_string(count) + (count == 1 ? " section" : " sections"));
+  };
+  sections("rooms", options.rooms.size());
+  sections("permissions", options.permissions.size());
+  sections("routes", options.routes.size());
+  sections("webhooks", options.webhooks.size());
+  return changed;
+}
+
 std::string help_text() {
   std::string out =
       "ringcast: a real-time push server. WebSocket, Server-Sent Events and long polling.\n"
       "Usage: ringcast [flags]            serve\n"
       "       ringcast doctor [flags]     say whether this machine can hold the clients that these flags are for, and\n"
       "                                   what to change; `ringcast doctor --help`\n"
-      "       ringcast token [flags]      make a user's token with a key of these settings; `ringcast token --help`\n"
+      "       ringcast init [FILE]        write a configuration with fresh secrets\n"
+      "       ringcast token [flags]      make a user's token with a key of these settings, or --check one;\n"
+      "                                   `ringcast token --help`\n"
       "       ringcast publish, subscribe be a client of a running server; `ringcast publish --help`\n\n";
   add_help(out, "-h, --help", "show this and end");
   add_help(out, "--version", "show the version and end");
   add_help(out, "-c, --config FILE", "TOML file with any of the settings below; RINGCAST_CONFIG names it as well");
-  add_help(out, "--print-config", "print all settings as TOML and end");
-  add_help(out, "--check-config", "check all settings and end");
+  add_help(out, "--print-config", "print all settings as TOML and end; secrets only with --show-secrets");
+  add_help(out, "--check-config", "check all settings, do everything that a start does but listen, and end");
   std::string_view group;
   for (const Setting& setting : settings()) {
     if (setting.group != group) {

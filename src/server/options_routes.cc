@@ -56,7 +56,7 @@ constexpr Borrowed kBorrowed[] = {
 
 Result<std::string> read_path(const toml::node& node) {
   const auto given = node.value_exact<std::string>();
-  const auto bad = [](unsigned char c) { return c <= 0x20 || c == 0x7f || c == '?' || c == '#'; };
+  const auto bad = [](unsigned char c) { return c <= 0x20 || c >= 0x7f || c == '?' || c == '#'; };
   if (!given || !given->starts_with('/') || given->size() > kPathSizeMax ||
       std::any_of(given->begin(), given->end(), bad))
     return fail("bad_value", "must be a path such as \"/orders/{id}/live\" of at most 128 bytes");
@@ -168,6 +168,17 @@ Result<void> check(const RouteRule& route) {
   return {};
 }
 
+// Whether `earlier` takes every request that `later` would: the first match wins.
+bool covers(const RouteRule& earlier, const RouteRule& later) {
+  const auto among = [](const std::vector<std::string>& all) {
+    return [&all](const std::string& name) { return std::find(all.begin(), all.end(), name) != all.end(); };
+  };
+  std::string_view first, second;
+  return session::match_path(earlier.path, later.path, first, second) &&
+         std::all_of(earlier.with.begin(), earlier.with.end(), among(later.with)) &&
+         std::all_of(earlier.without.begin(), earlier.without.end(), among(later.without));
+}
+
 }  // namespace
 
 Result<void> read_routes(const TomlEntry& entry, const std::string& path, Draft& draft) {
@@ -183,6 +194,11 @@ Result<void> read_routes(const TomlEntry& entry, const std::string& path, Draft&
           return unknown_setting(place, "setting of [[routes]]", each.key, "");
         return bad_setting(place, each.key, spelled(*each.node), read.error().message);
       }
+    }
+    for (const RouteRule& earlier : draft.options.routes) {
+      if (covers(earlier, route))
+        return fail("bad_value", path + ":" + std::to_string(table.source().begin.line) + ": path = \"" + route.path +
+                                     "\" is never reached: the section of \"" + earlier.path + "\" before it takes it");
     }
     if (const auto checked = check(route); !checked)
       return fail(checked.error().code,

@@ -122,10 +122,12 @@ constexpr Row kSettings[] = {
     row<&O::proxy_listen>(kListening, Kind::list, "proxy_listen", "", 1, 128,
                           "addresses for proxies that speak the PROXY protocol (v1 or v2); like listen")
         .zero_is("none"),
+    choice<&O::unix_socket_mode>(kListening, "unix_socket_mode", "0666", "0600|0660|0666",
+                                 "who may connect to unix sockets: their owner, also its group, everybody"),
     row<&O::trusted_proxies>(
         kListening, Kind::list, "trusted_proxies", "", 1, 64,
-        "proxies that are believed whom they speak for: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32, unix")
-        .zero_is("nobody")
+        "proxies that are trusted to give the client's address: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32, unix")
+        .zero_is("none")
         .reloads(),
     choice<&O::forwarded_header>(kListening, "forwarded_header", "x_forwarded_for", "x_forwarded_for|forwarded",
                                  "field in which trusted proxies name the client; the other one is not looked at")
@@ -192,9 +194,9 @@ constexpr Row kSettings[] = {
                   "file or http(s) URL of a JSON Web Key Set with further keys")
         .zero_is("none"),
     row<&O::jwks_refresh>(kTokens, kDuration, "jwks_refresh", "5min", kSecond, kDay,
-                          "a JWKS of a URL is fetched again after; sooner for a token with an unknown key"),
+                          "a JWKS from a URL is fetched again after so long; sooner for a token with an unknown key"),
     row<&O::jwks_ca_file>(kTokens, Kind::text, "jwks_ca_file", "", 1, 4096,
-                          "certificates (PEM) that the server of a JWKS is held against")
+                          "certificates (PEM) that the server of a JWKS is verified with")
         .zero_is("the system's"),
     row<&O::jwt_issuers>(kTokens, Kind::list, "jwt_issuers", "", 1, 256, "a token's iss is one of these")
         .zero_is("it is not looked at")
@@ -224,7 +226,7 @@ constexpr Row kSettings[] = {
         .zero_is("it is not sent")
         .reloads(),
     row<&O::revocations_file>(kTokens, Kind::text, "revocations_file", "", 1, 4096,
-                              "file of tokens and users that are no longer good; read again on SIGHUP")
+                              "file of revoked tokens and users; read again on SIGHUP")
         .zero_is("none")
         .reloads(),
     row<&O::revocations_max>(kTokens, kCount, "revocations_max", "100000", 1, 10'000'000,
@@ -237,7 +239,7 @@ constexpr Row kSettings[] = {
                                     "messages of a WebSocket that wait for a decision")
         .reloads(),
     row<&O::vacated_grace>(kWebhooks, kDuration, "vacated_grace", "10s", 1 * kMs, kHour,
-                           "a room without members is told as vacated after")
+                           "a room is reported as vacated when it has had no members for so long")
         .reloads(),
 
     boolean<&O::page>(kPages, "page", true, "serve the chat and live-stats page at /"),
@@ -268,10 +270,10 @@ constexpr Row kSettings[] = {
     row<&O::outbox_messages_max>(kConnections, kCount, "outbox_messages_max", "256", 1, 1'048'576,
                                  "messages waiting for a connection; a replay does not count"),
     row<&O::slow_readers_size_max>(kConnections, kSize, "slow_readers_size_max", "0", kMiB, kTiB,
-                                   "bytes waiting for all connections; then the largest outbox is closed")
+                                   "bytes waiting for all connections; then one of the largest outboxes is closed")
         .zero_is("an eighth of memory"),
     row<&O::close_timeout>(kConnections, kDuration, "close_timeout", "5s", 100 * kMs, 10 * kMinute,
-                           "a closing connection that does not end is reset")
+                           "a closing connection whose client reads nothing for so long is reset")
         .reloads(),
 
     rate<&O::user_connects_per_minute>(kCount, "user_connects_per_minute", kRateMax,
@@ -312,10 +314,10 @@ constexpr Row kSettings[] = {
     row<&O::headers_max>(kRequests, kCount, "headers_max", "64", 8, 1024, "headers of a request"),
     row<&O::body_size_max>(kRequests, kSize, "body_size_max", "1MiB", 1, kGiB, "the body of a request"),
     row<&O::request_timeout>(kRequests, kDuration, "request_timeout", "10s", 100 * kMs, kHour,
-                             "a request must be complete within")
+                             "time for the head of a request, and for its body unless 500 bytes of it arrive a second")
         .reloads(),
     row<&O::keep_alive_timeout>(kRequests, kDuration, "keep_alive_timeout", "75s", 100 * kMs, kHour,
-                                "an idle connection is kept for the next request")
+                                "a connection that has read its answers is kept for the next request")
         .reloads(),
     boolean<&O::deflate>(kRequests, "deflate", true, "offer permessage-deflate on WebSockets"),
     row<&O::deflate_size_min>(kRequests, kSize, "deflate_size_min", "1KiB", 1, 64 * kMiB,
@@ -358,7 +360,7 @@ constexpr Row kSettings[] = {
     row<&R::presence_members_max>(kRooms, kCount, "presence_members_max", "1000", 1, 100'000'000,
                                   "no presence events in a room with more members, until it has 20 % fewer"),
     row<&R::presence_leave_grace>(kRooms, kDuration, "presence_leave_grace", "6s", 100 * kMs, kHour,
-                                  "a member that lost its connection has left after")
+                                  "a member whose connection is lost has left after so long")
         .zero_is("at once"),
     row<&R::presence_poll_grace>(kRooms, kDuration, "presence_poll_grace", "10s", 100 * kMs, kHour,
                                  "the same for members that poll")
@@ -375,6 +377,8 @@ constexpr Row kSettings[] = {
                                 "an idempotency_key is remembered so long"),
     row<&O::idempotency_keys_max>(kRooms, kCount, "idempotency_keys_max", "1000000", 1, 100'000'000,
                                   "idempotency keys in all; the oldest go first"),
+    row<&O::forgotten_positions_max>(kRooms, kCount, "forgotten_positions_max", "250000", 1, 100'000'000,
+                                     "rooms and inboxes that are gone whose ids go on when they come back"),
 
     row<&O::heartbeat_interval>(kHeartbeats, kDuration, "heartbeat_interval", "25s", kSecond, kHour,
                                 "a connection that was silent so long gets a heartbeat"),
@@ -385,7 +389,7 @@ constexpr Row kSettings[] = {
                                   "how far retry: varies up and down from connection to connection")
         .reloads(),
     row<&O::retry_after>(kHeartbeats, kDuration, "retry_after", "2s", kSecond, kHour,
-                         "what refused clients are told to wait, varied likewise")
+                         "how long refused clients are asked to wait (Retry-After), varied likewise")
         .reloads(),
 
     row<&O::drain_delay>(kDrain, kDuration, "drain_delay", "2s", 100 * kMs, 10 * kMinute,
@@ -393,7 +397,7 @@ constexpr Row kSettings[] = {
         .zero_is("close at once")
         .reloads(),
     row<&O::drain_period>(kDrain, kDuration, "drain_period", "10s", 100 * kMs, kHour,
-                          "connections are told to go over so long")
+                          "clients are asked to reconnect elsewhere, spread over so long")
         .zero_is("all at once")
         .reloads(),
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One setting's value: parsed, checked against its row, printed; and the spellings of its key.
 #include <algorithm>
-#include <numeric>
 
+#include "base/command_line.h"
 #include "server/options_table.h"
 #include "wire/utf8.h"
 
@@ -17,19 +17,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   return text;
-}
-
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> previous(b.size() + 1);
-  std::vector<size_t> current(b.size() + 1);
-  std::iota(previous.begin(), previous.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    current[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j)
-      current[j + 1] = std::min({previous[j + 1] + 1, current[j] + 1, previous[j] + (a[i] == b[j] ? 0 : 1)});
-    previous.swap(current);
-  }
-  return previous.back();
 }
 
 tl::unexpected<Error> refuse(const Setting& setting) {
@@ -211,17 +198,11 @@ std::string environment_of(const Setting& setting) {
 }
 
 std::string_view nearest_key(std::string_view key, bool per_room_only) {
-  std::string_view best;
-  size_t best_distance = std::max<size_t>(2, key.size() / 3) + 1;
+  std::vector<std::string_view> known;
   for (const Setting& setting : settings()) {
-    if (per_room_only && !setting.per_room) continue;
-    const size_t distance = edit_distance(key, setting.key);
-    if (distance < best_distance) {
-      best = setting.key;
-      best_distance = distance;
-    }
+    if (setting.per_room || !per_room_only) known.push_back(setting.key);
   }
-  return best;
+  return nearest_name(key, known);
 }
 
 }  // namespace ringcast::server

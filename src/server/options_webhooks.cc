@@ -86,6 +86,7 @@ std::string take(const TomlEntry& entry, EndpointOptions& endpoint, bool& has_se
     if (!secret) return secret.error().message;
     const bool control =
         std::any_of(secret->begin(), secret->end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (*secret == kHiddenSecret) return "it was hidden when this was printed";
     if (secret->empty() || secret->size() > kSecretSizeMax || control)
       return "a secret has 1 to " + std::to_string(kSecretSizeMax) + " bytes without control characters";
     endpoint.secret = *std::move(secret);
@@ -144,6 +145,38 @@ bool is_known(std::string_view key) {
   return false;
 }
 
+// What of a section can never happen; empty: nothing.
+std::string unreachable(const EndpointOptions& endpoint, const std::vector<EndpointOptions>& earlier) {
+  const auto has = [](const EndpointOptions& of, webhook::Event event) {
+    return (of.events & static_cast<webhook::Events>(event)) != 0;
+  };
+  bool about_rooms = false;
+  for (unsigned bit = 1; bit <= endpoint.events; bit <<= 1) {
+    about_rooms = about_rooms || (has(endpoint, static_cast<webhook::Event>(bit)) &&
+                                  webhook::is_about_room(static_cast<webhook::Event>(bit)));
+  }
+  if (!endpoint.rooms.empty() && !about_rooms) return "rooms has no use: none of these events is about a room";
+  for (const std::string& pattern : endpoint.rooms) {
+    if (const std::string why = pattern_mistake(pattern); !why.empty())
+      return "rooms: \"" + pattern + "\" matches no room: " + why;
+  }
+  for (const EndpointOptions& other : earlier) {
+    if (has(endpoint, webhook::Event::connect) && has(other, webhook::Event::connect))
+      return "connect is decided by the first section that has it, \"" + webhook::shown_url(other.url) +
+             "\"; this one is never asked";
+    const auto taken = [&](const std::string& pattern) {
+      return std::any_of(other.rooms.begin(), other.rooms.end(),
+                         [&](const std::string& first) { return pattern_covers(first, pattern); });
+    };
+    if (has(endpoint, webhook::Event::publish) && has(other, webhook::Event::publish) &&
+        (other.rooms.empty() ||
+         (!endpoint.rooms.empty() && std::all_of(endpoint.rooms.begin(), endpoint.rooms.end(), taken))))
+      return "publish in these rooms is decided by a section before it, \"" + webhook::shown_url(other.url) +
+             "\"; this one is never asked";
+  }
+  return {};
+}
+
 Result<void> read_webhook(const toml::table& table, const std::string& path, Draft& draft) {
   EndpointOptions endpoint;
   const std::string section = path + ":" + std::to_string(table.source().begin.line);
@@ -160,6 +193,8 @@ Result<void> read_webhook(const toml::table& table, const std::string& path, Dra
   }
   if (endpoint.url.empty()) return fail("missing_setting", section + ": [[webhooks]] needs url = \"…\"");
   if (endpoint.events == 0) return fail("missing_setting", section + ": [[webhooks]] needs events = [\"…\"]");
+  if (const std::string why = unreachable(endpoint, draft.options.webhooks); !why.empty())
+    return fail("impossible_settings", section + ": " + why);
   if (endpoint.retry_delay > endpoint.retry_delay_max)
     return fail("impossible_settings", section + ": retry_delay must not be more than retry_delay_max");
   draft.options.webhooks.push_back(std::move(endpoint));

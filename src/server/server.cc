@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/server.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,6 +25,19 @@ std::string url_of(const io::SocketAddress& address) {
   return address.family() == AF_UNIX ? address.to_string() : "http://" + address.to_string();
 }
 
+// Whether a log could be appended to it; it is not created, as the check may run as another user.
+Result<void> check_log_file(const std::string& path) {
+  if (path.empty() || ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) return {};
+    errno = EISDIR;
+  } else if (errno == ENOENT) {
+    const std::string directory = std::filesystem::path(path).parent_path().string();
+    if (::faccessat(AT_FDCWD, directory.empty() ? "." : directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+  }
+  return fail_errno("log_file: cannot append to " + path, errno);
+}
+
 }  // namespace
 
 Server::Server(Options options) : options_(std::move(options)), policies_(room_policies(options_)) {}
@@ -30,9 +46,26 @@ Server::~Server() {
   stop();
 }
 
+Result<void> Server::check() {
+  if (auto writable = check_log_file(options_.log_file); !writable) return writable;
+  auto assembled = assemble(false);
+  stop();
+  return assembled;
+}
+
 Result<void> Server::start() {
-  if (auto raised = io::raise_descriptor_limit(); !raised) return tl::unexpected<Error>(std::move(raised.error()));
+  if (auto assembled = assemble(true); !assembled) return assembled;
+  // Any core answers for all of them, so none does before all are there.
+  for (const auto& core : cores_) core->serve();
+  return {};
+}
+
+Result<void> Server::assemble(bool listens) {
+  auto raised = io::raise_descriptor_limit();
   machine_ = Machine::here();
+  if (!raised) {
+    log_warning("descriptor_limit_kept", {{"why", raised.error().message}, {"descriptors", machine_.descriptors}});
+  }
   if (!machine_.own_tables) {
     log_warning("shared_descriptor_table", {{"why", "unshare(CLONE_FILES) is refused, as containers may"},
                                             {"descriptors_of_all_reactors", machine_.descriptors}});
@@ -60,10 +93,10 @@ Result<void> Server::start() {
     source.refresh = std::chrono::duration_cast<std::chrono::milliseconds>(options_.jwks_refresh);
     source.least_between = std::min(source.least_between, source.refresh);
     jwks_ = std::make_unique<auth::JwksSource>(std::move(source), *authority_);
-    authority_->set_on_unknown_key([this] { jwks_->request(); });
+    authority_->set_fetching([this] { jwks_->request(); });
     jwks_->start();
   }
-  add_session_options();
+  add_settings();
 
   const uint16_t count = reactor_count(options_, machine_);
   shared_.name_key = HashKey::random();
@@ -97,7 +130,7 @@ Result<void> Server::start() {
   plan.machine = machine_;
   plan.mesh = mesh_.get();
   plan.shared = &shared_;
-  plan.sessions = sessions_.back().get();
+  plan.sessions = &settings_.back()->sessions;
   plan.policies = &policies_;
   const HashKey hub_key = HashKey::random();
   plan.hub_key[0] = hub_key.low;
@@ -108,6 +141,7 @@ Result<void> Server::start() {
   if (!proxy_addresses) return tl::unexpected<Error>(std::move(proxy_addresses.error()));
   plan.proxy_addresses = *proxy_addresses;
   plan.engine = options_.io;
+  plan.listens = listens;
   if (!options_.admin_listen.empty()) {
     auto admin = io::SocketAddress::parse(options_.admin_listen);
     if (!admin) return tl::unexpected<Error>(std::move(admin.error()));
@@ -125,7 +159,7 @@ Result<void> Server::start() {
       return started;
     }
     // The first one finds the port and the addresses that work; the others join it there.
-    if (core == 0) {
+    if (core == 0 && listens) {
       plan.addresses = cores_[0]->bound();
       plan.proxy_addresses = cores_[0]->proxy_bound();
       plan.addresses_optional = false;
@@ -133,8 +167,6 @@ Result<void> Server::start() {
     }
     shared_.engines.push_back({cores_.back()->engine(), cores_.back()->fallback(), cores_.back()->features()});
   }
-  // Any core answers for all of them, so none does before all are there.
-  for (const auto& core : cores_) core->serve();
   return {};
 }
 
@@ -158,10 +190,18 @@ std::string Server::fallback() const {
   return {};
 }
 
-const session::SessionOptions& Server::add_session_options() {
-  sessions_.push_back(std::make_unique<session::SessionOptions>(session_options(options_, machine_)));
-  sessions_.back()->authority = authority_.get();
-  return *sessions_.back();
+const Settings& Server::add_settings() {
+  const uint64_t generation = settings_.empty() ? 0 : settings_.back()->generation + 1;
+  settings_.push_back(std::make_unique<Settings>(Settings{generation, session_options(options_, machine_)}));
+  settings_.back()->sessions.authority = authority_.get();
+  return *settings_.back();
+}
+
+// Those before the oldest that a core reads. What a core is about to take over is newer.
+void Server::forget_old_settings() {
+  uint64_t oldest = settings_.back()->generation;
+  for (const auto& core : cores_) oldest = std::min(oldest, core->generation());
+  std::erase_if(settings_, [&](const auto& settings) { return settings->generation < oldest; });
 }
 
 Result<std::vector<std::string>> Server::reload(const Options& options) {
@@ -171,8 +211,9 @@ Result<std::vector<std::string>> Server::reload(const Options& options) {
   if (!policy) return tl::unexpected<Error>(std::move(policy.error()));
   options_ = std::move(merged);
   authority_->set_policy(*std::move(policy));
-  const session::SessionOptions& sessions = add_session_options();
-  for (const auto& core : cores_) core->reload(sessions);
+  forget_old_settings();
+  const Settings& settings = add_settings();
+  for (const auto& core : cores_) core->reload(settings);
   return change.needs_restart;
 }
 

@@ -24,6 +24,8 @@ class Server {
 
   // Returns when every core listens. The error is one line.
   Result<void> start();
+  // Everything that start() does, short of listening: the error is the one that it would end with. Nothing runs then.
+  Result<void> check();
   // "http://127.0.0.1:3000" for each address, and unix sockets as "unix:/path".
   std::vector<std::string> urls() const;
   std::string engine() const;    // "uring" or "epoll"
@@ -34,6 +36,7 @@ class Server {
   // file cannot be read, say) nothing has changed.
   Result<std::vector<std::string>> reload(const Options& options);
   const Options& options() const { return options_; }
+  size_t settings_kept() const { return settings_.size(); }  // for tests
 
   // The way of SIGTERM. `hurry()` is asked now and then: true skips what is left of the waiting.
   template <class Hurry>
@@ -66,8 +69,10 @@ class Server {
   void set_hooks(session::Hooks* hooks) { shared_.hooks = hooks; }
 
  private:
+  Result<void> assemble(bool listens);
   // For a reactor's gates: settings with what they share.
-  const session::SessionOptions& add_session_options();
+  const Settings& add_settings();
+  void forget_old_settings();
   void enter(session::DrainPhase phase);
   bool is_settled(session::DrainPhase phase) const;
   // Every core is in `phase`, and nobody is connected any more of whom it takes leave.
@@ -90,8 +95,7 @@ class Server {
   std::unique_ptr<Webhooks> webhooks_;      // none: no section asks for them
   std::unique_ptr<session::Routes> routes_;
   session::StaticFiles files_;
-  // Every generation stays: a core may still be reading the one before.
-  std::vector<std::unique_ptr<session::SessionOptions>> sessions_;
+  std::vector<std::unique_ptr<Settings>> settings_;  // of the last reloads: a core may still read those before
   std::unique_ptr<runtime::Mesh> mesh_;
   std::vector<std::unique_ptr<Core>> cores_;
 };

@@ -23,6 +23,20 @@ std::chrono::milliseconds ms(Duration value) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(value);
 }
 
+constexpr uint64_t kMemoryUnknown = uint64_t{1} << 30;
+
+// sysconf() asks sysinfo(2), which a filter may refuse.
+uint64_t physical_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  if (pages > 0) return static_cast<uint64_t>(pages) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  std::ifstream file("/proc/meminfo");
+  uint64_t kilobytes = 0;
+  for (std::string word; file >> word;) {
+    if (word == "MemTotal:") file >> kilobytes;
+  }
+  return kilobytes != 0 ? kilobytes << 10 : kMemoryUnknown;
+}
+
 uint64_t cgroup_memory() {
   std::ifstream file("/sys/fs/cgroup/memory.max");
   uint64_t bytes = 0;
@@ -69,8 +83,7 @@ Machine Machine::here() {
   Machine machine;
   cpu_set_t cpus;
   if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) machine.cpus = static_cast<uint16_t>(CPU_COUNT(&cpus));
-  machine.memory_bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  machine.memory_bytes = std::min(machine.memory_bytes, cgroup_memory());
+  machine.memory_bytes = std::min(physical_memory(), cgroup_memory());
   machine.descriptors = io::descriptor_limit();
   machine.own_tables = io::can_own_descriptor_table();
   return machine;
@@ -208,9 +221,11 @@ hub::HubOptions hub_options(const Options& options, const Machine& machine) {
   out.history_bytes_max = history / out.cores;
   out.idempotency_keys_max = narrow(options.idempotency_keys_max / out.cores);
   out.idempotency_window = std::chrono::duration_cast<std::chrono::seconds>(options.idempotency_window);
+  out.forgotten_positions_max = narrow(std::max<uint64_t>(1, options.forgotten_positions_max / out.cores));
   out.credit_publishes = narrow(options.mesh_credit_messages);
   out.credit_bytes = options.mesh_credit_size;
   out.replay_chunk = narrow(options.replay_chunk_size);
+  out.busiest_rooms = narrow(options.stats_rooms_max);
   return out;
 }
 
@@ -230,6 +245,8 @@ io::ListenerOptions listener_options(const Options& options) {
   out.backlog = static_cast<int>(options.backlog);
   out.user_timeout = ms(options.tcp_user_timeout);
   out.send_buffer_bytes = static_cast<int>(options.send_buffer_size);
+  constexpr unsigned kModes[] = {0600, 0660, 0666};
+  out.unix_mode = kModes[static_cast<size_t>(options.unix_socket_mode)];
   return out;
 }
 

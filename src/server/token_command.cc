@@ -6,10 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <ctime>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "auth/authority.h"
+#include "auth/jwks_source.h"
+#include "base/assert.h"
 #include "base/keyed_hash.h"
 #include "server/size_duration.h"
 #include "server/token_policy.h"
@@ -22,8 +27,11 @@ namespace ringcast::server {
 namespace {
 
 constexpr std::string_view kTokenHelp =
-    "ringcast token --user NAME [options] [the server's flags]\n\n"
-    "Prints a token signed with a key of jwt_keys, as the server that these flags start would take it.\n\n"
+    "ringcast token --user NAME [options] [the server's flags]\n"
+    "ringcast token --check TOKEN [the server's flags]\n\n"
+    "Prints a token signed with a key of jwt_keys, as the server that these flags start would take it; or says who\n"
+    "that server takes a token for, until when and for what, or why it refuses it.\n\n"
+    "  --check TOKEN           the token; - for standard input, hidden from other users\n"
     "  --user NAME             whose token it is\n"
     "  --ttl DURATION          how long it is good [1h]\n"
     "  --tenant NAME           the user's tenant [none]\n"
@@ -37,6 +45,7 @@ constexpr Duration kTtlMax = std::chrono::hours(24 * 3660);
 
 struct TokenArguments {
   TokenWish wish;
+  std::optional<std::string> check;
   bool help = false;
   std::vector<const char*> server;  // as load_options() wants them
 };
@@ -70,13 +79,14 @@ Result<void> take_flag(std::string_view name, std::string_view value, TokenWish&
 }
 
 bool is_own(std::string_view name) {
-  return name == "--allow" || name == "--ttl" ||
+  return name == "--allow" || name == "--ttl" || name == "--check" ||
          std::any_of(std::begin(kFlags), std::end(kFlags), [&](const Flag& flag) { return flag.name == name; });
 }
 
 Result<TokenArguments> parse_token_arguments(int argc, const char* const* argv) {
   TokenArguments out;
   out.server.push_back(argc > 0 ? argv[0] : "ringcast");
+  bool makes = false;
   for (int at = 2; at < argc; ++at) {
     const std::string_view argument = argv[at];
     if (argument == "--help" || argument == "-h") {
@@ -93,9 +103,18 @@ Result<TokenArguments> parse_token_arguments(int argc, const char* const* argv) 
       return fail("bad_flag", fmt::format("command line: {} needs a value", name));
     }
     const std::string_view value = equals == std::string_view::npos ? argv[++at] : argument.substr(equals + 1);
+    if (name == "--check") {
+      out.check = value;
+      continue;
+    }
+    makes = true;
     if (auto taken = take_flag(name, value, out.wish); !taken) return tl::unexpected<Error>(taken.error());
   }
-  if (out.wish.user.empty()) return fail("bad_flag", "token needs --user NAME: whose token it is to be");
+  if (out.check && makes)
+    return fail("bad_flag", "command line: --check is about a token that is there: it goes alone");
+  if (out.check) return out;
+  if (out.wish.user.empty())
+    return fail("bad_flag", "token needs --user NAME: whose token it is to be, or --check TOKEN");
   return out;
 }
 
@@ -135,6 +154,29 @@ Result<auth::TokenKey> signing_key(const TokenWish& wish, const Options& options
   if (options.jwt_keys.empty()) return fail("no_key", "there are no jwt_keys that could sign");
   if (!found) return fail("no_key", fmt::format("none of jwt_keys has the id \"{}\"", wish.key_id));
   return fail("no_key", "jwt_keys are public ones, which cannot sign; secrets and private keys can");
+}
+
+std::string time_text(uint64_t seconds) {
+  const auto time = static_cast<time_t>(std::min<uint64_t>(seconds, 253'402'300'799));  // the end of the year 9999
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+// Of its two largest units: "1d 3h", "59min 30s".
+std::string age_text(uint64_t seconds) {
+  constexpr std::pair<uint64_t, std::string_view> kUnits[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+  std::string out;
+  int units = 0;
+  for (const auto& [unit, name] : kUnits) {
+    if (seconds < unit || units == 2) continue;
+    out += fmt::format("{}{}{}", units == 0 ? "" : " ", seconds / unit, name);
+    seconds %= unit;
+    ++units;
+  }
+  return out.empty() ? "0s" : out;
 }
 
 std::string random_id() {
@@ -187,12 +229,99 @@ Result<std::string> make_token(const TokenWish& wish, const Options& options, ui
   const auth::Authority authority(options.revocations_max);
   const auto policy = token_policy(options, authority);
   if (!policy) return tl::unexpected<Error>(policy.error());
-  bool unknown_key = false;
+  std::optional<std::string> unknown_key;
   if (const auto proved = policy->verify(token, now_s, authority.revoked(), unknown_key); !proved) {
     return fail(proved.error().code, "the server would refuse it: " + proved.error().message);
   }
   return token;
 }
+
+Result<std::string> describe_token(std::string_view token, const Options& options, const auth::Policy& policy,
+                                   const auth::Revocations& revoked, uint64_t now_s) {
+  std::optional<std::string> unknown_key;
+  const auto identity = policy.verify(token, now_s, revoked, unknown_key);
+  wire::Jwt jwt;
+  wire::JwtClaims claims;
+  const bool readable =
+      !jwt.open(token) && !jwt.read_claims({options.jwt_user_claim, options.jwt_tenant_claim}, claims);
+  if (!identity) {
+    std::string why = identity.error().message;
+    const bool ended = identity.error().code == "token_expired" && readable && claims.expires_s;
+    if (ended)
+      why += fmt::format(": it ended {}, {} ago", time_text(*claims.expires_s), age_text(now_s - *claims.expires_s));
+    return fail(identity.error().code, std::move(why));
+  }
+  RINGCAST_ASSERT(readable);
+  std::string out = fmt::format("user:    {}\n", identity->user);
+  if (!identity->tenant.empty()) out += fmt::format("tenant:  {}\n", identity->tenant);
+  out += fmt::format("key:     {}{}{}\n", jwt.algorithm(), jwt.key_id().empty() ? "" : " ", jwt.key_id());
+  if (!claims.issuer.empty()) out += fmt::format("issuer:  {}\n", claims.issuer);
+  if (!claims.id.empty()) out += fmt::format("id:      {}\n", claims.id);
+  if (claims.issued_s) out += fmt::format("issued:  {}\n", time_text(*claims.issued_s));
+  if (!claims.expires_s) {
+    out += "until:   it has no end\n";
+  } else if (*claims.expires_s > now_s) {
+    out += fmt::format("until:   {}, for {}\n", time_text(*claims.expires_s), age_text(*claims.expires_s - now_s));
+  } else {
+    out += fmt::format("until:   {}, over for {} and taken within jwt_leeway\n", time_text(*claims.expires_s),
+                       age_text(now_s - *claims.expires_s));
+  }
+  out += "may:     everything in the own inbox; hear * and read its history\n";
+  const auto rule = [&](std::string_view operations, std::string_view match, std::string_view from) {
+    out += fmt::format("         {} in {} ({})\n", operations, match, from);
+  };
+  for (size_t i = 0; i < claims.permissions.size();) {
+    const std::string_view match = claims.permissions[i].first;
+    std::string operations;
+    // Pairs of one rule lie side by side and share the view.
+    for (; i < claims.permissions.size() && claims.permissions[i].first.data() == match.data(); ++i)
+      operations.append(operations.empty() ? "" : ", ").append(claims.permissions[i].second);
+    rule(operations, match, "the token");
+  }
+  for (const PermissionRule& each : options.permissions) {
+    const auto& users = each.users;
+    if (!each.keys.empty() || (!users.empty() && std::find(users.begin(), users.end(), identity->user) == users.end()))
+      continue;
+    std::string operations;
+    for (unsigned bit = 1; bit <= each.allow; bit <<= 1) {
+      if ((each.allow & bit) != 0)
+        operations.append(operations.empty() ? "" : ", ").append(to_string(static_cast<auth::Operation>(bit)));
+    }
+    rule(operations, each.match, "[[permissions]]");
+  }
+  return out;
+}
+
+namespace {
+
+int check_token(std::string token, const Options& options, uint64_t now_s, std::FILE* out, std::FILE* err) {
+  const auto refuse = [&](const Error& error) {
+    fmt::print(err, "ringcast: {}\n", error.message);
+    return 1;
+  };
+  if (token == "-") {
+    token.clear();
+    for (int c; (c = std::fgetc(stdin)) != EOF && c != '\n' && token.size() <= options.token_size_max;)
+      token += static_cast<char>(c);
+    if (token.ends_with('\r')) token.pop_back();
+  }
+  if (!options.has_tokens()) return refuse({"no_key", "without jwt_keys or jwks no token is looked at"});
+  auth::Authority authority(options.revocations_max);
+  auto policy = token_policy(options, authority);
+  if (!policy) return refuse(policy.error());
+  authority.set_policy(*std::move(policy));
+  std::optional<auth::JwksSource> fetched;
+  if (is_url(options.jwks)) {
+    fetched.emplace(auth::JwksOptions{.url = options.jwks, .ca_file = options.jwks_ca_file}, authority);
+    fetched->start();  // returns with the keys; without them a warning has said why
+  }
+  const auto text = describe_token(token, options, *authority.policy(), authority.revoked(), now_s);
+  if (!text) return refuse({text.error().code, "refused: " + text.error().message});
+  fmt::print(out, "{}", *text);
+  return 0;
+}
+
+}  // namespace
 
 int run_token(int argc, const char* const* argv, const char* const* environment, std::FILE* out, std::FILE* err) {
   const auto refuse = [&](int status, const Error& error) {
@@ -212,9 +341,11 @@ int run_token(int argc, const char* const* argv, const char* const* environment,
     fmt::print(out, "{}", invocation->text);
     return 0;
   }
+  if (invocation->action == Invocation::Action::check) return refuse(2, {"bad_flag", std::string(kCheckAlone)});
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto token = make_token(arguments->wish, invocation->options,
-                                static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count()));
+  const auto now_s = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+  if (arguments->check) return check_token(*arguments->check, invocation->options, now_s, out, err);
+  const auto token = make_token(arguments->wish, invocation->options, now_s);
   if (!token) return refuse(token.error().code == "bad_flag" ? 2 : 1, token.error());
   fmt::print(out, "{}\n", *token);
   return 0;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ringcast token`: signs a token with a key of the configuration, for scripts and for trying things out. What it
-// prints is verified first as the server would. Main thread only, without a server.
+// `ringcast token`: signs a token with a key of the configuration, for scripts and for trying things out; what it
+// prints is verified first as the server would. With --check it says what the server makes of a token. Main thread
+// only, without a server.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "auth/policy.h"
 #include "base/error.h"
 #include "server/options.h"
 
@@ -27,8 +30,12 @@ struct TokenWish {
 
 Result<std::string> make_token(const TokenWish& wish, const Options& options, uint64_t now_s);
 
-// argv[1] is "token"; flags that are not its own are the server's. Returns the exit status: 0 it is printed, 1 it
-// cannot be made, 2 the arguments are wrong.
+// Who the token speaks of, until when, and what it may do, as text; an error says why it is refused.
+Result<std::string> describe_token(std::string_view token, const Options& options, const auth::Policy& policy,
+                                   const auth::Revocations& revoked, uint64_t now_s);
+
+// argv[1] is "token"; flags that are not its own are the server's. Returns the exit status: 0 it is printed or good, 1
+// it cannot be made or is refused, 2 the arguments are wrong.
 int run_token(int argc, const char* const* argv, const char* const* environment, std::FILE* out, std::FILE* err);
 
 }  // namespace ringcast::server

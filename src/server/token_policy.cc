@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kKeyFileMax = 64 << 10;
 constexpr size_t kRevocationsFileMax = 64 << 20;
+constexpr size_t kCertificatesFileMax = 4 << 20;
 constexpr size_t kKeyIdMax = 128;
 
 tl::unexpected<Error> wrong(std::string_view setting, const Error& error) {
@@ -90,6 +91,14 @@ Result<auth::Policy> token_policy(const Options& options, const auth::Authority&
     if (keys->empty())
       return wrong("jwks", {"bad_jwks", options.jwks + ": there is no key in it that verifies tokens"});
     policy.keys.insert(policy.keys.end(), keys->begin(), keys->end());
+  }
+  if (!options.jwks_ca_file.empty()) {
+    const auto text = read_all(options.jwks_ca_file, kCertificatesFileMax);
+    if (!text) return wrong("jwks_ca_file", text.error());
+    if (text->find("-----BEGIN CERTIFICATE-----") == std::string::npos &&
+        text->find("-----BEGIN TRUSTED CERTIFICATE-----") == std::string::npos) {
+      return wrong("jwks_ca_file", {"bad_file", options.jwks_ca_file + ": there is no certificate in PEM in it"});
+    }
   }
   if (policy.keys.size() > auth::kTokenKeysMax) {
     return fail("bad_key", "jwt_keys, jwks: more than " + std::to_string(auth::kTokenKeysMax) + " keys");

@@ -51,7 +51,9 @@ class CompactString {
   std::unique_ptr<char[]> bytes_;
 };
 
+// What a connection speaks; the number of its Protocol at the gate.
 enum class Kind : uint8_t { none, http, websocket, sse, poll };
+inline constexpr size_t kKinds = 5;
 
 enum class Phase : uint8_t {
   opening,  // the first joins are not all answered yet; the connection is corked
@@ -73,25 +75,25 @@ struct Client {
   uint8_t route = 0;  // index into the route table: dialect and overrides
 
   // Kept by the gate.
-  bool hub_open : 1 = false;      // Hub::open was called and Hub::close not yet
-  bool stalled : 1 = false;       // in the line of those that wait for credit
-  bool ready : 1 = false;         // in the line of those whose stash is to be read
-  bool over_limit : 1 = false;    // beyond the connections in all: only told so
-  bool over_address : 1 = false;  // beyond those of its address: likewise
-  bool admitted : 1 = false;      // counted against the process-wide limit
-  bool by_address : 1 = false;    // counted against its address, request by request no more
-  bool by_route : 1 = false;      // counted against its route
-  bool standing : 1 = false;      // Admission knows it
-  bool proxy_header : 1 = false;  // a PROXY header is expected
-  bool proxied : 1 = false;       // ClientAddresses knows what it said
-  bool metered : 1 = false;       // Meters counts what it sends
-  bool announced : 1 = false;     // hooks hear of its rooms and of its end
-  bool told : 1 = false;          // that the server is draining
-  bool peer_done : 1 = false;     // its FIN was seen; answers may still go out
-  bool loopback : 1 = false;      // the peer is on this machine
-  bool waiting : 1 = false;       // Gate::await: an answer of the hub is outstanding
-  bool has_stash : 1 = false;     // bytes received while reading was paused wait at the gate
-  bool clean_leave : 1 = false;   // leaves without presence grace (said goodbye, or was kicked)
+  bool hub_open : 1 = false;            // Hub::open was called and Hub::close not yet
+  bool stalled : 1 = false;             // in the line of those that wait for credit
+  bool ready : 1 = false;               // in the line of those whose buffered input is to be read
+  bool over_limit : 1 = false;          // beyond the connections in all: only told so
+  bool over_address : 1 = false;        // beyond those of its address: likewise
+  bool admitted : 1 = false;            // counted against the process-wide limit
+  bool by_address : 1 = false;          // counted against its address, request by request no more
+  bool by_route : 1 = false;            // counted against its route
+  bool standing : 1 = false;            // Admission knows it
+  bool proxy_header : 1 = false;        // a PROXY header is expected
+  bool proxied : 1 = false;             // ClientAddresses knows what it said
+  bool metered : 1 = false;             // Meters counts what it sends
+  bool announced : 1 = false;           // hooks hear of its rooms and of its end
+  bool told : 1 = false;                // that the server is draining
+  bool peer_done : 1 = false;           // its FIN was seen; answers may still go out
+  bool loopback : 1 = false;            // the peer is on this machine
+  bool waiting : 1 = false;             // Gate::await: an answer of the hub is outstanding
+  bool has_buffered_input : 1 = false;  // bytes received while reading was paused wait at the gate
+  bool clean_leave : 1 = false;         // leaves without presence grace (said goodbye, or was kicked)
 
   // HTTP, of the request in progress.
   bool keep_alive : 1 = false;

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/erase_at.h"
 #include "session/gate.h"
 #include "session/http_session.h"
 #include "session/websocket_session.h"
@@ -12,6 +13,10 @@ namespace ringcast::session {
 using runtime::Mail;
 
 namespace {
+
+// Looked at by one call, so that no tick is held up by many.
+constexpr uint32_t kLooksPerInterval = 8192;
+constexpr uint32_t kEndedPerInterval = 1024;
 
 struct Answered {
   uint64_t number;
@@ -64,9 +69,14 @@ bool Decisions::on_mail(const Mail& mail) {
 }
 
 void Decisions::on_interval() {
-  while (!due_.empty() && (due_.front().at <= gate_.reactor().now() || !open_.contains(due_.front().number))) {
-    const uint64_t number = due_.front().number;
+  uint32_t ended = 0;
+  for (uint32_t looks = 0; looks < kLooksPerInterval && ended < kEndedPerInterval && !due_.empty(); ++looks) {
+    const auto [at, number] = due_.front();
+    const bool open = open_.contains(number);
+    if (open && at > gate_.reactor().now()) return;
     due_.pop_front();
+    if (!open) continue;
+    ++ended;
     HookDecision decision;
     decision.allow = false;
     decision.passing = true;
@@ -78,7 +88,7 @@ void Decisions::answer(uint64_t number, HookDecision decision) {
   const auto found = open_.find(number);
   if (found == open_.end()) return;  // its time had run out
   const Question question = found->second;
-  open_.erase(found);
+  erase_at(open_, found);
   switch (question.about) {
     case About::connect:
     case About::message_over_http: {

@@ -145,7 +145,7 @@ bool Encoder::takes_compressed(hub::FormId form) const {
 
 bool Encoder::wants_entries(hub::FormId form) const {
   const WireForm wire = form_of(form).wire;
-  return is_multi_sse(wire) || wire == WireForm::poll;
+  return has_entries(wire);
 }
 
 bool Encoder::is_final(const hub::MessageView& message, std::span<const hub::FinalWhen> rules) const {

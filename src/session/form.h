@@ -81,6 +81,10 @@ constexpr bool is_websocket(WireForm wire) {
 constexpr bool is_multi_sse(WireForm wire) {
   return wire == WireForm::sse_multi || wire == WireForm::sse_multi_plain;
 }
+// Needs messages singly, because each connection gets its own.
+constexpr bool has_entries(WireForm wire) {
+  return is_multi_sse(wire) || wire == WireForm::poll;
+}
 constexpr bool is_plain_sse(WireForm wire) {
   return wire == WireForm::sse_plain || wire == WireForm::sse_multi_plain;
 }

@@ -5,8 +5,11 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/erase_at.h"
 #include "session/admission.h"
+#include "session/announcer.h"
 #include "session/client_address.h"
+#include "session/connection_log.h"
 #include "session/decisions.h"
 #include "session/foreign_requests.h"
 #include "session/form.h"
@@ -44,17 +47,32 @@ Gate::Gate(runtime::Reactor& reactor, hub::Encoder& encoder, const SessionOption
       meters_(std::make_unique<Meters>(*this, shared.name_key, static_cast<uint16_t>(shared.cores.size()))),
       addresses_(std::make_unique<ClientAddresses>(*this)),
       guard_(std::make_unique<Guard>(*this)),
+      log_(std::make_unique<ConnectionLog>(*this)),
       foreign_(std::make_unique<ForeignRequests>(*this)),
       decisions_(std::make_unique<Decisions>(*this)),
+      announcer_(std::make_unique<Announcer>(*this)),
       occupancy_(std::make_unique<Occupancy>(*this)),
       http_(std::make_unique<HttpSession>(*this)),
-      websocket_(std::make_unique<WebSocketSession>(*this)),
-      sse_(std::make_unique<SseSession>(*this)),
-      poll_(std::make_unique<PollSession>(*this)),
       stalled_(std::max<size_t>(shared.cores.size(), 1)),
-      started_(reactor.now()) {}
+      started_(reactor.now()) {
+  auto websocket = std::make_unique<WebSocketSession>(*this);
+  websocket_ = websocket.get();
+  set_transport(Kind::websocket, std::move(websocket));
+  auto sse = std::make_unique<SseSession>(*this);
+  sse_ = sse.get();
+  set_transport(Kind::sse, std::move(sse));
+  set_transport(Kind::poll, std::make_unique<PollSession>(*this));
+}
 
 Gate::~Gate() = default;
+
+void Gate::set_transport(Kind kind, std::unique_ptr<Transport> transport) {
+  transports_[static_cast<size_t>(kind)] = std::move(transport);
+}
+
+Protocol* Gate::protocol_of(const Client& client) const {
+  return client.kind == Kind::http ? static_cast<Protocol*>(http_.get()) : transport_of(client);
+}
 
 Client* Gate::find(ConnectionId id) {
   return reactor_.find(id) == nullptr ? nullptr : &clients_[id.slot];
@@ -64,15 +82,18 @@ void Gate::open_at_hub(Client& client, hub::FormId form) {
   RINGCAST_ASSERT(!client.hub_open);
   client.form = form;
   client.hub_open = true;
-  if (shared_.hooks != nullptr && client.kind != Kind::poll) client.announced = true;
+  const Transport* const transport = transport_of(client);
+  if (shared_.hooks != nullptr && transport->kind() != TransportKind::poll) client.announced = true;
   hub_->open(client.id, form);
 }
 
 void Gate::close_at_hub(Client& client, bool grace) {
   if (!client.hub_open) return;
   client.hub_open = false;
-  if (client.announced) tell_left_all(client);
+  if (client.announced) announcer_->left_all(client);
   hub_->close(client.id, grace);
+  connection(client)
+      .outbox.forget_channels();  // it may stay open for a while, and numbers of channels mean others then
 }
 
 void Gate::stall(Client& client, std::string_view key) {
@@ -80,19 +101,22 @@ void Gate::stall(Client& client, std::string_view key) {
   client.stalled = true;
   stats_.stalls.add();
   reactor_.pause_reading(connection(client), PauseReason::credit);
-  const int home = hub_->home_of(key);
-  std::deque<ConnectionId>& line = stalled_[static_cast<size_t>(home)];
-  if (home == serving_home_) {
-    line.push_front(client.id);
-  } else {
-    line.push_back(client.id);
-  }
+  const uint16_t home = hub_->home_of(key);
+  StalledLine& line = stalled_[home];
+  stalled_places_[client.id.slot] = {home, line.insert(home == serving_home_ ? line.begin() : line.end(), client.id)};
 }
 
 bool Gate::leave(Client& client, std::string_view key) {
   if (!hub_->leave(client.id, key, false)) return false;
-  if (client.announced) tell_joined(client, key, false, "left");
+  log_->left(client, key, "left");
+  if (client.announced) announcer_->left(client, key, "left");
+  go_on_replaying(client);
   return true;
+}
+
+void Gate::go_on_replaying(const Client& client) {
+  if (hub_->replaying(client.id)) return reactor_.want_drained(connection(client));
+  let_go(client);
 }
 
 uint32_t Gate::await(Client& client) {
@@ -145,16 +169,19 @@ void Gate::limit_output(const Client& client, Connection& connection, runtime::F
   }
 }
 
-void Gate::opened(const Client& client, Transport transport) {
+void Gate::opened(const Client& client, TransportKind transport) {
   stats_.opened_ever(transport).add();
   stats_.open_now(transport).add();
   connection(client).begun_decisecond = decisecond_;
   stats_.spoken[static_cast<size_t>(route_of(client).dialect)].add();
+  log_->opened(client, transport);
 }
 
-void Gate::ended(Client& client, Transport transport) {
+void Gate::ended(Client& client, TransportKind transport) {
   stats_.open_now(transport).subtract();
-  stats_.lasted[static_cast<size_t>(transport)].record(decisecond_ - connection(client).begun_decisecond);
+  const uint32_t lasted = decisecond_ - connection(client).begun_decisecond;
+  stats_.lasted[static_cast<size_t>(transport)].record(lasted);
+  log_->ended(client, transport, lasted, connection(client).close_cause);
   stats_.spoken[static_cast<size_t>(route_of(client).dialect)].subtract();
   give_place(client);
 }
@@ -260,14 +287,14 @@ void Gate::begin(Client& client) {
 void Gate::on_bytes(ConnectionId id, std::span<uint8_t> bytes) {
   Client& client = clients_[id.slot];
   client.heard_decisecond = decisecond_;
-  if (client.has_stash) {
-    stashes_[id.slot].append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (client.has_buffered_input) {
+    buffered_inputs_[id.slot].append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return;
   }
   const size_t used = feed(client, connection(client), bytes);
   if (used == bytes.size()) return;
   const std::span<uint8_t> rest = bytes.subspan(used);
-  put_by(client, std::string(reinterpret_cast<const char*>(rest.data()), rest.size()));
+  buffer_input(client, std::string(reinterpret_cast<const char*>(rest.data()), rest.size()));
   // Only now: nearly every client waits for its answer, and ending a receive to begin it again costs more than the rest
   // of a short request.
   if (client.waiting) reactor_.pause_reading(connection(client), PauseReason::answer);
@@ -279,19 +306,14 @@ size_t Gate::feed(Client& client, Connection& connection, std::span<uint8_t> byt
     if (connection.dead || connection.closing) return bytes.size();
     if (connection.pauses != 0 || client.waiting) break;
     const std::span<uint8_t> rest = bytes.subspan(used);
-    const Kind kind = client.kind;
-    size_t taken = 0;
     if (client.proxy_header) {
       used += addresses_->take_header(client, connection, rest);
       continue;
     }
-    switch (kind) {
-      case Kind::http: taken = http_->on_bytes(client, connection, rest); break;
-      case Kind::websocket: taken = websocket_->on_bytes(client, connection, rest); break;
-      case Kind::sse: taken = sse_->on_bytes(client, connection, rest); break;
-      case Kind::poll: taken = poll_->on_bytes(client, connection, rest); break;
-      case Kind::none: return bytes.size();
-    }
+    const Kind kind = client.kind;
+    Protocol* const protocol = protocol_of(client);
+    if (protocol == nullptr) return bytes.size();
+    const size_t taken = protocol->on_bytes(client, connection, rest);
     used += taken;
     // Who takes nothing must have said so, or this would go on for ever.
     RINGCAST_ASSERT(taken != 0 || connection.pauses != 0 || client.kind != kind || connection.dead ||
@@ -300,83 +322,75 @@ size_t Gate::feed(Client& client, Connection& connection, std::span<uint8_t> byt
   return used;
 }
 
-void Gate::put_by(Client& client, std::string bytes) {
-  client.has_stash = true;
-  stashes_[client.id.slot] = std::move(bytes);
+void Gate::buffer_input(Client& client, std::string bytes) {
+  client.has_buffered_input = true;
+  buffered_inputs_[client.id.slot] = std::move(bytes);
 }
 
-std::string Gate::take_stash(Client& client) {
-  client.has_stash = false;
-  const auto at = stashes_.find(client.id.slot);
+std::string Gate::take_buffered_input(Client& client) {
+  client.has_buffered_input = false;
+  const auto at = buffered_inputs_.find(client.id.slot);
   std::string bytes = std::move(at.value());
-  stashes_.erase(at);
+  erase_at(buffered_inputs_, at);
   return bytes;
 }
 
-void Gate::read_stash(Client& client) {
+void Gate::read_buffered_input(Client& client) {
   Connection& at = connection(client);
-  if (client.has_stash) {
-    std::string held = take_stash(client);
+  if (client.has_buffered_input) {
+    std::string held = take_buffered_input(client);
     const size_t used = feed(client, at, {reinterpret_cast<uint8_t*>(held.data()), held.size()});
     if (used != held.size()) {
       held.erase(0, used);
-      put_by(client, std::move(held));
+      buffer_input(client, std::move(held));
       if (client.waiting) reactor_.pause_reading(at, PauseReason::answer);
     }
   }
-  // The last answer to a client that had already said that nothing more comes.
-  const bool answered = client.kind == Kind::http && client.extra == nullptr && !client.has_stash;
-  if (client.peer_done && answered && !at.dead && !at.closing) close_gently(client, CloseCause::peer_closed);
+  end_input(client);
 }
 
-void Gate::on_peer_gone(ConnectionId id, io::CloseReason reason) {
+void Gate::on_peer_gone(ConnectionId id, io::CloseReason) {
   Client& client = clients_[id.slot];
   Connection& at = connection(client);
-  switch (client.kind) {
-    case Kind::http: return http_->on_peer_gone(client, at, reason);
-    case Kind::websocket: return websocket_->on_peer_gone(client, at, reason);
-    case Kind::sse: return sse_->on_peer_gone(client, at, reason);
-    case Kind::poll: return poll_->on_peer_gone(client, at, reason);
-    case Kind::none: return reactor_.close(at, at.close_cause);
+  if (at.outbox.empty() && (at.pauses & static_cast<uint8_t>(PauseReason::slow_output)) != 0) {
+    // A send failed, be it before the end of the input was found or after, and took with it what reading waits for.
+    reactor_.resume_reading(at, PauseReason::slow_output);
   }
+  // What arrived before counts all the same.
+  read_on(client);
+  if (!at.input_ended) return;
+  client.peer_done = true;
+  end_input(client);
+}
+
+// The end of the input does not overtake what waits here to be read, nor what is being done.
+void Gate::end_input(Client& client) {
+  Connection& at = connection(client);
+  if (!client.peer_done || at.dead || at.closing) return;
+  Protocol* const protocol = protocol_of(client);
+  if (protocol == nullptr) return reactor_.close(at, at.close_cause);
+  const bool busy = client.has_buffered_input || client.waiting || at.pauses != 0;
+  if (busy && !protocol->ends_with_peer()) return;  // read_on() follows
+  protocol->on_peer_gone(client, at);
 }
 
 void Gate::on_drained(ConnectionId id) {
   Client& client = clients_[id.slot];
   Connection& at = connection(client);
-  switch (client.kind) {
-    case Kind::http: http_->on_drained(client, at); break;
-    case Kind::websocket: websocket_->on_drained(client, at); break;
-    case Kind::sse: sse_->on_drained(client, at); break;
-    case Kind::poll: poll_->on_drained(client, at); break;
-    case Kind::none: break;
-  }
+  if (Protocol* const protocol = protocol_of(client)) protocol->on_drained(client, at);
   // The flush goes on with what this adds; on_tick of this tick is over.
   work_off();
+  take_leave_of_some();
 }
 
 void Gate::on_slow(ConnectionId id, CloseCause cause) {
   Client& client = clients_[id.slot];
-  Connection& at = connection(client);
-  switch (client.kind) {
-    case Kind::websocket: return websocket_->on_slow(client, at, cause);
-    case Kind::sse: return sse_->on_slow(client, at, cause);
-    case Kind::poll: return poll_->on_slow(client, at, cause);
-    case Kind::http:
-    case Kind::none: return close_now(client, cause, io::CloseMode::reset);
-  }
+  if (Protocol* const protocol = protocol_of(client)) protocol->on_slow(client, connection(client), cause);
 }
 
 void Gate::on_timer(ConnectionId id) {
   Client& client = clients_[id.slot];
-  Connection& at = connection(client);
-  switch (client.kind) {
-    case Kind::http: return http_->on_timer(client, at);
-    case Kind::websocket: return websocket_->on_timer(client, at);
-    case Kind::sse: return sse_->on_timer(client, at);
-    case Kind::poll: return poll_->on_timer(client, at);
-    case Kind::none: return;
-  }
+  if (Protocol* const protocol = protocol_of(client)) protocol->on_timer(client, connection(client));
 }
 
 void Gate::on_mail(const runtime::Mail& mail) {
@@ -389,9 +403,10 @@ void Gate::on_tick() {
     work_off();
     http_->on_tick();
     hub_->on_tick();
-    websocket_->on_tick();
-    sse_->on_tick();
-    poll_->on_tick();
+    for (const std::unique_ptr<Transport>& transport : transports_) {
+      if (transport != nullptr) transport->on_tick();
+    }
+    take_leave_of_some();
     if (ready_.empty() && !credit_came_ && http_->idle()) break;
   }
   if (scratch_.capacity() > kSharedScratchKept) std::string().swap(scratch_);
@@ -401,6 +416,7 @@ void Gate::on_tick() {
 void Gate::on_interval() {
   decisecond_ = static_cast<uint32_t>((reactor_.now() - started_) / std::chrono::milliseconds(100));
   hub_->sweep();
+  if (decisecond_ % 10 == 0) http_->trim();
   if (shared_.cpu_ns != nullptr) stats_.cpu_ns.set(shared_.cpu_ns());
   admission_->sweep();
   guard_->on_interval();
@@ -417,20 +433,15 @@ void Gate::serve_stalled() {
   foreign_->on_credit();
   websocket_->serve_held();
   for (size_t home = 0; home < stalled_.size(); ++home) {
-    std::deque<ConnectionId>& line = stalled_[home];
+    StalledLine& line = stalled_[home];
     serving_home_ = static_cast<int>(home);
     while (!line.empty()) {
       const ConnectionId id = line.front();
-      line.pop_front();
-      Client* client = find(id);
-      if (client == nullptr || !client->stalled) continue;
-      client->stalled = false;
+      Client* const client = find(id);
+      unstall(clients_[id.slot]);
+      if (client == nullptr) continue;  // about to be gone
       Connection& at = connection(*client);
-      switch (client->kind) {
-        case Kind::http: http_->on_credit(*client, at); break;
-        case Kind::websocket: websocket_->on_credit(*client, at); break;
-        default: break;
-      }
+      protocol_of(*client)->on_credit(*client, at);
       if (!client->stalled) {
         reactor_.resume_reading(at, PauseReason::credit);
         read_on(*client);
@@ -448,37 +459,31 @@ void Gate::work_off() {
     Client* client = find(ready_[i]);
     if (client == nullptr) continue;
     client->ready = false;
-    if (connection(*client).pauses == 0) read_stash(*client);
+    if (connection(*client).pauses == 0) read_buffered_input(*client);
   }
   ready_.clear();
 }
 
+void Gate::unstall(Client& client) {
+  if (!client.stalled) return;
+  client.stalled = false;
+  const auto place = stalled_places_.find(client.id.slot);
+  stalled_[place->second.home].erase(place->second.at);
+  erase_at(stalled_places_, place);
+}
+
 void Gate::on_closed(ConnectionId id, CloseCause cause) {
   Client& client = clients_[id.slot];
-  switch (client.kind) {
-    case Kind::http: http_->on_closed(client); break;
-    case Kind::websocket:
-      stats_.closed_by(Transport::websocket, cause).add();
-      websocket_->on_closed(client);
-      break;
-    case Kind::sse:
-      stats_.closed_by(Transport::sse, cause).add();
-      sse_->on_closed(client);
-      break;
-    case Kind::poll: poll_->on_closed(client); break;
-    case Kind::none: break;
-  }
+  if (Protocol* const protocol = protocol_of(client)) protocol->on_closed(client, cause);
   close_at_hub(client, !client.clean_leave);
-  if (client.announced) tell_disconnected(client, to_string(cause));
+  if (client.announced) announcer_->disconnected(client, to_string(cause));
   if (connection(client).listener == kAdminListener) --admin_connections_;
   if (client.standing) admission_->release(id);
   if (client.metered) meters_->close(client);
   addresses_->forget(client);
   if (client.admitted) shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-  if (client.stalled) {
-    for (std::deque<ConnectionId>& line : stalled_) std::erase(line, id);
-  }
-  if (client.has_stash) take_stash(client);
+  unstall(client);
+  if (client.has_buffered_input) take_buffered_input(client);
   client = Client();
 }
 

@@ -1,28 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sessions of one core: what the reactor tells about connections and what the hub tells about channels both end
-// here, and go on to the session of the connection's kind. One per reactor, its thread only.
-//
-// Rules for sessions: (1) after a call that may close (close_now, close_gently, refuse) look at alive(); the Client
-// itself stays until the end of the tick, when the gate is told on_closed. (2) The hub is never called from within its
-// own callbacks for anything but what Sink says; to go on reading there, use proceed(), which puts the client into a
-// line that is worked off before the tick's flush. (3) on_bytes returns how much it used; less than all only when it
-// paused or closed, and the gate keeps the rest and brings it again when all reasons for the pause are gone.
-//
-// WebSocketSession, SseSession and PollSession are made with `explicit X(Gate&)` and offer, where C is `Client&,
-// runtime::Connection&`:
-//   void open(C, const Request&)            HttpSession routed a request here; the session sets client.kind
-//   size_t on_bytes(C, std::span<uint8_t>)
-//   void on_peer_gone(C, io::CloseReason), on_drained(C), on_slow(C, runtime::CloseCause), on_timer(C)
-//   void on_joined(C, const hub::Joined&), on_left(C, std::string_view key, hub::LeftReason)
-//   void on_replay(C, std::string_view key, std::span<const Slice>, uint64_t first_id, uint32_t count,
-//                  uint64_t gap_oldest, bool more)
-//   void on_published(C, const hub::Published&), on_answer(C, const hub::Answer&)     WebSocket only
-//   void on_credit(C)                                                                 WebSocket only
-//   void deliver(std::string_view key, const hub::Delivery&)     SSE and poll: forms with entries
-//   void on_tick()                          after the hub's own tick, before the flush
-//   void on_kicked(C), drain(C)             tell why, then close
-//   bool send_canonical(C, std::string_view)
-//   void on_closed(Client&)                 the connection is gone; the gate has left the hub for it
+// here, and go on to what the connection speaks. One per reactor, its thread only.
+// What a session has to be is said in session/transport.h.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -30,7 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,7 +30,9 @@
 namespace ringcast::session {
 
 class Admission;
+class Announcer;
 class ClientAddresses;
+class ConnectionLog;
 class Decisions;
 class Guard;
 class ForeignRequests;
@@ -60,9 +41,10 @@ class HttpSession;
 struct Judgement;
 class Meters;
 class Occupancy;
-class PollSession;
+class Protocol;
 class SseSession;
 class StaticFiles;
+class Transport;
 class WebSocketSession;
 
 // One core's counters, for /stats and /metrics, which are answered by any core.
@@ -94,7 +76,7 @@ struct Shared {
   const Routes* routes = nullptr;
   Hooks* hooks = nullptr;              // nullptr: nobody takes part
   const StaticFiles* files = nullptr;  // nullptr: no page
-  std::string version = "0.1.0";
+  std::string version = "unset";       // the program sets it
   std::string engine;
   uint64_t started_wall_us = 0;
   std::vector<CoreView> cores;
@@ -137,6 +119,16 @@ class Gate final : public runtime::Handler, public hub::Sink {
     return connection.listener == kAdminListener ? drain_phase_ == DrainPhase::admin : draining();
   }
   uint32_t admin_connections() const { return admin_connections_; }
+  // The server is about to stop: the client is sent away before this tick's flush, or when it has been let in and a
+  // replay that has begun is finished.
+  void tell_soon(Client& client) {
+    client.told = true;
+    let_go(client);
+  }
+  // What a client may wait for before it goes, if it was told, is over.
+  void let_go(const Client& client) {
+    if (client.told) let_go_.push_back(client.id);
+  }
 
   // --- services for sessions ---
   runtime::Reactor& reactor() { return reactor_; }
@@ -149,13 +141,18 @@ class Gate final : public runtime::Handler, public hub::Sink {
   HttpSession& http() { return *http_; }
   WebSocketSession& websocket() { return *websocket_; }
   SseSession& sse() { return *sse_; }
-  PollSession& poll() { return *poll_; }
+  // What connections of a kind speak from now on; for a transport that is not built in. Before the first connection.
+  void set_transport(Kind kind, std::unique_ptr<Transport> transport);
+  Transport& transport(Kind kind) { return *transports_[static_cast<size_t>(kind)]; }
+  // Null while it speaks HTTP.
+  Transport* transport_of(const Client& client) const { return transports_[static_cast<size_t>(client.kind)].get(); }
   Hooks* hooks() const { return shared_.hooks; }
   Decisions& decisions() { return *decisions_; }
   Admission& admission() { return *admission_; }
   Meters& meters() { return *meters_; }
   ClientAddresses& addresses() { return *addresses_; }
   Guard& guard() { return *guard_; }
+  ConnectionLog& log() { return *log_; }
   uint16_t core() const { return reactor_.core(); }
   // No connection has had a slot at or above.
   uint32_t slots_end() const { return slots_end_; }
@@ -183,12 +180,21 @@ class Gate final : public runtime::Handler, public hub::Sink {
   // The hub had no credit for `key`: stops reading; the session's on_credit is called when it may try again (it calls
   // stall again when refused again, and keeps its place).
   void stall(Client& client, std::string_view key);
+  // It does not wait any more.
+  void unstall(Client& client);
+  size_t stall_entries() const { return stalled_places_.size(); }  // for tests
   // An answer of the hub is outstanding: what arrives is not looked at until proceed(), and from its first byte on
   // reading pauses. Returns the correlation to ask with.
   uint32_t await(Client& client);
-  // The answer has come (or nothing is waited for any more): reading goes on with the stash, before this tick's flush.
+  // The answer has come (or nothing is waited for any more): reading goes on with the buffered input, before this
+  // tick's flush.
   void proceed(Client& client);
-  // Has read_stash() run for the client before this tick's flush, e.g. when it went back to HTTP.
+  // Whether a peer that has ended its side (FIN) may still be reading; else its socket has failed.
+  static bool can_answer(const runtime::Connection& connection) {
+    return connection.close_cause == runtime::CloseCause::peer_closed;
+  }
+  // Has read_buffered_input() run for the client before this tick's flush, e.g. when it went back to HTTP, or when an
+  // answer is no longer owed to a peer that has ended its side.
   void read_on(Client& client);
 
   // What is queued leaves, FIN, then for at most close_timeout the peer's FIN is awaited. Nothing is sent after it.
@@ -208,8 +214,8 @@ class Gate final : public runtime::Handler, public hub::Sink {
     return either(route_of(client).settings.message_max, options_->message_max);
   }
   // A WebSocket, a stream or a poll of this client, from its first step to its last.
-  void opened(const Client& client, Transport transport);
-  void ended(Client& client, Transport transport);
+  void opened(const Client& client, TransportKind transport);
+  void ended(Client& client, TransportKind transport);
   // Its place among the connections of its route; false when none is left.
   bool take_place(Client& client);
   void give_place(Client& client);
@@ -242,7 +248,9 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void on_mail(const runtime::Mail& mail) override;
   void on_tick() override;
   void on_flushed() override {
+    if (!ready_.empty()) reactor_.tick_again();  // a send that failed lets it go on
     if (hub_->measures()) hub_->on_flushed(reactor_.read_clock().count());
+    hub_->go_on();
   }
   void on_interval() override;
   void on_closed(ConnectionId id, runtime::CloseCause cause) override;
@@ -252,6 +260,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void joined(ConnectionId connection, const hub::Joined& joined) override;
   void replay(ConnectionId connection, std::string_view key, std::span<const Slice> canonical, uint64_t first_id,
               uint32_t count, uint64_t gap_oldest, bool more) override;
+  void parted(uint32_t slot, uint32_t channel) override;
   void left(ConnectionId connection, std::string_view key, hub::LeftReason reason) override;
   void published(ConnectionId connection, const hub::Published& published) override;
   void credit_available() override { credit_came_ = true; }
@@ -267,22 +276,25 @@ class Gate final : public runtime::Handler, public hub::Sink {
   static T either(T of_route, T of_all) {
     return of_route != T{} ? of_route : of_all;
   }
-  // gate_hooks.cc; only where somebody takes part. The client is a WebSocket or a stream.
-  void tell_joined(const Client& client, std::string_view key, bool joined, std::string_view reason);
-  void tell_left_all(const Client& client);
-  void tell_disconnected(const Client& client, std::string_view reason);
+  // Null before the connection has begun.
+  Protocol* protocol_of(const Client& client) const;
   void begin(Client& client);
   bool ask_for_address(Client& client);
   size_t feed(Client& client, runtime::Connection& connection, std::span<uint8_t> bytes);
   // Bytes received while reading is paused.
-  void put_by(Client& client, std::string bytes);
-  std::string take_stash(Client& client);
-  void read_stash(Client& client);
+  void buffer_input(Client& client, std::string bytes);
+  std::string take_buffered_input(Client& client);
+  void read_buffered_input(Client& client);
+  void end_input(Client& client);
   void serve_stalled();
   void work_off();
   void tell_some();
   void tell(Client& client);
+  void take_leave(Client& client);
+  void take_leave_of_some();
   void finish(Client& client);
+  // Pieces of several channels are asked for one at a time, and the one that was may have gone with its channel.
+  void go_on_replaying(const Client& client);
 
   runtime::Reactor& reactor_;
   hub::Encoder& encoder_;
@@ -306,25 +318,34 @@ class Gate final : public runtime::Handler, public hub::Sink {
   std::unique_ptr<Meters> meters_;
   std::unique_ptr<ClientAddresses> addresses_;
   std::unique_ptr<Guard> guard_;
+  std::unique_ptr<ConnectionLog> log_;
   std::unique_ptr<ForeignRequests> foreign_;
   std::unique_ptr<Decisions> decisions_;
+  std::unique_ptr<Announcer> announcer_;
   std::unique_ptr<Occupancy> occupancy_;
   std::unique_ptr<HttpSession> http_;
-  std::unique_ptr<WebSocketSession> websocket_;
-  std::unique_ptr<SseSession> sse_;
-  std::unique_ptr<PollSession> poll_;
+  std::array<std::unique_ptr<Transport>, kKinds> transports_;  // by kind; none for HTTP
+  WebSocketSession* websocket_ = nullptr;
+  SseSession* sse_ = nullptr;
 
-  std::vector<std::deque<ConnectionId>> stalled_;  // by home core, first come first served
+  using StalledLine = std::list<ConnectionId>;
+  struct StalledPlace {
+    uint16_t home;
+    StalledLine::iterator at;
+  };
+  std::vector<StalledLine> stalled_;                       // by home core, first come first served
+  tsl::robin_map<uint32_t, StalledPlace> stalled_places_;  // by slot
   int serving_home_ = -1;  // whose line is being served: a client stalled again goes to its head
   std::vector<ConnectionId> ready_;
-  tsl::robin_map<uint32_t, std::string> stashes_;  // by slot
+  tsl::robin_map<uint32_t, std::string> buffered_inputs_;  // by slot
   bool credit_came_ = false;
   uint32_t last_correlation_ = 0;
 
   DrainPhase drain_phase_ = DrainPhase::running;
   io::Nanoseconds telling_since_{0};
-  uint32_t told_slots_ = 0;  // those below have been told
-  uint32_t slots_end_ = 0;   // no connection has had a slot at or above
+  uint32_t told_slots_ = 0;           // those below have been told
+  std::vector<ConnectionId> let_go_;  // of those told, who may go now
+  uint32_t slots_end_ = 0;            // no connection has had a slot at or above
   uint32_t admin_connections_ = 0;
 
   io::Nanoseconds started_{0};

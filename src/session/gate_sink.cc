@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gate: what the hub tells, and the drain.
 
+#include "session/announcer.h"
+#include "session/connection_log.h"
 #include "session/foreign_requests.h"
 #include "session/form.h"
 #include "session/gate.h"
 #include "session/http_session.h"
-#include "session/poll_session.h"
-#include "session/sse_session.h"
-#include "session/websocket_session.h"
+#include "session/occupancy.h"
+#include "session/transport.h"
 
 namespace ringcast::session {
 
 using runtime::CloseCause;
 using runtime::Connection;
 
+namespace {
+Kind kind_of(WireForm wire) {
+  if (is_websocket(wire)) return Kind::websocket;
+  return wire == WireForm::poll ? Kind::poll : Kind::sse;
+}
+}  // namespace
+
 void Gate::deliver(const hub::Delivery& delivery) {
   const WireForm wire = form_of(delivery.form).wire;
-  if (is_multi_sse(wire)) return sse_->deliver(hub_->key_of(delivery.channel), delivery);
-  if (wire == WireForm::poll) return poll_->deliver(hub_->key_of(delivery.channel), delivery);
+  if (has_entries(wire)) return transport(kind_of(wire)).deliver(hub_->key_of(delivery.channel), delivery);
   uint64_t frames = 0;
   for (const hub::RunPiece& piece : delivery.pieces) frames += piece.frames;
   for (const uint32_t slot : delivery.members) {
@@ -28,21 +35,15 @@ void Gate::deliver(const hub::Delivery& delivery) {
                              piece.first_id});
     }
   }
-  const Transport transport = is_websocket(wire) ? Transport::websocket : Transport::sse;
-  stats_.out(transport).add(frames * delivery.members.size());
+  stats_.out(transport(kind_of(wire)).kind()).add(frames * delivery.members.size());
 }
 
 void Gate::joined(ConnectionId id, const hub::Joined& joined) {
   Client* client = find(id);
   if (client == nullptr) return;
-  if (client->announced && joined.error == hub::JoinError::none) tell_joined(*client, joined.key, true, {});
-  Connection& at = connection(*client);
-  switch (client->kind) {
-    case Kind::websocket: return websocket_->on_joined(*client, at, joined);
-    case Kind::sse: return sse_->on_joined(*client, at, joined);
-    case Kind::poll: return poll_->on_joined(*client, at, joined);
-    default: return;
-  }
+  if (joined.error == hub::JoinError::none) log_->joined(*client, joined.key);
+  if (client->announced && joined.error == hub::JoinError::none) announcer_->joined(*client, joined.key);
+  if (Transport* const transport = transport_of(*client)) transport->on_joined(*client, connection(*client), joined);
 }
 
 void Gate::replay(ConnectionId id, std::string_view key, std::span<const Slice> canonical, uint64_t first_id,
@@ -51,51 +52,39 @@ void Gate::replay(ConnectionId id, std::string_view key, std::span<const Slice> 
   if (client == nullptr) return;
   Connection& at = connection(*client);
   stats_.replayed.add(count);
-  switch (client->kind) {
-    case Kind::websocket: return websocket_->on_replay(*client, at, key, canonical, first_id, count, gap_oldest, more);
-    case Kind::sse: return sse_->on_replay(*client, at, key, canonical, first_id, count, gap_oldest, more);
-    case Kind::poll: return poll_->on_replay(*client, at, key, canonical, first_id, count, gap_oldest, more);
-    default: return;
-  }
+  Transport* const transport = transport_of(*client);
+  if (transport == nullptr) return;
+  transport->on_replay(*client, at, key, canonical, first_id, count, gap_oldest);
+  // The next piece is asked for when this one has left, also when it belongs to another channel.
+  if (more) return reactor_.want_drained(at);
+  let_go(*client);
 }
 
 void Gate::left(ConnectionId id, std::string_view key, hub::LeftReason reason) {
   Client* client = find(id);
   if (client == nullptr) return;
-  static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
-  if (client->announced) tell_joined(*client, key, false, kReasons[static_cast<size_t>(reason)]);
-  Connection& at = connection(*client);
-  switch (client->kind) {
-    case Kind::websocket: return websocket_->on_left(*client, at, key, reason);
-    case Kind::sse: return sse_->on_left(*client, at, key, reason);
-    case Kind::poll: return poll_->on_left(*client, at, key, reason);
-    default: return;
-  }
+  log_->left(*client, key, hub::text_of(reason));
+  if (client->announced) announcer_->left(*client, key, hub::text_of(reason));
+  if (Transport* const transport = transport_of(*client)) transport->on_left(*client, connection(*client), key, reason);
+  go_on_replaying(*client);
+}
+
+void Gate::parted(uint32_t slot, uint32_t channel) {
+  reactor_.at(slot).outbox.forget_channel(channel);
 }
 
 void Gate::published(ConnectionId id, const hub::Published& published) {
   if (ForeignRequests::is_foreign(id)) return foreign_->published(published);
   Client* client = find(id);
   if (client == nullptr) return;
-  Connection& at = connection(*client);
-  switch (client->kind) {
-    case Kind::http: return http_->on_published(*client, at, published);
-    case Kind::websocket: return websocket_->on_published(*client, at, published);
-    default: return;
-  }
+  if (Protocol* const protocol = protocol_of(*client)) protocol->on_published(*client, connection(*client), published);
 }
 
 void Gate::answered(ConnectionId id, const hub::Answer& answer) {
   if (ForeignRequests::is_foreign(id)) return foreign_->answered(answer);
   Client* client = find(id);
   if (client == nullptr) return;
-  Connection& at = connection(*client);
-  switch (client->kind) {
-    case Kind::http: return http_->on_answer(*client, at, answer);
-    case Kind::websocket: return websocket_->on_answer(*client, at, answer);
-    case Kind::sse: return sse_->on_answer(answer);
-    default: return;
-  }
+  if (Protocol* const protocol = protocol_of(*client)) protocol->on_answer(*client, connection(*client), answer);
 }
 
 std::string_view Gate::user_of(uint32_t slot) const {
@@ -107,30 +96,23 @@ bool Gate::is_of_tenant(ConnectionId id, std::string_view tenant) {
   return client != nullptr && client->tenant() == tenant;
 }
 
+void Gate::occupancy(std::string_view key, bool occupied) {
+  occupancy_->changed(key, occupied);
+}
+
 void Gate::kicked(ConnectionId id) {
   Client* client = find(id);
   if (client == nullptr) return;
   client->clean_leave = true;
   stats_.kicked.add();
-  Connection& at = connection(*client);
-  switch (client->kind) {
-    case Kind::websocket: return websocket_->on_kicked(*client, at);
-    case Kind::sse: return sse_->on_kicked(*client, at);
-    case Kind::poll: return poll_->on_kicked(*client, at);
-    default: return;
-  }
+  if (Transport* const transport = transport_of(*client)) transport->on_kicked(*client, connection(*client));
 }
 
 bool Gate::send_canonical(ConnectionId id, std::string_view canonical) {
   Client* client = find(id);
   if (client == nullptr || client->phase != Phase::open) return false;
-  Connection& at = connection(*client);
-  switch (client->kind) {
-    case Kind::websocket: return websocket_->send_canonical(*client, at, canonical);
-    case Kind::sse: return sse_->send_canonical(*client, at, canonical);
-    case Kind::poll: return poll_->send_canonical(*client, at, canonical);
-    default: return false;
-  }
+  Transport* const transport = transport_of(*client);
+  return transport != nullptr && transport->send_canonical(*client, connection(*client), canonical);
 }
 
 void Gate::drain(DrainPhase phase) {
@@ -177,14 +159,23 @@ void Gate::tell(Client& client) {
   Connection& at = connection(client);
   if (!ending(at)) return;
   client.told = true;
-  if (at.closing) return;
-  switch (client.kind) {
-    case Kind::http: return http_->drain(client, at);
-    case Kind::websocket: return websocket_->drain(client, at);
-    case Kind::sse: return sse_->drain(client, at);
-    case Kind::poll: return poll_->drain(client, at);
-    case Kind::none: return;
+  take_leave(client);
+}
+
+void Gate::take_leave_of_some() {
+  for (size_t i = 0; i < let_go_.size(); ++i) {
+    if (Client* const client = find(let_go_[i]); client != nullptr) take_leave(*client);
   }
+  let_go_.clear();
+}
+
+void Gate::take_leave(Client& client) {
+  Connection& at = connection(client);
+  if (at.closing) return;
+  client.keep_alive = false;
+  // Where it goes next there may be nothing left to replay: one that has begun is finished.
+  if (client.hub_open && hub_->replaying(client.id)) return;
+  protocol_of(client)->drain(client, at);
 }
 
 }  // namespace ringcast::session

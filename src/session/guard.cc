@@ -5,8 +5,7 @@
 
 #include "base/log.h"
 #include "session/gate.h"
-#include "session/sse_session.h"
-#include "session/websocket_session.h"
+#include "session/transport.h"
 
 namespace ringcast::session {
 
@@ -17,6 +16,7 @@ namespace {
 
 // Connections held against new revocations in one interval: short enough not to be felt, a million in a few seconds.
 constexpr uint32_t kSweptPerInterval = 32 << 10;
+constexpr uint32_t kDuePerInterval = 2048;
 
 std::string own_inbox_of(const auth::Identity& identity) {
   return identity.anonymous() ? std::string() : '@' + identity.user;
@@ -43,10 +43,15 @@ void Guard::refresh() {
 }
 
 Result<auth::Identity> Guard::verify(std::string_view token) {
-  bool unknown_key = false;
+  std::optional<std::string> unknown_key;
   auto identity = policy_->verify(token, now_s(), authority_->revoked(), unknown_key);
-  if (unknown_key) authority_->unknown_key();
-  return identity;
+  if (!unknown_key) return identity;
+  if (authority_->may_come(*unknown_key)) {
+    return fail("try_again", "the key that has signed this token is being fetched");
+  }
+  if (authority_->generation() == generation_) return identity;
+  refresh();  // it came in the meantime, or does not come
+  return policy_->verify(token, now_s(), authority_->revoked(), unknown_key);
 }
 
 bool Guard::permitted(Operation operation, std::string_view name, std::string_view own_inbox, Method method,
@@ -112,8 +117,15 @@ void Guard::push(Due due) {
 
 const Client* Guard::watched(ConnectionId id) {
   const Client* const client = gate_.find(id);
-  const bool stream = client != nullptr && (client->kind == Kind::websocket || client->kind == Kind::sse);
-  return stream && client->who.grant() != nullptr && client->phase != Phase::closing ? client : nullptr;
+  return client != nullptr && gate_.transport_of(*client) != nullptr && client->who.grant() != nullptr &&
+                 client->phase != Phase::closing
+             ? client
+             : nullptr;
+}
+
+void Guard::end_token(Client& client, TokenEnd how) {
+  runtime::Connection& connection = gate_.connection(client);
+  if (Transport* const transport = gate_.transport_of(client)) transport->end_token(client, connection, how);
 }
 
 void Guard::come_due(const Due& due) {
@@ -126,15 +138,13 @@ void Guard::come_due(const Due& due) {
   const uint64_t notice = gate_.options().token_notice_s;
   if (now >= expires_s) {
     gate_.stats().auth_failure(AuthFailure::token_ended).add();
-    if (client.kind == Kind::websocket) return gate_.websocket().end_token(client, connection, TokenEnd::expired);
-    return gate_.sse().end_token(client, connection, TokenEnd::expired);
+    return end_token(client, TokenEnd::expired);
   }
   if (notice != 0 && now + notice < expires_s) return push({expires_s - notice, due.id, false});  // renewed meanwhile
   if (!due.told && client.phase != Phase::open) return push({now + 1, due.id, false});
   if (!due.told) {
     const uint64_t left_ms = (expires_s - now) * 1000;
-    if (client.kind == Kind::websocket) gate_.websocket().tell_expiring(connection, left_ms);
-    if (client.kind == Kind::sse) gate_.sse().tell_expiring(client, connection, left_ms);
+    gate_.transport_of(client)->tell_expiring(client, connection, left_ms);
   }
   push({expires_s, due.id, true});
 }
@@ -179,13 +189,8 @@ void Guard::sweep() {
         (policy_->listed == nullptr || !is_revoked(*grant, *policy_->listed))) {
       continue;
     }
-    runtime::Connection& connection = gate_.connection(client);
     gate_.stats().auth_failure(AuthFailure::token_revoked).add();
-    if (client.kind == Kind::websocket) {
-      gate_.websocket().end_token(client, connection, TokenEnd::revoked);
-    } else {
-      gate_.sse().end_token(client, connection, TokenEnd::revoked);
-    }
+    end_token(client, TokenEnd::revoked);
   }
   if (sweep_slot_ >= slots) sweep_slot_ = UINT32_MAX;
 }
@@ -193,7 +198,7 @@ void Guard::sweep() {
 void Guard::on_interval() {
   refresh();
   const uint64_t now = now_s();
-  while (!due_.empty() && due_.front().at_s <= now) {
+  for (uint32_t n = 0; n < kDuePerInterval && !due_.empty() && due_.front().at_s <= now; ++n) {
     const Due due = due_.front();
     std::pop_heap(due_.begin(), due_.end(), later);
     due_.pop_back();

@@ -58,6 +58,7 @@ class Guard {
                  const auth::Subject& subject, const auth::Grant* grant) const;
   const Client* watched(ConnectionId id);
   void push(Due due);
+  void end_token(Client& client, TokenEnd how);
   void come_due(const Due& due);
   void sweep();
 

@@ -16,9 +16,7 @@ io::Nanoseconds until_beat(io::Nanoseconds now, io::Nanoseconds interval, uint32
 }
 
 void HeartbeatBytes::renew(runtime::Reactor& reactor) {
-  if (slice_.hold != nullptr) slice_.hold->release();
-  slice_ = reactor.copy(bytes_);
-  slice_.hold->acquire();
+  copy_ = reactor.copy(bytes_);
   copied_at_ = reactor.now();
 }
 

@@ -19,12 +19,6 @@ io::Nanoseconds until_beat(io::Nanoseconds now, io::Nanoseconds interval, uint32
 // The same bytes for all that beat in a tick: copied into the scratch block once.
 class HeartbeatBytes {
  public:
-  HeartbeatBytes() = default;
-  HeartbeatBytes(const HeartbeatBytes&) = delete;
-  HeartbeatBytes& operator=(const HeartbeatBytes&) = delete;
-  ~HeartbeatBytes() {
-    if (slice_.hold != nullptr) slice_.hold->release();
-  }
   // `write(std::string&)` appends the bytes; it is asked once per tick.
   template <class Write>
   void send(runtime::Reactor& reactor, runtime::Connection& connection, Write write) {
@@ -33,7 +27,7 @@ class HeartbeatBytes {
       write(bytes_);
       renew(reactor);
     }
-    reactor.send(connection, {.hold = slice_.hold, .offset = slice_.offset, .length = slice_.length});
+    reactor.send(connection, {.hold = copy_->hold, .offset = copy_->offset, .length = copy_->length});
   }
 
  private:
@@ -41,7 +35,7 @@ class HeartbeatBytes {
 
   std::string bytes_;
   io::Nanoseconds copied_at_{-1};
-  Slice slice_;  // counted: the scratch block may be given up while later beats of the tick still need it
+  OwnedSlice copy_;
 };
 
 }  // namespace ringcast::session

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/erase_at.h"
+
 namespace ringcast::session {
 
 HeldMessage::HeldMessage(const hub::Publish& publish, AckNote* with)
@@ -62,10 +64,26 @@ uint32_t HeldMessages::count(hub::ConnectionId id) const {
   return held == by_connection_.end() ? 0 : held->second.messages;
 }
 
-HeldLine& HeldMessages::add(hub::ConnectionId id, std::string_view key) {
-  lines_.push_back({id, std::string(key), HeldLine::State::asking, 0, {}});
-  by_connection_[pack(id)].lines.push_back(std::prev(lines_.end()));
-  return lines_.back();
+HeldLine& HeldMessages::add(hub::ConnectionId id, std::string_view key, uint16_t home) {
+  asking_.push_back({id, std::string(key), home, HeldLine::State::asking, 0, {}});
+  by_connection_[pack(id)].lines.push_back(std::prev(asking_.end()));
+  return asking_.back();
+}
+
+// As many as the connection publishes to at once, undecided_messages_max at most.
+HeldMessages::Lines::iterator HeldMessages::place_of(const HeldLine& line) {
+  const std::vector<Lines::iterator>& of_connection = by_connection_.at(pack(line.id)).lines;
+  return *std::find_if(of_connection.begin(), of_connection.end(), [&](const auto& one) { return &*one == &line; });
+}
+
+void HeldMessages::set_state(HeldLine& line, HeldLine::State state) {
+  if (line.state == state) return;
+  if (line.home >= allowed_.size()) allowed_.resize(size_t{line.home} + 1);
+  const Lines::iterator place = place_of(line);
+  Lines& from = lines_of(line);
+  line.state = state;
+  Lines& to = lines_of(line);
+  to.splice(to.end(), from, place);
 }
 
 void HeldMessages::note_taken(hub::ConnectionId id) {
@@ -76,12 +94,11 @@ void HeldMessages::note_taken(hub::ConnectionId id) {
 void HeldMessages::remove(HeldLine& line) {
   const auto held = by_connection_.find(pack(line.id));
   std::vector<Lines::iterator>& of_connection = held.value().lines;
-  const auto at =
-      std::find_if(of_connection.begin(), of_connection.end(), [&](const auto& one) { return &*one == &line; });
-  const Lines::iterator in_lines = *at;
-  of_connection.erase(at);
-  if (of_connection.empty()) by_connection_.erase(held);
-  lines_.erase(in_lines);
+  const Lines::iterator place = place_of(line);
+  Lines& lines = lines_of(line);
+  std::erase(of_connection, place);
+  if (of_connection.empty()) erase_at(by_connection_, held);
+  lines.erase(place);
 }
 
 }  // namespace ringcast::session

@@ -41,6 +41,7 @@ struct HeldLine {
   };
   hub::ConnectionId id;
   std::string key;
+  uint16_t home;  // of the channel
   State state = State::asking;
   uint64_t ticket = 0;
   std::deque<HeldMessage> messages;  // never empty between calls
@@ -50,20 +51,19 @@ class HeldMessages {
  public:
   using Lines = std::list<HeldLine>;
 
-  bool empty() const { return lines_.empty(); }
   // Of this connection and channel, or null.
   HeldLine* find(hub::ConnectionId id, std::string_view key);
   HeldLine* find(hub::ConnectionId id, uint64_t ticket);
   uint32_t count(hub::ConnectionId id) const;
-  HeldLine& add(hub::ConnectionId id, std::string_view key);
+  HeldLine& add(hub::ConnectionId id, std::string_view key, uint16_t home);
+  void set_state(HeldLine& line, HeldLine::State state);
   void note_added(hub::ConnectionId id) { ++by_connection_[pack(id)].messages; }
   void note_taken(hub::ConnectionId id);
   void remove(HeldLine& line);
-  // f(HeldLine&) may remove its line.
-  template <class F>
-  void for_each(F&& f) {
-    for (auto at = lines_.begin(); at != lines_.end();) f(*at++);
-  }
+  // Home cores whose credit has been waited for lie below.
+  size_t homes_end() const { return allowed_.size(); }
+  // Who waits for credit of this one the longest; null: nobody does.
+  HeldLine* first_allowed(size_t home) { return allowed_[home].empty() ? nullptr : &allowed_[home].front(); }
 
  private:
   struct Held {
@@ -71,8 +71,13 @@ class HeldMessages {
     std::vector<Lines::iterator> lines;
   };
   static uint64_t pack(hub::ConnectionId id) { return uint64_t{id.generation} << 32 | id.slot; }
+  Lines& lines_of(const HeldLine& line) {
+    return line.state == HeldLine::State::asking ? asking_ : allowed_[line.home];
+  }
+  Lines::iterator place_of(const HeldLine& line);
 
-  Lines lines_;
+  Lines asking_;
+  std::vector<Lines> allowed_;  // by home core, first come first served
   tsl::robin_map<uint64_t, Held> by_connection_;
 };
 

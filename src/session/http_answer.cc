@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "session/connection_log.h"
 #include "session/gate.h"
 #include "session/http_session.h"
 #include "session/origin.h"
@@ -26,6 +27,12 @@ constexpr uint32_t kAnswersUnsentMax = 64 << 10;
 constexpr std::string_view kContentSecurityPolicy =
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'";
+
+// What pages send: credentials, bodies, cursors; what EventSource polyfills and libraries over fetch() add of their
+// own; and what traces carry.
+constexpr std::string_view kPreflightHeaders =
+    "Accept, Authorization, Baggage, Cache-Control, Content-Type, Last-Event-ID, Pragma, Sentry-Trace, Traceparent, "
+    "Tracestate, X-API-Key, X-Request-ID, X-Requested-With";
 
 CloseCause cause_of(uint16_t status) {
   if (status == 408) return CloseCause::request_timeout;
@@ -71,6 +78,7 @@ void HttpSession::respond_raw(Client& client, Connection& connection, uint16_t s
 void HttpSession::refuse(Client& client, Connection& connection, uint16_t status, std::string_view code,
                          std::string_view message, std::span<const HttpHeader> headers, milliseconds after) {
   if (connection.dead || connection.closing) return;
+  gate_.log().refused(client, status, code, message);
   const ErrorCount count = code == "draining" ? ErrorCount::draining : error_count_of(status);
   gate_.stats().error(count).add();
   const bool passing = status == 503 || status == 429;
@@ -112,8 +120,7 @@ void HttpSession::send_and_finish(Client& client, Connection& connection, uint16
   }
 }
 
-void HttpSession::answer_options(Client& client, Connection& connection, const wire::HttpRequest& http,
-                                 std::string_view allow) {
+void HttpSession::answer_options(Client& client, Connection& connection, std::string_view allow) {
   // A preflight (Fetch standard, section 3.2.2) comes from a listed page; any other OPTIONS learns what there is.
   const std::string methods = (allow.empty() ? std::string("GET, HEAD") : std::string(allow)) + ", OPTIONS";
   std::vector<HttpHeader> headers{{"Allow", methods}};
@@ -121,10 +128,9 @@ void HttpSession::answer_options(Client& client, Connection& connection, const w
   if (state(client).origin == OriginVerdict::listed) {
     max_age = std::to_string(gate_.options().cors_max_age.count());
     headers.push_back({"Access-Control-Allow-Methods", methods});
-    headers.push_back({"Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, X-API-Key"});
+    headers.push_back({"Access-Control-Allow-Headers", kPreflightHeaders});
     headers.push_back({"Access-Control-Max-Age", max_age});
   }
-  if (http.content_length != 0 || http.chunked) client.keep_alive = false;
   respond(client, connection, {204, {}, {}, headers, true});
 }
 
@@ -132,15 +138,18 @@ void HttpSession::serve_file(Client& client, Connection& connection, const Reque
   const StaticFiles* files = gate_.options().page ? gate_.shared().files : nullptr;
   const StaticFile* file = files == nullptr ? nullptr : files->find(request.path);
   if (file == nullptr) return refuse(client, connection, 404, "not_found", "there is nothing at this path");
-  const HttpHeader headers[] = {
+  // The client is for pages of other hosts too, as a script and as a module.
+  const bool client_file = request.path.starts_with("/client/");
+  std::vector<HttpHeader> headers{
       {"ETag", file->etag},
       {"Cache-Control", "no-cache"},
       {"Content-Security-Policy", kContentSecurityPolicy},
       {"X-Content-Type-Options", "nosniff"},
       {"Referrer-Policy", "no-referrer"},
       {"Cross-Origin-Opener-Policy", "same-origin"},
-      {"Cross-Origin-Resource-Policy", "same-origin"},
+      {"Cross-Origin-Resource-Policy", client_file ? "cross-origin" : "same-origin"},
   };
+  if (client_file && allow_origin(client).empty()) headers.push_back({"Access-Control-Allow-Origin", "*"});
   if (etag_matches(request.http.headers.find_or("If-None-Match", ""), file->etag)) {
     return respond(client, connection, {304, {}, {}, headers, true});
   }

@@ -4,13 +4,14 @@
 #include <algorithm>
 
 #include "session/admission.h"
+#include "session/client_address.h"
+#include "session/connection_log.h"
+#include "session/decisions.h"
 #include "session/gate.h"
 #include "session/origin.h"
-#include "session/poll_session.h"
 #include "session/request.h"
-#include "session/sse_session.h"
 #include "session/static_files.h"
-#include "session/websocket_session.h"
+#include "session/transport.h"
 #include "wire/http_response.h"
 #include "wire/http_syntax.h"
 #include "wire/names.h"
@@ -25,14 +26,35 @@ using wire::HttpParseStatus;
 namespace {
 
 constexpr size_t kIdleParsersMax = 64;
+// What a client that sends a body has to keep to on average, as Apache's mod_reqtimeout has it.
+constexpr int64_t kBodyBytesPerSecondMin = 500;
 
 wire::HttpLimits http_limits_of(const SessionOptions& options) {
   return {options.request_line_max, options.headers_bytes_max, options.headers_max, options.body_max};
 }
 
+// Of an endpoint that opens a transport.
+Kind kind_of(Endpoint endpoint) {
+  if (endpoint == Endpoint::events) return Kind::sse;
+  return endpoint == Endpoint::poll ? Kind::poll : Kind::websocket;
+}
+
+// Without its answer the request has no effect.
+bool only_asks(HttpMethod method, Endpoint endpoint) {
+  if (endpoint == Endpoint::poll) return true;
+  const bool reads = method == HttpMethod::get || method == HttpMethod::head;
+  return reads && !is_stream_endpoint(endpoint) && !is_publish_endpoint(endpoint);
+}
+
 }  // namespace
 
-HttpSession::HttpSession(Gate& gate) : gate_(gate) {
+HttpSession::HttpSession(Gate& gate)
+    : gate_(gate),
+      sign_in_(gate, *this),
+      limits_(gate, *this),
+      rooms_(gate, *this),
+      messages_(gate, *this),
+      statistics_(gate, *this) {
   parsers_.reserve(kIdleParsersMax);
 }
 HttpSession::~HttpSession() = default;
@@ -52,6 +74,7 @@ HttpState& HttpSession::state(Client& client) {
     } else {
       state->parser = std::move(parsers_.back());
       parsers_.pop_back();
+      parsers_unused_ = std::min(parsers_unused_, parsers_.size());
     }
     client.extra = std::move(state);
   }
@@ -68,8 +91,14 @@ void HttpSession::keep_parser(HttpState& state) {
   state.parser.reset();
   if (gate_.options_epoch() != parsers_epoch_) {
     parsers_.clear();
+    parsers_unused_ = 0;
     parsers_epoch_ = gate_.options_epoch();
   }
+}
+
+void HttpSession::trim() {
+  for (; parsers_unused_ != 0; --parsers_unused_) parsers_.pop_back();
+  parsers_unused_ = parsers_.size();
 }
 
 void HttpSession::release(Client& client) {
@@ -79,7 +108,7 @@ void HttpSession::release(Client& client) {
 }
 
 size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) {
-  if (streams_stats(client)) return bytes.size();  // whatever is said behind the request is of no concern
+  if (StatisticsApi::is_stream(client)) return bytes.size();  // whatever is said behind the request is of no concern
   size_t used = 0;
   while (used < bytes.size()) {
     if (connection.closing || connection.dead) return bytes.size();
@@ -96,21 +125,29 @@ size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<u
       case HttpParseStatus::need_more:
         if (parser.idle()) release(client);
         return bytes.size();
-      case HttpParseStatus::headers_complete:
+      case HttpParseStatus::headers_complete: {
         read_flags(client, parser.request());
+        // Refused now, its body would have to be read to find the next request: the connection closes instead.
+        const bool keep_alive = client.keep_alive;
+        client.keep_alive = false;
         if (!check_head(client, connection, parser.request())) return bytes.size();
+        client.keep_alive = keep_alive;
+        current.body_since = gate_.reactor().now();
+        gate_.reactor().arm_timer(connection, gate_.options().request_timeout);
         if (parser.request().expects_continue && !client.http10) {
           gate_.reactor().send_copy(connection, wire::kContinueResponse);
         }
         break;
+      }
       case HttpParseStatus::complete:
         gate_.reactor().cancel_timer(connection);
-        dispatch(client, connection);
+        take_request(client, connection);
         if (client.kind != Kind::http || connection.pauses != 0 || client.waiting) return used;
         break;
       case HttpParseStatus::error: {
         const wire::HttpError error = parser.error();
-        client.keep_alive = client.head_only = client.http10 = client.wants_stream = false;
+        client.keep_alive = client.http10 = client.wants_stream = false;
+        client.head_only = parser.request().method == HttpMethod::head;
         refuse(client, connection, error.status, error.code, error.message);
         return bytes.size();
       }
@@ -124,12 +161,16 @@ void HttpSession::read_flags(Client& client, const wire::HttpRequest& http) {
   client.head_only = http.method == HttpMethod::head;
   client.http10 = http.version_minor == 0;
   client.wants_stream = false;
+  // The user of an earlier request is not that of this one: a connection of a proxy serves many. Hooks that know an
+  // earlier one are notified when it ends.
+  if (!client.announced) client.who = Who();
 }
 
 // Who may not call, or calls what is not there, is told before the body has been sent.
 bool HttpSession::check_head(Client& client, Connection& connection, const wire::HttpRequest& http) {
   HttpState& current = state(client);
   current.checked = true;
+  gate_.log().request(client, wire::to_string(http.method), http.path);
   if (const std::string_view origin = http.headers.find_or("Origin", ""); !origin.empty()) {
     current.origin = check_origin(origin, http.host, gate_.options().origins);
     // Before anything is refused: a listed page may read why.
@@ -137,22 +178,27 @@ bool HttpSession::check_head(Client& client, Connection& connection, const wire:
   }
   const Routes& routes = *gate_.shared().routes;
   const bool offers_protocol = http.headers.has_token("Sec-WebSocket-Protocol", kNativeProtocol);
-  Routes::Match match = routes.match(http.method, http.path, http.query, offers_protocol);
+  std::string_view path = http.path;
+  if (path.find('%') != std::string_view::npos) {
+    current.path.clear();
+    wire::append_normalized_escapes(current.path, path);
+    path = current.path;
+  }
+  Routes::Match match = routes.match(http.method, path, http.query, offers_protocol);
   if (match.route == nullptr) {
     const bool reads = http.method == HttpMethod::get || http.method == HttpMethod::head;
     if (http.method == HttpMethod::options) {
-      answer_options(client, connection, http, match.allow);
+      answer_options(client, connection, match.allow);
       return false;
     }
     if (!match.allow.empty()) {
-      const wire::HttpHeader allow{"Allow", match.allow};
-      client.keep_alive = client.keep_alive && http.content_length == 0 && !http.chunked;
+      const std::string methods = match.allow + ", OPTIONS";  // which every path answers
+      const wire::HttpHeader allow{"Allow", methods};
       refuse(client, connection, 405, "method_not_allowed",
              std::string(to_string(http.method)) + " is not for this path; there is " + match.allow, {&allow, 1});
       return false;
     }
     if (!reads) {
-      client.keep_alive = client.keep_alive && http.content_length == 0 && !http.chunked;
       refuse(client, connection, 404, "not_found", "there is nothing at this path");
       return false;
     }
@@ -161,12 +207,7 @@ bool HttpSession::check_head(Client& client, Connection& connection, const wire:
   if (!asks_for_this_host(client, connection, http, match.route->endpoint)) return false;
   current.match = std::move(match);
   client.route = current.match.route->index;
-  const bool body_to_come = !client.head_only && (http.content_length != 0 || http.chunked);
-  const bool keep_alive = client.keep_alive;
-  if (body_to_come) client.keep_alive = false;  // where the next request begins would have to be read first
-  if (!admit(client, connection, http, *current.match.route)) return false;
-  client.keep_alive = keep_alive;
-  return true;
+  return admit(client, connection, http, *current.match.route);
 }
 
 // A page that has had another name resolve to this address asks for that name (DNS rebinding). Who looks after the
@@ -176,7 +217,6 @@ bool HttpSession::asks_for_this_host(Client& client, Connection& connection, con
   const std::vector<std::string>& hosts = gate_.options().hosts;
   if (hosts.empty() || http.host.empty() || connection.listener == kAdminListener) return true;
   if (endpoint == Endpoint::health || endpoint == Endpoint::ready || is_listed_host(http.host, hosts)) return true;
-  client.keep_alive = client.keep_alive && http.content_length == 0 && !http.chunked;
   refuse(client, connection, 421, "misdirected",
          "this server is not " + wire::quoted(http.host, 100) + "; see the setting hosts");
   return false;
@@ -194,10 +234,10 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
                " may not use this server; see the setting origins");
     return false;
   }
-  if (!find_address(client, connection, http)) return false;
+  if (!limits_.find_address(client, connection, http)) return false;
   if (client.over_address && !is_status_endpoint(route.endpoint)) {
     client.keep_alive = false;
-    refuse_limit(client, connection, {.allowed = false});
+    limits_.refuse(client, connection, {.allowed = false});
     return false;
   }
   if (client.over_limit && !is_status_endpoint(route.endpoint)) {
@@ -210,7 +250,7 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
     refuse(client, connection, 404, "not_found", "there is nothing at this path");
     return false;
   }
-  if (!authenticate(client, connection, http, route)) return false;
+  if (!sign_in_.authenticate(client, connection, http, route)) return false;
   if (gate_.draining() && (is_stream_endpoint(route.endpoint) || is_publish_endpoint(route.endpoint))) {
     client.keep_alive = false;
     refuse(client, connection, 503, "draining", "this server is about to stop");
@@ -219,13 +259,25 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
   return true;
 }
 
-void HttpSession::dispatch(Client& client, Connection& connection) {
+void HttpSession::take_request(Client& client, Connection& connection) {
   HttpState& current = state(client);
   const wire::HttpRequest& http = current.parser->request();
   if (!current.checked) {
     read_flags(client, http);
     if (!check_head(client, connection, http)) return;
   }
+  // What a client did before its connection failed counts; what it only asked for would be made for nobody.
+  if (connection.peer_gone && !Gate::can_answer(connection) && only_asks(http.method, current.match.route->endpoint)) {
+    release(client);
+    client.between_requests = true;
+    return gate_.reactor().arm_timer(connection, gate_.options().keep_alive_timeout);
+  }
+  dispatch(client, connection);
+}
+
+void HttpSession::dispatch(Client& client, Connection& connection) {
+  HttpState& current = state(client);
+  const wire::HttpRequest& http = current.parser->request();
   const Routes::Match match = std::move(current.match);
   Request request{http, *match.route};
   request.identity = std::move(current.identity);
@@ -234,11 +286,11 @@ void HttpSession::dispatch(Client& client, Connection& connection) {
   if (!read_names(client, connection, request, match)) return;
   const Endpoint endpoint = request.route.endpoint;
   const bool opens = is_stream_endpoint(endpoint);
-  // What is published is known only when the body has been read: rest_messages.cc asks for it.
+  // What is published is known only when the body has been read: MessagesApi asks for it.
   const bool asked_later = is_publish_endpoint(endpoint);
   if (!current.judged && !asked_later && !is_status_endpoint(endpoint) && endpoint != Endpoint::file) {
     const auth::Question cost{.connects = opens ? 1u : 0u, .messages = opens ? 0u : 1u};
-    if (ask_limits(client, request.identity, cost)) {
+    if (limits_.ask(client, request.identity, cost)) {
       current.match = match;
       current.identity = std::move(request.identity);
       current.denial = std::move(request.denial);
@@ -267,12 +319,107 @@ bool HttpSession::read_names(Client& client, Connection& connection, Request& re
     return false;
   }
   if (request.route.endpoint == Endpoint::file) return true;
-  if (const auto named = name(request); !named) {
+  if (const auto named = sign_in_.name(request); !named) {
     const uint16_t status = named.error().code == "unauthorized" ? 401 : 400;
     return refuse(client, connection, status, named.error().code, named.error().message), false;
   }
   return true;
 }
+
+// --- what others decide (hooks.h), and limits: the request stays in its parser until the answer has come ---
+
+HttpSession::Entry HttpSession::ask_to_connect(Client& client, Connection& connection, Request& request) {
+  HttpState& current = state(client);
+  Hooks& hooks = *gate_.hooks();
+  if (!current.decision) {
+    if (!hooks.wants(HookEvent::connect, {})) return Entry::open;
+    std::string name, address;
+    gate_.append_name(name, client);
+    if (const auto from = gate_.addresses().of_request(client, request.http.headers); from && from->is_set()) {
+      address = from->to_string();
+    }
+    const Ticket ticket = gate_.decisions().open(Decisions::About::connect, client.id);
+    const HookClient asked{.connection = name,
+                           .user = request.identity.user,
+                           .tenant = request.identity.tenant,
+                           .transport = to_string(gate_.transport(kind_of(request.route.endpoint)).kind()),
+                           .address = address};
+    current.decision =
+        hooks.decide_connect(asked, {request.http.target, request.http.headers}, gate_.reactor().wall_us(), ticket);
+    if (!current.decision) {
+      current.ticket = ticket.number;
+      gate_.await(client);
+      return Entry::waiting;
+    }
+    gate_.decisions().close(ticket);
+  }
+  HookDecision decision = *std::move(current.decision);
+  current.decision.reset();
+  if (gate_.draining()) {
+    client.keep_alive = false;
+    refuse(client, connection, 503, "draining", "this server is about to stop");
+    return Entry::refused;
+  }
+  if (!decision.allow) {
+    complete_refusal(decision, "this connection");
+    // A browser learns nothing from a failed upgrade: it gets its WebSocket, and that says why.
+    if (request.route.endpoint == Endpoint::websocket) {
+      request.refusal = std::move(decision);
+      return Entry::open;
+    }
+    refuse(client, connection, decision.passing ? 503 : 403, decision.code, decision.reason);
+    return Entry::refused;
+  }
+  if (decision.user) request.identity.user = wire::is_anonymous(*decision.user) ? wire::kAnonymousUser : *decision.user;
+  if (decision.tenant) request.identity.tenant = *std::move(decision.tenant);
+  request.rooms = std::move(decision.rooms);
+  return Entry::open;
+}
+
+void HttpSession::on_decided(Client& client, Connection& connection, uint64_t ticket, HookDecision decision) {
+  if (client.extra == nullptr) return;
+  HttpState& current = client.extra_as<HttpState>();
+  if (current.publish != nullptr) {
+    PublishProgress& progress = *current.publish;
+    if (progress.ticket != ticket) return;
+    progress.ticket = 0;
+    progress.decision = std::move(decision);
+    return messages_.go_on(client, connection);
+  }
+  if (current.ticket != ticket) return;
+  current.ticket = 0;
+  current.decision = std::move(decision);
+  gate_.proceed(client);
+  dispatch(client, connection);
+}
+
+void HttpSession::forget_question(Client& client) {
+  HttpState& current = state(client);
+  gate_.decisions().close({gate_.core(), current.ticket});
+  current.ticket = 0;
+  gate_.proceed(client);
+}
+
+void HttpSession::on_judged(Client& client, Connection& connection, const Judgement& judgement) {
+  if (client.kind != Kind::http || !client.waiting) return;
+  HttpState& current = state(client);
+  if (!judgement.allowed) {
+    current.publish.reset();
+    gate_.proceed(client);
+    return limits_.refuse(client, connection, judgement);
+  }
+  if (current.publish != nullptr) return messages_.go_on(client, connection);
+  gate_.proceed(client);
+  current.judged = true;
+  const bool opens = is_stream_endpoint(current.match.route->endpoint);
+  if (opens && gate_.draining()) {
+    client.keep_alive = false;
+    return refuse(client, connection, 503, "draining", "this server is about to stop");
+  }
+  dispatch(client, connection);
+}
+
+// --- transports ---
 
 void HttpSession::hand_over(Client& client, Connection& connection, const Request& request) {
   if (!gate_.take_place(client)) {
@@ -284,14 +431,9 @@ void HttpSession::hand_over(Client& client, Connection& connection, const Reques
   std::unique_ptr<Extra> held = std::move(client.extra);
   HttpState& current = static_cast<HttpState&>(*held);
   handing_over_ = &current;
-  switch (request.route.endpoint) {
-    case Endpoint::websocket:
-    case Endpoint::echo: gate_.websocket().open(client, connection, request); break;
-    case Endpoint::events: gate_.sse().open(client, connection, request); break;
-    default: gate_.poll().open(client, connection, request); break;
-  }
+  gate_.transport(kind_of(request.route.endpoint)).open(client, connection, request);
   handing_over_ = nullptr;
-  if (client.kind == Kind::websocket) meter(client, request.identity, current.address);
+  if (client.kind == Kind::websocket) limits_.meter(client, request.identity, current.address);
   if (client.kind == Kind::http && client.standing) gate_.admission().release_request(client.id);
   if (client.kind == Kind::http) gate_.give_place(client);
   keep_parser(current);
@@ -305,6 +447,12 @@ void HttpSession::take_back(Client& client) {
   client.extra = std::move(below);
 }
 
+IpAddress HttpSession::address_of(const Client& client) const {
+  const Extra* const own = client.kind == Kind::http ? client.extra.get() : nullptr;
+  const HttpState* const current = handing_over_ != nullptr ? handing_over_ : static_cast<const HttpState*>(own);
+  return current != nullptr && current->address.is_set() ? current->address : gate_.addresses().peer(client);
+}
+
 std::string_view HttpSession::allow_origin(const Client& client) const {
   if (handing_over_ != nullptr) return handing_over_->allow_origin;
   if (client.kind != Kind::http || client.extra == nullptr) return {};
@@ -314,40 +462,39 @@ std::string_view HttpSession::allow_origin(const Client& client) const {
 void HttpSession::serve(Client& client, Connection& connection, Request& request, std::string_view second) {
   switch (request.route.endpoint) {
     case Endpoint::messages:
-    case Endpoint::send: return begin_publish(client, connection, request);
-    case Endpoint::online: return answer_online(client, connection);
+    case Endpoint::send: return messages_.begin(client, connection, request);
+    case Endpoint::online: return statistics_.answer_online(client, connection);
     case Endpoint::stats:
-    case Endpoint::broker_stats: return ask_stats(client, request.identity.tenant, request.route.endpoint);
-    case Endpoint::stats_stream: return open_stats_stream(client, connection, request);
-    case Endpoint::metrics: return answer_metrics(client, connection);
+    case Endpoint::broker_stats: return statistics_.ask(client, request);
+    case Endpoint::stats_stream: return statistics_.open_stream(client, connection, request);
+    case Endpoint::metrics: return statistics_.answer_metrics(client, connection);
     case Endpoint::health:
-    case Endpoint::ready: return answer_status(client, connection, request);
+    case Endpoint::ready: return statistics_.answer_status(client, connection, request);
     case Endpoint::file: return serve_file(client, connection, request);
     case Endpoint::revoke_user:
-    case Endpoint::revoke_token: return revoke(client, connection, request);
-    default: return ask(client, connection, request, second);
+    case Endpoint::revoke_token: return rooms_.revoke(client, connection, request);
+    default: return rooms_.ask(client, connection, request, second);
   }
 }
 
 void HttpSession::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
   if (!client.waiting || client.extra == nullptr) return;
   HttpState& current = client.extra_as<HttpState>();
-  if (current.publish != nullptr) return take_delivery(client, connection, answer);
+  if (current.publish != nullptr) return messages_.on_answer(client, connection, answer);
   if (answer.correlation != client.correlation) return;
-  if (current.endpoint == Endpoint::broker_stats) return answer_broker_stats(client, connection, answer);
-  if (current.endpoint == Endpoint::stats) return answer_stats(client, connection, answer);
+  if (statistics_.on_answer(client, connection, answer)) return;
   gate_.proceed(client);
-  answer_rooms(client, connection, answer);
+  rooms_.on_answer(client, connection, answer);
 }
 
-void HttpSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason reason) {
-  // After a FIN the client may still be reading: what it asked for is answered first.
-  if (reason != io::CloseReason::peer_closed || streams_stats(client)) {
-    return gate_.close_now(client, connection.close_cause);
-  }
-  client.peer_done = true;
-  const bool busy = client.waiting || client.stalled || client.has_stash;
-  if (!busy) gate_.close_gently(client, CloseCause::peer_closed);
+void HttpSession::on_peer_gone(Client& client, Connection& connection) {
+  if (!Gate::can_answer(connection)) return gate_.close_now(client, connection.close_cause);
+  if (StatisticsApi::is_stream(client)) return statistics_.end_stream(client, connection, CloseCause::peer_closed);
+  const HttpState* current = client.extra == nullptr ? nullptr : &client.extra_as<HttpState>();
+  if (current == nullptr || !current->parser->begun()) return gate_.close_gently(client, CloseCause::peer_closed);
+  client.keep_alive = client.wants_stream = false;
+  client.head_only = current->parser->request().method == HttpMethod::head;
+  refuse(client, connection, 400, "incomplete_request", "the connection ended before the request did");
 }
 
 void HttpSession::on_tick() {
@@ -356,9 +503,9 @@ void HttpSession::on_tick() {
     if (client == nullptr || client->kind != Kind::http || client->extra == nullptr) continue;
     const HttpState& current = client->extra_as<HttpState>();
     if (current.publish != nullptr) {
-      on_credit(*client, gate_.connection(*client));
+      messages_.go_on(*client, gate_.connection(*client));
     } else if (current.endpoint == Endpoint::stats && client->waiting) {
-      ask_position(*client);
+      statistics_.go_on(*client);
     }
   }
   continuing_.clear();
@@ -370,25 +517,37 @@ void HttpSession::on_drained(Client& client, Connection& connection) {
 }
 
 void HttpSession::on_timer(Client& client, Connection& connection) {
-  if (streams_stats(client)) {
-    if (!client.waiting) ask_stats(client, client.extra_as<HttpState>().name);
-    return;
-  }
+  if (StatisticsApi::is_stream(client)) return statistics_.on_timer(client);
   if (client.extra != nullptr && !client.waiting) {
+    const io::Nanoseconds left = body_time_left(client.extra_as<HttpState>());
+    if (left > io::Nanoseconds::zero()) return gate_.reactor().arm_timer(connection, left);
     client.keep_alive = false;
     return refuse(client, connection, 408, "request_timeout", "the request was not complete in time");
+  }
+  // Idle is who has got the last answer and asks nothing more.
+  if (client.between_requests && gate_.reactor().still_reading(connection, gate_.options().keep_alive_timeout)) {
+    return gate_.reactor().arm_timer(connection, gate_.options().keep_alive_timeout);
   }
   gate_.close_gently(client, client.between_requests ? CloseCause::idle_timeout : CloseCause::request_timeout);
 }
 
+// A head has request_timeout in all, a body has it anew and more for what has come of it: a slow network takes its
+// time, and a client that trickles does not.
+io::Nanoseconds HttpSession::body_time_left(const HttpState& current) const {
+  if (current.body_since.count() == 0 || current.parser == nullptr) return io::Nanoseconds::zero();
+  const auto earned =
+      std::chrono::nanoseconds(std::chrono::seconds(1)) * current.parser->body_received() / kBodyBytesPerSecondMin;
+  return current.body_since + gate_.options().request_timeout + earned - gate_.reactor().now();
+}
+
 void HttpSession::drain(Client& client, Connection& connection) {
-  if (streams_stats(client)) return end_stats_stream(client, connection);
+  if (StatisticsApi::is_stream(client)) return statistics_.end_stream(client, connection, CloseCause::drained);
   client.keep_alive = false;
   if (client.waiting && client.extra != nullptr && client.extra_as<HttpState>().ticket != 0) {
     forget_question(client);
     return refuse(client, connection, 503, "draining", "this server is about to stop");
   }
-  const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.has_stash;
+  const bool busy = client.waiting || client.stalled || client.extra != nullptr || client.has_buffered_input;
   if (busy) return;
   if (client.between_requests) return gate_.close_gently(client, CloseCause::drained);
   // Its first request may be under way, and is worth an answer.
@@ -396,7 +555,12 @@ void HttpSession::drain(Client& client, Connection& connection) {
   gate_.reactor().arm_timer(connection, std::min(options.request_timeout, options.close_timeout));
 }
 
-void HttpSession::on_closed(Client& client) {
+void HttpSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
+  gate_.log().slow(client, cause, connection.outbox.bytes());
+  gate_.close_now(client, cause, io::CloseMode::reset);
+}
+
+void HttpSession::on_closed(Client& client, CloseCause) {
   release(client);
 }
 

@@ -126,9 +126,9 @@ void append_histograms(Writer& writer, const Shared& shared) {
       [](const CoreView& core) -> auto& { return core.reactor->lag_us; });
   writer.family("client_seconds", "histogram", "How long WebSockets and streams lasted, and polls waited.");
   for (size_t i = 0; i < shared.cores.size(); ++i) {
-    for (size_t t = 0; t < static_cast<size_t>(Transport::count_); ++t) {
-      writer.sample(label(i, "transport", to_string(static_cast<Transport>(t))), shared.cores[i].sessions->lasted[t],
-                    23, 10);
+    for (size_t t = 0; t < static_cast<size_t>(TransportKind::count_); ++t) {
+      writer.sample(label(i, "transport", to_string(static_cast<TransportKind>(t))),
+                    shared.cores[i].sessions->lasted[t], 23, 10);
     }
   }
 }
@@ -159,8 +159,8 @@ void per_transport(Writer& writer, const Shared& shared, std::string_view name, 
                    std::string_view help, Get get) {
   writer.family(name, type, help);
   for (size_t i = 0; i < shared.cores.size(); ++i) {
-    for (size_t t = 0; t < static_cast<size_t>(Transport::count_); ++t) {
-      writer.sample(label(i, "transport", to_string(static_cast<Transport>(t))),
+    for (size_t t = 0; t < static_cast<size_t>(TransportKind::count_); ++t) {
+      writer.sample(label(i, "transport", to_string(static_cast<TransportKind>(t))),
                     get(*shared.cores[i].sessions)[t].get());
     }
   }
@@ -182,7 +182,7 @@ void append_connections(Writer& writer, const Shared& shared) {
       [](const SessionStats& stats) -> auto& { return stats.opened; });
   writer.family("clients_closed_total", "counter", "WebSockets and streams that ended, by reason.");
   for (size_t i = 0; i < shared.cores.size(); ++i) {
-    for (const Transport transport : {Transport::websocket, Transport::sse}) {
+    for (const TransportKind transport : {TransportKind::websocket, TransportKind::sse}) {
       const std::string labels = label(i, "transport", to_string(transport)) + ",reason=\"";
       for (size_t cause = 0; cause < static_cast<size_t>(CloseCause::count_); ++cause) {
         writer.sample(labels + std::string(to_string(static_cast<CloseCause>(cause))) + '"',
@@ -210,7 +210,8 @@ void append_connections(Writer& writer, const Shared& shared) {
       writer, shared, "connections_over_limit_total", "counter", "Connections refused for a limit.",
       [](const CoreView& core) -> auto& { return core.sessions->over_limit; });
   per_core(
-      writer, shared, "proxy_errors_total", "counter", "Connections refused for want of a PROXY header or of trust.",
+      writer, shared, "proxy_errors_total", "counter",
+      "Connections refused because of a missing or malformed PROXY header, or a proxy that is not trusted.",
       [](const CoreView& core) -> auto& { return core.sessions->proxy_errors; });
   writer.family("rate_limited_total", "counter", "What was refused for a limit, by whose and of what.");
   for (size_t i = 0; i < shared.cores.size(); ++i) {
@@ -232,7 +233,7 @@ void append_http(Writer& writer, const Shared& shared) {
                     shared.cores[i].sessions->requests[status].get());
     }
   }
-  writer.family("errors_total", "counter", "What clients were told went wrong.");
+  writer.family("errors_total", "counter", "Errors sent to clients, by code.");
   for (size_t i = 0; i < shared.cores.size(); ++i) {
     for (size_t code = 0; code < static_cast<size_t>(ErrorCount::count_); ++code) {
       writer.sample(label(i, "code", to_string(static_cast<ErrorCount>(code))),
@@ -261,7 +262,7 @@ void append_sessions(Writer& writer, const Shared& shared) {
       {"echoed_total", "Messages sent back by /echo.", &SessionStats::echoed},
       {"reconnects_total", "WebSockets and streams that came with a cursor.", &SessionStats::reconnects},
       {"resumed_total", "Joins with a cursor that lost nothing.", &SessionStats::resumed},
-      {"gaps_total", "Joins and replays that were told a gap.", &SessionStats::gaps},
+      {"gaps_total", "Joins and replays that were answered with a gap.", &SessionStats::gaps},
       {"replayed_total", "Messages sent from history.", &SessionStats::replayed},
       {"dropped_total", "Messages dropped from the outboxes of slow clients.", &SessionStats::dropped},
       {"lagged_total", "lagged events sent.", &SessionStats::lagged},
@@ -336,7 +337,7 @@ void append_reactors(Writer& writer, const Shared& shared) {
       {"engine_cq_overflows_total", "counter", "Overflows of the completion queue.",
        &runtime::ReactorStats::cq_overflows},
       {"engine_sq_full_total", "counter", "Times that the submission queue was full.", &runtime::ReactorStats::sq_full},
-      {"engine_accept_emfile_total", "counter", "Clients refused for want of descriptors.",
+      {"engine_accept_emfile_total", "counter", "Clients refused because no descriptor was free.",
        &runtime::ReactorStats::accept_emfile},
       {"engine_wakeups_total", "counter", "Waits ended by another core.", &runtime::ReactorStats::wakeups},
   };
@@ -350,7 +351,7 @@ void append_reactors(Writer& writer, const Shared& shared) {
 }  // namespace
 
 void Totals::add(const CoreView& core) {
-  for (size_t i = 0; i < static_cast<size_t>(Transport::count_); ++i) open[i] += core.sessions->open[i].get();
+  for (size_t i = 0; i < static_cast<size_t>(TransportKind::count_); ++i) open[i] += core.sessions->open[i].get();
   resumed += core.sessions->resumed.get();
   gaps += core.sessions->gaps.get();
   slow_closed += core.sessions->slow_closed.get();
@@ -378,7 +379,7 @@ namespace {
 
 // The names that users of R5 have in their dashboards.
 void append_broker(std::string& out, const Shared& shared) {
-  constexpr auto kSse = static_cast<size_t>(Transport::sse);
+  constexpr auto kSse = static_cast<size_t>(TransportKind::sse);
   uint64_t open = 0, opened = 0, sent = 0, dropped = 0;
   for (const CoreView& core : shared.cores) {
     open += core.sessions->open[kSse].get();

@@ -3,10 +3,16 @@
 
 #include <utility>
 
+#include "base/erase_at.h"
 #include "session/gate.h"
 #include "session/hooks.h"
 
 namespace ringcast::session {
+
+namespace {
+// So that no tick is held up when many rooms become empty at once.
+constexpr uint32_t kDueRoomsPerInterval = 1024;
+}  // namespace
 
 void Occupancy::changed(std::string_view key, bool occupied) {
   const HookEvent event = occupied ? HookEvent::occupied : HookEvent::vacated;
@@ -26,16 +32,16 @@ void Occupancy::changed(std::string_view key, bool occupied) {
 
 void Occupancy::on_interval() {
   const std::chrono::nanoseconds now = gate_.reactor().now();
-  while (!due_.empty() && due_.front().first <= now) {
+  for (uint32_t n = 0; n < kDueRoomsPerInterval && !due_.empty() && due_.front().first <= now; ++n) {
     const std::string key = std::move(due_.front().second);
     due_.pop_front();
     const auto found = lately_empty_.find(key);
     if (!found->second.empty) {
-      lately_empty_.erase(found);
+      erase_at(lately_empty_, found);
     } else if (found->second.due > now) {
       due_.emplace_back(found->second.due, key);
     } else {
-      lately_empty_.erase(found);
+      erase_at(lately_empty_, found);
       tell(key, false);
     }
   }

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
+
 namespace ringcast::session {
 
 enum class OriginVerdict : uint8_t {
@@ -22,7 +24,12 @@ enum class OriginVerdict : uint8_t {
 OriginVerdict check_origin(std::string_view origin, std::string_view host, std::span<const std::string> allowed);
 
 // Whether a Host field ("example.org", "example.org:8080", "[::1]:3000") asks for one of `hosts`: with a port only that
-// one, without any; a leading "*." stands for any subdomain.
+// one, without any; a leading "*." stands for any subdomain. A field without a port means 80 or 443, whichever of them
+// is listed: a proxy that ends TLS does not say which of both its client used.
 bool is_listed_host(std::string_view host, std::span<const std::string> hosts);
+
+// Refuse an entry of `allowed` or `hosts` that no request can ever match, and name what to write instead.
+Result<void> check_origin_entry(std::string_view entry);  // code bad_origin
+Result<void> check_host_entry(std::string_view entry);    // code bad_host
 
 }  // namespace ringcast::session

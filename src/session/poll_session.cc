@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "session/canonical.h"
+#include "session/connection_log.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/guard.h"
@@ -11,6 +12,7 @@
 #include "session/request.h"
 #include "session/subscription.h"
 #include "wire/cursor.h"
+#include "wire/event_json.h"
 #include "wire/json_members.h"
 #include "wire/json_writer.h"
 #include "wire/poll_json.h"
@@ -19,6 +21,16 @@ namespace ringcast::session {
 
 using runtime::CloseCause;
 using runtime::PauseReason;
+
+namespace {
+
+constexpr std::string_view kNoHistory = "a room that keeps no history cannot be polled";
+constexpr std::string_view kChannelsFull = "there are as many channels as there may be";
+
+}  // namespace
+
+// Why a poll is answered with an error.
+enum class PollSession::Refusal : uint8_t { none, no_history, channels_full, kicked, revoked };
 
 struct PollSession::Poll final : Extra {
   explicit Poll(uint32_t bytes_max) : answer(body, bytes_max) {}
@@ -31,15 +43,20 @@ struct PollSession::Poll final : Extra {
     return kUnknown;
   }
 
+  // All its channels have ended, and the client has seen it.
+  bool nothing_to_come() const { return resumes && ended == channels.size() && answer.empty(); }
+
   std::vector<Subscribed> channels;  // in order of their names
   std::vector<uint64_t> positions;   // beside channels: after what the answer holds
   uint32_t hash = 0;                 // of the names
   uint32_t outstanding = 0;          // joins
+  bool resumes = false;              // it came with a cursor
   bool at_once = false;              // a poll without a cursor asks for nothing but one
+  bool by_name = false;              // opened by POST: what is wrong with one channel ends nothing
   bool full = false;                 // what comes now belongs into the next answer
-  bool forced = false;               // is answered whatever it holds
   bool in_line = false;              // on_tick looks at it
-  const char* error = nullptr;       // code: it cannot be answered
+  uint32_t ended = 0;                // channels whose newest message was final and has been seen
+  Refusal refusal = Refusal::none;
   // R11: notifications are asked for by time, not by position.
   bool by_time = false;
   bool since_now = false;  // nobody said since when
@@ -59,6 +76,7 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
     http.refuse(client, connection, error.code == "forbidden" ? 403 : 400, error.code, error.message);
   };
   identify(client, request);
+  if (request.http.method == wire::HttpMethod::post) return open_posted(client, connection, request);
   const bool by_time = request.route.dialect == Dialect::notifications;
   auto channels = initial_channels(request, client, options.rooms_per_stream_max);
   if (!channels) return refuse(channels.error());
@@ -69,16 +87,16 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
   const auto timeout =
       request.query.get_uint("timeout", seconds(options.poll_timeout), 1, seconds(options.poll_timeout_max));
   if (!timeout) return refuse(timeout.error());
-  const std::string_view since = request.query.get_any({"since", "last_event_id", "last_id"}).value_or("");
-  uint64_t since_ms = gate_.reactor().wall_us() / 1000;
+  const auto since = request.query.get_any({"since", "last_event_id", "last_id"});
+  bool resumes = false;
+  uint64_t since_ms = 0;
   if (by_time) {
-    const auto given = request.query.get_uint("since", since_ms, 0, wire::kMessageIdMax);
-    if (!given) return refuse(given.error());
-    since_ms = *given;
+    // What is no time, or 0, means now.
+    since_ms = request.query.get_uint("since", 0, 0, wire::kMessageIdMax).value_or(0);
     // Positions say nothing of times: all that history has left is looked at.
     for (Subscribed& channel : *channels) channel.has_cursor = true;
-  } else if (const auto applied = apply_cursor(since, client.user(), *channels); !applied) {
-    return refuse(applied.error());
+  } else if (since) {
+    resumes = apply_cursor(request, *since, client.user(), *channels);
   }
   if (const auto permitted = permit(gate_.guard(), client, *channels); !permitted) return refuse(permitted.error());
 
@@ -90,17 +108,62 @@ void PollSession::open(Client& client, Connection& connection, const Request& re
   std::vector<std::string_view> names;
   for (const Subscribed& channel : poll.channels) names.push_back(channel.name());
   poll.hash = wire::cursor_hash(names);
-  poll.positions.resize(poll.channels.size(), 0);
   poll.by_time = by_time;
-  poll.since_now = since.empty();
-  poll.since_ms = since_ms;
-  poll.at_once = (since.empty() && !by_time) || client.head_only;
+  poll.since_now = since_ms == 0;
+  poll.since_ms = poll.since_now ? gate_.reactor().wall_us() / 1000 : since_ms;
+  poll.resumes = resumes;
+  poll.at_once = (!resumes && !by_time) || client.head_only;
+  begin(client, connection, request, std::move(made), *timeout);
+}
 
+void PollSession::open_posted(Client& client, Connection& connection, const Request& request) {
+  HttpSession& http = gate_.http();
+  const SessionOptions& options = gate_.options();
+  auto posted = posted_channels(request, client, gate_.guard(), options);
+  if (!posted) {
+    const uint16_t status = posted.error().code == "forbidden" ? 403 : 400;
+    return http.refuse(client, connection, status, posted.error().code, posted.error().message);
+  }
+  const auto seconds = [](milliseconds time) {
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
+  };
+  const uint64_t timeout = posted->timeout_s.value_or(static_cast<uint32_t>(seconds(options.poll_timeout)));
+  if (timeout > seconds(options.poll_timeout_max)) {
+    return http.refuse(
+        client, connection, 400, "bad_field",
+        "\"timeout\" must be from 0 (at once) to " + std::to_string(seconds(options.poll_timeout_max)) + " seconds");
+  }
+  auto made = std::make_unique<Poll>(options.poll_answer_max);
+  Poll& poll = *made;
+  poll.channels = std::move(posted->channels);
+  poll.by_name = true;
+  // A channel without a position asks for one.
+  poll.resumes = std::all_of(poll.channels.begin(), poll.channels.end(),
+                             [](const Subscribed& channel) { return channel.has_cursor; });
+  poll.at_once = timeout == 0 || !poll.resumes || !posted->refused.empty();
+  for (const RefusedChannel& refused : posted->refused) {
+    add_refused(client, poll, refused.name, refused.error.code, refused.error.message);
+  }
+  begin(client, connection, request, std::move(made), std::max<uint64_t>(timeout, 1));
+}
+
+void PollSession::add_refused(const Client& client, Poll& poll, std::string_view room, std::string_view code,
+                              std::string_view message) {
+  gate_.log().refused(client, 0, code, message);
+  text_.clear();
+  wire::append_room_error_event(text_, wire::ErrorEvent::error, room, code, message);
+  poll.answer.add_notice(text_);
+}
+
+void PollSession::begin(Client& client, Connection& connection, const Request& request, std::unique_ptr<Poll> made,
+                        uint64_t timeout_s) {
+  Poll& poll = *made;
+  poll.positions.resize(poll.channels.size(), 0);
   client.kind = Kind::poll;
   client.phase = Phase::open;
   client.extra = std::move(made);
-  gate_.opened(client, Transport::poll);
-  gate_.reactor().arm_timer(connection, std::chrono::seconds(std::min(*timeout, gate_.guard().seconds_left(client))));
+  gate_.opened(client, TransportKind::poll);
+  gate_.reactor().arm_timer(connection, std::chrono::seconds(std::min(timeout_s, gate_.guard().seconds_left(client))));
   gate_.open_at_hub(client, form_id(WireForm::poll, request.route.dialect));
   for (const Subscribed& channel : poll.channels) {
     if (gate_.hub().join(join_of(client, channel))) ++poll.outstanding;
@@ -122,18 +185,23 @@ size_t PollSession::on_bytes(Client&, Connection& connection, std::span<uint8_t>
   return 0;
 }
 
-void PollSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason) {
-  gate_.close_now(client, connection.close_cause);
+// A peer that has ended its side may still be reading: it is answered with what there is, and what it has sent behind
+// the poll is done. Nothing is waited for in the name of one that is gone.
+void PollSession::on_peer_gone(Client& client, Connection&) {
+  auto& poll = client.extra_as<Poll>();
+  poll.at_once = true;
+  later(client, poll);
 }
 
 void PollSession::on_drained(Client&, Connection&) {}
 
-void PollSession::on_slow(Client& client, Connection&, CloseCause cause) {
+void PollSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
+  gate_.log().slow(client, cause, connection.outbox.bytes());
   gate_.close_now(client, cause, io::CloseMode::reset);
 }
 
-void PollSession::on_closed(Client& client) {
-  gate_.ended(client, Transport::poll);
+void PollSession::on_closed(Client& client, CloseCause) {
+  gate_.ended(client, TransportKind::poll);
 }
 
 // --- what arrives ---
@@ -150,14 +218,17 @@ void PollSession::on_joined(Client& client, Connection&, const hub::Joined& join
   --poll.outstanding;
   const uint32_t at = poll.find(joined.key);
   if (joined.error != hub::JoinError::none) {
-    poll.error = "channels_full";
+    refuse_channel(client, poll, at, Refusal::channels_full);
+  } else if (at != Poll::kUnknown && !joined.keeps_history) {
+    refuse_channel(client, poll, at, Refusal::no_history);
   } else if (at != Poll::kUnknown) {
     poll.positions[at] = joined.id;
-    if (!joined.keeps_history) poll.error = "no_history";
-    const bool gap = !joined.recovered || poll.channels[at].mismatch;
+    if (joined.ended) ++poll.ended;
+    const CursorFault fault = poll.channels[at].fault;
+    const bool gap = !joined.recovered || fault != CursorFault::none;
     if (gap && !poll.by_time) {
       gate_.stats().gaps.add();
-      poll.answer.add_gap(hub::name_of(joined.key), joined.oldest);
+      poll.answer.add_gap(hub::name_of(joined.key), joined.id + 1, gap_reason(fault));
     } else if (joined.replayed != 0) {
       gate_.stats().resumed.add();
     }
@@ -165,8 +236,19 @@ void PollSession::on_joined(Client& client, Connection&, const hub::Joined& join
   if (poll.outstanding == 0) later(client, poll);
 }
 
+void PollSession::refuse_channel(const Client& client, Poll& poll, uint32_t at, Refusal refusal) {
+  if (!poll.by_name || at == Poll::kUnknown) {
+    poll.refusal = refusal;
+    return;
+  }
+  const bool full = refusal == Refusal::channels_full;
+  add_refused(client, poll, poll.channels[at].name(), full ? "channels_full" : "no_history",
+              full ? kChannelsFull : kNoHistory);
+  poll.positions[at] = wire::kNoPosition;
+}
+
 void PollSession::add(Client& client, Poll& poll, uint32_t channel, std::string_view json, uint64_t id) {
-  if (poll.full) return;
+  if (poll.full || (channel != Poll::kUnknown && poll.positions[channel] == wire::kNoPosition)) return;
   if (!poll.answer.add_event(json)) {
     poll.full = true;
   } else if (id != 0 && channel != Poll::kUnknown) {
@@ -204,7 +286,7 @@ void PollSession::write_notifications(const Poll& poll, std::string& body) const
 }
 
 void PollSession::on_replay(Client& client, Connection&, std::string_view key, std::span<const Slice> canonical,
-                            uint64_t first_id, uint32_t, uint64_t gap_oldest, bool) {
+                            uint64_t first_id, uint32_t, uint64_t gap_oldest) {
   auto& poll = client.extra_as<Poll>();
   if (gap_oldest != 0 && !poll.full && !poll.by_time) {
     gate_.stats().gaps.add();
@@ -248,7 +330,7 @@ void PollSession::deliver(std::string_view key, const hub::Delivery& delivery) {
       }
     }
   }
-  gate_.stats().out(Transport::poll).add(delivery.entries.size() * delivery.members.size());
+  gate_.stats().out(TransportKind::poll).add(delivery.entries.size() * delivery.members.size());
 }
 
 bool PollSession::send_canonical(Client& client, Connection&, std::string_view canonical) {
@@ -266,32 +348,43 @@ bool PollSession::send_canonical(Client& client, Connection&, std::string_view c
 
 // --- answers ---
 
-void PollSession::on_left(Client& client, Connection&, std::string_view, hub::LeftReason) {
-  force(client);
+void PollSession::on_left(Client& client, Connection&, std::string_view key, hub::LeftReason reason) {
+  auto& poll = client.extra_as<Poll>();
+  if (poll.by_time || poll.find(key) == Poll::kUnknown) return;
+  // A final message that belongs into the next answer brings its end with it.
+  if (reason == hub::LeftReason::final && poll.full) return;
+  text_.clear();
+  wire::append_left_event(text_, hub::name_of(key), hub::text_of(reason), {});
+  poll.answer.add_notice(text_);
+  later(client, poll);
 }
 
 void PollSession::on_kicked(Client& client, Connection&) {
+  auto& poll = client.extra_as<Poll>();
   client.keep_alive = false;
-  force(client);
+  poll.refusal = Refusal::kicked;
+  later(client, poll);
 }
 
-void PollSession::force(Client& client) {
+// One that expires ends the wait by its timer.
+void PollSession::end_token(Client& client, Connection& connection, TokenEnd) {
   auto& poll = client.extra_as<Poll>();
-  poll.forced = true;
-  later(client, poll);
+  poll.refusal = Refusal::revoked;
+  answer(client, connection, poll);
 }
 
 void PollSession::drain(Client& client, Connection& connection) {
   client.keep_alive = false;
   auto& poll = client.extra_as<Poll>();
-  poll.forced = true;
+  if (poll.outstanding != 0) {
+    poll.at_once = true;  // when its joins are answered and what it missed has come
+    return;
+  }
   answer(client, connection, poll);
 }
 
 void PollSession::on_timer(Client& client, Connection& connection) {
-  auto& poll = client.extra_as<Poll>();
-  poll.forced = true;
-  answer(client, connection, poll);
+  answer(client, connection, client.extra_as<Poll>());
 }
 
 void PollSession::on_tick() {
@@ -300,13 +393,16 @@ void PollSession::on_tick() {
     if (client == nullptr || client->kind != Kind::poll) continue;
     auto& poll = client->extra_as<Poll>();
     poll.in_line = false;
-    if (poll.outstanding != 0 && !poll.forced) continue;
-    const bool complete = poll.full || !gate_.hub().replaying(client->id);
-    if (!complete && poll.error == nullptr && !poll.forced) {
+    if (poll.refusal != Refusal::none) {
+      answer(*client, gate_.connection(*client), poll);
+      continue;
+    }
+    if (poll.outstanding != 0) continue;
+    if (!poll.full && gate_.hub().replaying(client->id)) {
       gate_.hub().replay_next(client->id);
       continue;
     }
-    if (poll.at_once || poll.forced || poll.error != nullptr || !poll.answer.empty() || !poll.notifications.empty()) {
+    if (poll.at_once || poll.nothing_to_come() || !poll.answer.empty() || !poll.notifications.empty()) {
       answer(*client, gate_.connection(*client), poll);
     }
   }
@@ -314,35 +410,57 @@ void PollSession::on_tick() {
 }
 
 void PollSession::answer(Client& client, Connection& connection, Poll& poll) {
+  const Refusal refusal = poll.refusal;
   const bool positions_known = poll.outstanding == 0;
-  const char* error = poll.error;
+  const bool ended = positions_known && poll.nothing_to_come();
   std::string body;
-  if (poll.by_time && error == nullptr && positions_known) {
-    write_notifications(poll, body);
-  } else if (error == nullptr && positions_known) {
-    text_.clear();
-    wire::append_cursor(text_, poll.hash, poll.positions);
-    poll.answer.finish(text_);
-    body = std::move(poll.body);
+  if (refusal == Refusal::none && positions_known && !ended) {
+    if (poll.by_time) {
+      write_notifications(poll, body);
+    } else if (poll.by_name) {
+      std::vector<wire::ChannelPosition> positions;
+      for (size_t i = 0; i < poll.channels.size(); ++i) {
+        if (poll.positions[i] != wire::kNoPosition) positions.push_back({poll.channels[i].name(), poll.positions[i]});
+      }
+      poll.answer.finish(positions);
+      body = std::move(poll.body);
+    } else {
+      text_.clear();
+      wire::append_cursor(text_, poll.hash, poll.positions);
+      poll.answer.finish(text_);
+      body = std::move(poll.body);
+    }
   }
   // From here on it is an HTTP request like any other.
   gate_.close_at_hub(client, !client.clean_leave);
-  gate_.ended(client, Transport::poll);
+  gate_.ended(client, TransportKind::poll);
   gate_.reactor().cancel_timer(connection);
   gate_.http().take_back(client);
   HttpSession& http = gate_.http();
-  if (error != nullptr && std::string_view(error) == "no_history") {
-    http.refuse(client, connection, 400, error, "a room that keeps no history cannot be polled");
-  } else if (error != nullptr) {
-    http.refuse(client, connection, 503, error, "there are as many channels as there may be");
+  if (refusal != Refusal::none) {
+    refuse(client, connection, refusal);
   } else if (!positions_known) {
     http.refuse(client, connection, 503, "try_again", "this poll could not be answered in time");
+  } else if (ended) {
+    http.respond(client, connection, {.status = 204});
   } else {
     http.respond(client, connection, {.status = 200, .content_type = kJson, .body = body});
   }
   if (!gate_.alive(client) || connection.closing) return;
   gate_.reactor().resume_reading(connection, PauseReason::answer);
   gate_.read_on(client);
+}
+
+void PollSession::refuse(Client& client, Connection& connection, Refusal refusal) {
+  HttpSession& http = gate_.http();
+  switch (refusal) {
+    case Refusal::none: return;
+    case Refusal::no_history: return http.refuse(client, connection, 400, "no_history", kNoHistory);
+    case Refusal::channels_full: return http.refuse(client, connection, 503, "channels_full", kChannelsFull);
+    case Refusal::kicked: return http.refuse(client, connection, 403, "kicked", "closed by an administrator");
+    case Refusal::revoked:
+      return http.refuse(client, connection, 401, "unauthorized", "the token has been revoked", {&kInvalidToken, 1});
+  }
 }
 
 }  // namespace ringcast::session

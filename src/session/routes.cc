@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "wire/url.h"
 
 namespace ringcast::session {
 
@@ -39,11 +40,18 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// Whether the raw query has a parameter of that name; names of ours need no escapes.
+// Whether the raw query has a parameter of that name. Names of ours need no escapes, but may come with some.
 bool has_parameter(std::string_view query, std::string_view name) {
+  std::string decoded;
   while (!query.empty()) {
     const std::string_view part = query.substr(0, query.find('&'));
-    if (part.substr(0, part.find('=')) == name) return true;
+    std::string_view given = part.substr(0, part.find('='));
+    if (given.find('%') != std::string_view::npos) {
+      decoded.clear();
+      wire::append_normalized_escapes(decoded, given);
+      given = decoded;
+    }
+    if (given == name) return true;
     query.remove_prefix(std::min(part.size() + 1, query.size()));
   }
   return false;
@@ -84,12 +92,16 @@ Routes::Routes(const Options& options) {
   for (const Route& route : options.configured) {
     routes_.push_back(route);
     routes_.back().index = static_cast<uint8_t>(routes_.size() - 1);
+    routes_.back().pattern.clear();
+    wire::append_normalized_escapes(routes_.back().pattern, route.pattern);
   }
   add_dialects();
   add(get, "/ws", websocket, Access::client);
   if (options.echo) add(get, "/echo", echo, Access::client);
   add(get, "/events", events, Access::client);
   add(get, "/poll", poll, Access::client);
+  add(post, "/events", events, Access::client);
+  add(post, "/poll", poll, Access::client);
   add(post, "/messages", messages, Access::user);
 
   // Exact paths before patterns, longer patterns before shorter ones.

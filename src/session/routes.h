@@ -51,10 +51,9 @@ enum class Endpoint : uint8_t {
 constexpr bool is_stream_endpoint(Endpoint endpoint) {
   return endpoint <= Endpoint::poll;
 }
-// Those that look after the server.
+// Those that look after the server: answered where limits refuse everything else.
 constexpr bool is_status_endpoint(Endpoint endpoint) {
-  return endpoint == Endpoint::health || endpoint == Endpoint::ready || endpoint == Endpoint::stats ||
-         endpoint == Endpoint::metrics;
+  return endpoint == Endpoint::health || endpoint == Endpoint::ready || endpoint == Endpoint::metrics;
 }
 
 constexpr bool is_publish_endpoint(Endpoint endpoint) {
@@ -128,7 +127,8 @@ class Routes {
     std::string_view second;
     std::string allow;  // "GET, HEAD, POST": of a path that is known under other methods
   };
-  // `path` is as it came, percent-encoded: a name with an encoded '/' is one name; `query` likewise.
+  // `path` is percent-encoded, with its escapes normalized: a name with an encoded '/' is one name. `query` is as it
+  // came.
   Match match(wire::HttpMethod method, std::string_view path, std::string_view query = {},
               bool offers_protocol = false) const;
   const Route& operator[](uint8_t index) const { return routes_[index]; }

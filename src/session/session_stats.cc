@@ -3,12 +3,12 @@
 
 namespace ringcast::session {
 
-std::string_view to_string(Transport transport) {
+std::string_view to_string(TransportKind transport) {
   switch (transport) {
-    case Transport::websocket: return "websocket";
-    case Transport::sse: return "sse";
-    case Transport::poll: return "poll";
-    case Transport::count_: break;
+    case TransportKind::websocket: return "websocket";
+    case TransportKind::sse: return "sse";
+    case TransportKind::poll: return "poll";
+    case TransportKind::count_: break;
   }
   return "";
 }
@@ -74,6 +74,14 @@ ErrorCount error_count_of(uint16_t status) {
     case 505: return ErrorCount::unsupported;
     case 503: return ErrorCount::full;
     default: return ErrorCount::other;
+  }
+}
+
+ErrorCount error_count_of_close(uint16_t code) {
+  switch (code) {
+    case 4001: return ErrorCount::unauthorized;
+    case 1013: return ErrorCount::full;
+    default: return ErrorCount::forbidden;
   }
 }
 

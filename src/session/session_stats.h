@@ -15,8 +15,8 @@
 
 namespace ringcast::session {
 
-enum class Transport : uint8_t { websocket, sse, poll, count_ };
-std::string_view to_string(Transport transport);
+enum class TransportKind : uint8_t { websocket, sse, poll, count_ };
+std::string_view to_string(TransportKind transport);
 
 // One writer: a plain load and store is enough, and costs no locked instruction.
 class Counter {
@@ -51,6 +51,8 @@ enum class ErrorCount : uint8_t {
 };
 std::string_view to_string(ErrorCount code);
 ErrorCount error_count_of(uint16_t status);
+// Of a WebSocket that is opened only to be refused.
+ErrorCount error_count_of_close(uint16_t code);
 
 // Why somebody was not let in, or not kept.
 enum class AuthFailure : uint8_t {
@@ -67,14 +69,14 @@ std::string_view to_string(AuthFailure reason);
 AuthFailure auth_failure_of(std::string_view error_code);
 
 struct SessionStats {
-  Counter open[static_cast<size_t>(Transport::count_)];        // now; polls: waiting
-  Counter opened[static_cast<size_t>(Transport::count_)];      // ever; polls: asked
-  Counter spoken[kDialects];                                   // open now, by dialect
-  Counter events_out[static_cast<size_t>(Transport::count_)];  // messages queued for members
+  Counter open[static_cast<size_t>(TransportKind::count_)];        // now; polls: waiting
+  Counter opened[static_cast<size_t>(TransportKind::count_)];      // ever; polls: asked
+  Counter spoken[kDialects];                                       // open now, by dialect
+  Counter events_out[static_cast<size_t>(TransportKind::count_)];  // messages queued for members
   // How long they lasted; polls: waited. Tenths of a second.
-  BucketHistogram lasted[static_cast<size_t>(Transport::count_)];
+  BucketHistogram lasted[static_cast<size_t>(TransportKind::count_)];
   // WebSockets and streams that ended.
-  Counter closed[static_cast<size_t>(Transport::count_)][static_cast<size_t>(runtime::CloseCause::count_)];
+  Counter closed[static_cast<size_t>(TransportKind::count_)][static_cast<size_t>(runtime::CloseCause::count_)];
   Counter requests[6];  // by status class; [0] is not used
   Counter errors[static_cast<size_t>(ErrorCount::count_)];
   Counter auth_failures[static_cast<size_t>(AuthFailure::count_)];
@@ -104,13 +106,13 @@ struct SessionStats {
   Counter& limited(auth::Scope scope, auth::Charge charge) {
     return rate_limited[static_cast<size_t>(scope)][static_cast<size_t>(charge)];
   }
-  Counter& closed_by(Transport transport, runtime::CloseCause cause) {
+  Counter& closed_by(TransportKind transport, runtime::CloseCause cause) {
     return closed[static_cast<size_t>(transport)][static_cast<size_t>(cause)];
   }
   Counter& auth_failure(AuthFailure reason) { return auth_failures[static_cast<size_t>(reason)]; }
-  Counter& open_now(Transport transport) { return open[static_cast<size_t>(transport)]; }
-  Counter& opened_ever(Transport transport) { return opened[static_cast<size_t>(transport)]; }
-  Counter& out(Transport transport) { return events_out[static_cast<size_t>(transport)]; }
+  Counter& open_now(TransportKind transport) { return open[static_cast<size_t>(transport)]; }
+  Counter& opened_ever(TransportKind transport) { return opened[static_cast<size_t>(transport)]; }
+  Counter& out(TransportKind transport) { return events_out[static_cast<size_t>(transport)]; }
 };
 
 }  // namespace ringcast::session

@@ -40,7 +40,7 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
   const auto& of_route = gate.route_of(gate.at(connection.slot)).settings.slow;
   const auto may_drop = [&](uint32_t channel) {
     if (of_route) return *of_route == hub::SlowPolicy::drop_oldest;
-    return gate.hub().knows(channel) && gate.hub().policy_of(channel).slow == hub::SlowPolicy::drop_oldest;
+    return gate.hub().policy_of(channel).slow == hub::SlowPolicy::drop_oldest;
   };
   const auto note = [&](const runtime::Dropped& dropped) {
     gate.stats().dropped.add(dropped.frames);
@@ -77,10 +77,10 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
     bytes.clear();
     write(loss.lagged, bytes);
     if (bytes.empty()) continue;  // a dialect that does not show it
-    const Slice notice = gate.reactor().copy(bytes);
-    outbox.insert(loss.at, {.hold = notice.hold,
-                            .offset = notice.offset,
-                            .length = notice.length,
+    const OwnedSlice notice = gate.reactor().copy(bytes);
+    outbox.insert(loss.at, {.hold = notice->hold,
+                            .offset = notice->offset,
+                            .length = notice->length,
                             .channel = loss.channel,
                             .first_id = loss.lagged.from});
   }

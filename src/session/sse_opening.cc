@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "session/connection_log.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/guard.h"
@@ -22,7 +23,7 @@ using runtime::CloseCause;
 using wire::HttpHeader;
 
 void SseSession::append_head(std::string& out, const Client& client, bool keep_alive) {
-  std::vector<HttpHeader> headers{{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
+  std::vector<HttpHeader> headers{{"Cache-Control", kStreamCacheControl}, {"X-Accel-Buffering", "no"}};
   gate_.http().append_cors(headers, gate_.http().allow_origin(client));
   wire::append_response_head(out,
                              {.framing = client.http10 ? wire::BodyFraming::until_close : wire::BodyFraming::chunked,
@@ -37,6 +38,7 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   HttpSession& http = gate_.http();
   const SessionOptions& options = gate_.options();
   identify(client, request);
+  if (request.http.method == wire::HttpMethod::post) return open_posted(client, connection, request);
   auto requested = initial_channels(request, client, options.rooms_per_stream_max);
   if (!requested) {
     const std::string_view code = requested.error().code;
@@ -46,13 +48,13 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
   std::vector<Subscribed> channels = std::move(*requested);
   if (channels.empty()) channels.push_back({.key = channel_key_for(client, wire::kDefaultRoom)});
   // EventSource repeats the old URL when it reconnects, so its field is the newer one.
-  std::string_view cursor = request.http.headers.find_or("Last-Event-ID", "");
-  if (cursor.empty()) cursor = request.query.get_any({"last_event_id", "since", "last_id"}).value_or("");
-  if (const auto applied = apply_cursor(cursor, client.user(), channels); !applied) {
-    return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
+  auto cursor = request.http.headers.find("Last-Event-ID");
+  if (cursor.value_or("").empty()) {
+    if (const auto named = request.query.get_any({"last_event_id", "since", "last_id"})) cursor = named;
   }
+  const bool resumes = cursor && apply_cursor(request, *cursor, client.user(), channels);
   const bool chat_room = request.route.dialect == Dialect::chat_room;
-  if (chat_room && cursor.empty()) {
+  if (chat_room && !resumes) {
     // What history has left comes first.
     for (Subscribed& channel : channels) channel.has_cursor = channel.kind == wire::ChannelKind::room;
   }
@@ -64,19 +66,52 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
     append_head(out_, client, client.keep_alive);
     return http.respond_raw(client, connection, 200, out_);
   }
+  client.resumes = resumes;
+  begin(client, connection, request, std::make_unique<SseStream>(), std::move(channels));
+}
+
+// A stream that names its channels and positions in a body says of each channel that it cannot have what is wrong, and
+// has no cursor: the ids of its events are those of their channels.
+void SseSession::open_posted(Client& client, Connection& connection, const Request& request) {
+  auto posted = posted_channels(request, client, gate_.guard(), gate_.options());
+  if (!posted) {
+    const uint16_t status = posted.error().code == "forbidden" ? 403 : 400;
+    return gate_.http().refuse(client, connection, status, posted.error().code, posted.error().message);
+  }
+  auto stream = std::make_unique<SseStream>();
+  stream->by_name = true;
+  for (const RefusedChannel& refused : posted->refused) {
+    note_refused(client, *stream, refused.name, refused.error.code, refused.error.message);
+  }
+  client.resumes = std::any_of(posted->channels.begin(), posted->channels.end(),
+                               [](const Subscribed& channel) { return channel.has_cursor; });
+  begin(client, connection, request, std::move(stream), std::move(posted->channels));
+}
+
+void SseSession::note_refused(const Client& client, SseStream& stream, std::string_view room, std::string_view code,
+                              std::string_view message) {
+  gate_.log().refused(client, 0, code, message);
+  text_.clear();
+  wire::append_room_error_event(text_, wire::ErrorEvent::problem, room, code, message);
+  append_event(stream.refused, client, "problem", text_);
+}
+
+void SseSession::begin(Client& client, Connection& connection, const Request& request, std::unique_ptr<SseStream> made,
+                       std::vector<Subscribed> channels) {
+  HttpSession& http = gate_.http();
+  const bool chat_room = request.route.dialect == Dialect::chat_room;
   // What the joins bring is queued before the head is; an answer still unsent would end up behind it.
   if (!connection.outbox.empty()) {
     return http.refuse(client, connection, 400, "pipelined_stream", "a stream has to wait for the answers before it");
   }
 
-  auto made = std::make_unique<SseStream>();
   SseStream& stream = *made;
   append_head(stream.head, client);
   std::sort(channels.begin(), channels.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
   std::vector<std::string_view> names;
   for (const Subscribed& channel : channels) {
     names.push_back(channel.name());
-    stream.channels.push_back({.key = CompactString(channel.key), .mismatch = channel.mismatch});
+    stream.channels.push_back({.key = CompactString(channel.key), .fault = channel.fault});
   }
   stream.positions.resize(channels.size(), 0);
   stream.hash = wire::cursor_hash(names);
@@ -84,15 +119,15 @@ void SseSession::open(Client& client, Connection& connection, const Request& req
 
   client.kind = Kind::sse;
   client.phase = Phase::opening;
-  client.resumes = !cursor.empty();
   client.heartbeat_event = request.query.get("heartbeat").value_or("") == "event";
   client.extra = std::move(made);
-  const bool multi = channels.size() > 1 || chat_room;  // whose presence is looked at message by message
+  // A chat room's presence is looked at message by message.
+  const bool multi = !stream.by_name && (channels.size() > 1 || chat_room);
   const WireForm form = client.http10 ? (multi ? WireForm::sse_multi_plain : WireForm::sse_plain)
                                       : (multi ? WireForm::sse_multi : WireForm::sse);
   gate_.limit_output(client, connection, frame_length_of(form));
   gate_.reactor().cork(connection, true);
-  gate_.opened(client, Transport::sse);
+  gate_.opened(client, TransportKind::sse);
   if (client.resumes) gate_.stats().reconnects.add();
 
   gate_.open_at_hub(client, form_id(form, request.route.dialect));
@@ -118,12 +153,20 @@ void SseSession::on_joined(Client& client, Connection& connection, const hub::Jo
   --stream.outstanding;
   const uint32_t at = stream.find(joined.key);
   if (joined.error != hub::JoinError::none) {
-    stream.failed = true;
+    if (stream.by_name && at != SseStream::kUnknown) {
+      note_refused(client, stream, hub::name_of(joined.key), "channels_full",
+                   "there are as many channels as there may be");
+      stream.positions[at] = wire::kNoPosition;
+      --stream.rooms_left;
+    } else {
+      stream.failed = true;
+    }
   } else if (at != SseStream::kUnknown) {
     stream.positions[at] = joined.id;
     if (joined.ended) ++stream.ended;
-    const bool recovered = joined.recovered && !stream.channels[at].mismatch;
-    if (!recovered) send_gap(client, connection, joined.key, joined.oldest, joined.reset);
+    const CursorFault fault = stream.channels[at].fault;
+    const bool recovered = joined.recovered && fault == CursorFault::none;
+    if (!recovered) send_gap(client, connection, joined.key, joined.id + 1, joined.reset, fault);
     if (recovered && joined.replayed != 0) gate_.stats().resumed.add();
     if (joined.replayed != 0) connection.want_drained = true;
   }
@@ -139,19 +182,32 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   auto& stream = client.extra_as<SseStream>();
   const wire::SseFraming framing = framing_of(client);
   text_.clear();
-  wire::append_cursor(text_, stream.hash, stream.positions);
+  if (!stream.by_name) wire::append_cursor(text_, stream.hash, stream.positions);
   std::string& name = gate_.second_scratch();
   name.clear();
   gate_.append_name(name, client);
   std::string& json = gate_.scratch();
   json.clear();
-  wire::append_connection_id_event(json, name, client.anonymous ? wire::kAnonymousUser : client.user(),
-                                   std::string_view(text_),
-                                   static_cast<uint64_t>(gate_.heartbeat_interval(client).count()));
+  const std::string_view user = client.anonymous ? wire::kAnonymousUser : client.user();
+  const auto heartbeat_ms = static_cast<uint64_t>(gate_.heartbeat_interval(client).count());
+  if (stream.by_name) {
+    std::vector<wire::ChannelPosition> positions;
+    for (size_t i = 0; i < stream.channels.size(); ++i) {
+      if (stream.positions[i] == wire::kNoPosition) continue;
+      positions.push_back({hub::name_of(stream.channels[i].key.view()), stream.positions[i]});
+    }
+    wire::append_connection_id_event(json, name, user, positions, heartbeat_ms);
+  } else {
+    wire::append_connection_id_event(json, name, user, std::string_view(text_), heartbeat_ms);
+  }
   out_ = stream.head;
   wire::append_sse_retry(out_, framing, retry_ms(client));
   const Dialect dialect = gate_.route_of(client).dialect;
-  if (dialect == Dialect::native) {
+  if (stream.by_name) {
+    append_event(out_, client, "connection_id", json);
+    out_ += stream.refused;
+    std::string().swap(stream.refused);
+  } else if (dialect == Dialect::native) {
     wire::append_sse_event(out_, framing, std::string_view(text_), "connection_id", json);
   } else if (const Spelled* spelled = spelling_.spell(dialect, "connection_id", json)) {
     wire::append_sse_event(out_, framing, std::string_view(text_), spelled->name, spelled->data);
@@ -160,8 +216,8 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   }
   if (dialect == Dialect::gateway) append_beat(out_, client, Beat::Kind::initial);
   if (dialect == Dialect::chat_room) welcome(client, out_);
-  const Slice first = gate_.reactor().copy(out_);
-  gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
+  const OwnedSlice first = gate_.reactor().copy(out_);
+  gate_.reactor().send_first(connection, {.hold = first->hold, .offset = first->offset, .length = first->length});
   client.phase = Phase::open;
 
   if (!stream.early.empty()) {
@@ -178,11 +234,12 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   std::string().swap(stream.early_left);
   std::string().swap(stream.head);
   if (stream.rooms_left == 0) later_.push_back(client.id);
-  if (stream.drained) drained_.push_back(client.id);
-  if (!is_multi_sse(form_of(client.form).wire) && stream.rooms_left != 0) client.extra.reset();
+  gate_.let_go(client);
+  if (!is_multi_sse(form_of(client.form).wire) && !stream.by_name && stream.rooms_left != 0) client.extra.reset();
   gate_.reactor().cork(connection, false);
   gate_.guard().watch(client);
   arm_beat(client, connection);
+  read_again(client, connection);
 }
 
 // Who enters a chat room is told what the others are told of it, and then who is there.

@@ -2,6 +2,7 @@
 #include "session/sse_session.h"
 
 #include "session/canonical.h"
+#include "session/connection_log.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/http_session.h"
@@ -13,6 +14,7 @@
 namespace ringcast::session {
 
 using runtime::CloseCause;
+using runtime::PauseReason;
 
 namespace {
 
@@ -33,16 +35,28 @@ uint64_t SseSession::retry_ms(const Client& client) const {
   return static_cast<uint64_t>(gate_.jittered(client, gate_.retry(client), options.retry_jitter_percent).count());
 }
 
-// Whatever a client sends after its request is of no concern.
-size_t SseSession::on_bytes(Client&, Connection&, std::span<uint8_t> bytes) {
-  return bytes.size();
+// What a client sends behind the request of a stream is of no concern. Until there is one it waits: where nothing is to
+// come (204) it is the next request.
+size_t SseSession::on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) {
+  if (client.phase != Phase::opening) return bytes.size();
+  gate_.reactor().pause_reading(connection, PauseReason::answer);
+  return 0;
 }
 
-void SseSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason) {
-  gate_.close_now(client, connection.close_cause);
+void SseSession::read_again(Client& client, Connection& connection) {
+  gate_.reactor().resume_reading(connection, PauseReason::answer);
+  if (client.has_buffered_input || client.peer_done) gate_.read_on(client);
 }
 
-void SseSession::on_answer(const hub::Answer& answer) {
+// A peer that has ended its side may still be reading (a stream is the answer to a request like any other): it gets
+// what there is to come by now, and the end.
+void SseSession::on_peer_gone(Client& client, Connection& connection) {
+  if (!Gate::can_answer(connection)) return gate_.close_now(client, connection.close_cause);
+  if (client.phase == Phase::opening || gate_.hub().replaying(client.id)) return;  // read_on() follows
+  finish(client, connection, CloseCause::peer_closed);
+}
+
+void SseSession::on_answer(Client&, Connection&, const hub::Answer& answer) {
   online_lists_.take(answer, [&](ConnectionId member, std::string_view list) {
     const Client* client = gate_.find(member);
     if (client == nullptr || client->kind != Kind::sse || client->phase != Phase::open) return;
@@ -52,9 +66,10 @@ void SseSession::on_answer(const hub::Answer& answer) {
   });
 }
 
-void SseSession::on_closed(Client& client) {
+void SseSession::on_closed(Client& client, CloseCause cause) {
+  gate_.stats().closed_by(TransportKind::sse, cause).add();
   online_lists_.leave(client.id);
-  gate_.ended(client, Transport::sse);
+  gate_.ended(client, TransportKind::sse);
 }
 
 // --- messages ---
@@ -97,8 +112,7 @@ void SseSession::deliver(std::string_view key, const hub::Delivery& delivery) {
         hub::Derived::Kind::nothing) {
       continue;
     }
-    const Slice shared = reactor.copy(head_);
-    shared.hold->acquire();  // the members' cursors go into the same scratch and may end its block
+    const OwnedSlice shared = reactor.copy(head_);
     for (const uint32_t slot : delivery.members) {
       Client& client = gate_.at(slot);
       if (client.phase == Phase::closing) continue;
@@ -110,9 +124,9 @@ void SseSession::deliver(std::string_view key, const hub::Delivery& delivery) {
       }
       if (entry.id != 0 && channel != SseStream::kUnknown) stream.positions[channel] = entry.id;
       Connection& connection = reactor.at(slot);
-      reactor.send(connection, {.hold = shared.hold,
-                                .offset = shared.offset,
-                                .length = shared.length,
+      reactor.send(connection, {.hold = shared->hold,
+                                .offset = shared->offset,
+                                .length = shared->length,
                                 .frames = 1,
                                 .channel = delivery.channel,
                                 .first_id = entry.id});
@@ -120,14 +134,12 @@ void SseSession::deliver(std::string_view key, const hub::Delivery& delivery) {
       append_cursor(out_, client, stream);
       reactor.send_copy(connection, out_);
     }
-    shared.hold->release();
   }
-  gate_.stats().out(Transport::sse).add(delivery.entries.size() * delivery.members.size());
+  gate_.stats().out(TransportKind::sse).add(delivery.entries.size() * delivery.members.size());
 }
 
 void SseSession::on_replay(Client& client, Connection& connection, std::string_view key,
-                           std::span<const Slice> canonical, uint64_t first_id, uint32_t, uint64_t gap_oldest,
-                           bool more) {
+                           std::span<const Slice> canonical, uint64_t first_id, uint32_t, uint64_t gap_oldest) {
   if (client.phase == Phase::closing) return;
   if (gap_oldest != 0) send_gap(client, connection, key, gap_oldest, false);
   SseStream* stream = client.extra == nullptr ? nullptr : &client.extra_as<SseStream>();
@@ -148,8 +160,7 @@ void SseSession::on_replay(Client& client, Connection& connection, std::string_v
     }
   }
   gate_.reactor().send_copy(connection, out_);
-  // The next piece is asked for when this one has left, also when it belongs to another channel.
-  if (more || gate_.hub().replaying(client.id)) connection.want_drained = true;
+  if (client.peer_done) gate_.read_on(client);  // the stream ends behind its last replay
 }
 
 void SseSession::on_drained(Client& client, Connection&) {
@@ -176,10 +187,10 @@ bool SseSession::append_event(std::string& out, const Client& client, std::strin
 }
 
 void SseSession::send_gap(const Client& client, Connection& connection, std::string_view key, uint64_t oldest,
-                          bool reset) {
+                          bool reset, CursorFault fault) {
   gate_.stats().gaps.add();
   text_.clear();
-  wire::append_gap_event(text_, hub::name_of(key), oldest, reset);
+  wire::append_gap_event(text_, hub::name_of(key), oldest, reset, gap_reason(fault));
   send_event(client, connection, "gap", text_);
 }
 
@@ -233,7 +244,7 @@ void SseSession::append_beat(std::string& out, const Client& client, Beat::Kind 
 
 // --- ends ---
 
-void SseSession::tell_expiring(const Client& client, Connection& connection, uint64_t left_ms) {
+void SseSession::tell_expiring(Client& client, Connection& connection, uint64_t left_ms) {
   text_.clear();
   wire::append_token_expiring_event(text_, left_ms);
   send_event(client, connection, "token_expiring", text_);
@@ -250,9 +261,8 @@ void SseSession::end_token(Client& client, Connection& connection, TokenEnd how)
 
 void SseSession::on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) {
   if (client.phase == Phase::closing) return;
-  static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
   text_.clear();
-  wire::append_left_event(text_, hub::name_of(key), kReasons[static_cast<size_t>(reason)], {});
+  wire::append_left_event(text_, hub::name_of(key), hub::text_of(reason), {});
   if (client.phase == Phase::opening && is_multi(client)) {
     append_event(client.extra_as<SseStream>().early_left, client, "left", text_);
   } else {
@@ -285,12 +295,6 @@ void SseSession::on_tick() {
     }
   }
   later_.clear();
-  for (size_t i = 0; i < drained_.size(); ++i) {
-    Client* client = gate_.find(drained_[i]);
-    if (client == nullptr || client->kind != Kind::sse || client->phase != Phase::open) continue;
-    drain(*client, gate_.connection(*client));
-  }
-  drained_.clear();
   online_lists_.ask();
 }
 
@@ -301,8 +305,9 @@ void SseSession::go_back(Client& client, Connection& connection) {
   connection.outbox.clear();
   connection.want_drained = false;
   connection.unlimited_output = true;
+  gate_.reactor().reset_output(connection);
   gate_.reactor().cork(connection, false);
-  gate_.ended(client, Transport::sse);
+  gate_.ended(client, TransportKind::sse);
   gate_.http().take_back(client);
   client.phase = Phase::open;
   if (failed) {
@@ -310,6 +315,7 @@ void SseSession::go_back(Client& client, Connection& connection) {
   } else {
     gate_.http().respond(client, connection, {.status = 204});
   }
+  read_again(client, connection);
 }
 
 void SseSession::finish(Client& client, Connection& connection, CloseCause cause) {
@@ -335,7 +341,6 @@ void SseSession::end(Client& client, Connection& connection, uint16_t code, std:
 void SseSession::drain(Client& client, Connection& connection) {
   if (client.phase == Phase::opening) {
     client.keep_alive = false;  // it may turn out that there is nothing to come
-    client.extra_as<SseStream>().drained = true;
     return;
   }
   const uint64_t after_ms = retry_ms(client);
@@ -350,6 +355,7 @@ void SseSession::drain(Client& client, Connection& connection) {
 
 void SseSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
   if (client.phase != Phase::open || is_head_unsent(connection)) {
+    if (client.phase != Phase::closing) gate_.log().slow(client, cause, connection.outbox.bytes());
     return gate_.close_now(client, cause, io::CloseMode::reset);
   }
   const auto tell = [&](const Lagged& lagged, std::string& out) {
@@ -359,6 +365,7 @@ void SseSession::on_slow(Client& client, Connection& connection, CloseCause caus
   };
   if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
+  gate_.log().slow(client, cause, connection.outbox.bytes());
   // Of a stream over several channels an event may have begun that lacks its cursor and blank line. They are kept:
   // whatever comes next would be read as part of it.
   out_.clear();

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@
 #include "session/dialect/online_lists.h"
 #include "session/dialect/spelling.h"
 #include "session/heartbeat.h"
+#include "session/subscription.h"
+#include "session/transport.h"
 #include "wire/sse.h"
 
 namespace ringcast::session {
@@ -24,35 +27,34 @@ namespace ringcast::session {
 class Gate;
 struct Request;
 struct SseStream;
+struct Subscribed;
 
-class SseSession {
+class SseSession final : public Transport {
  public:
-  using Connection = runtime::Connection;
-
   explicit SseSession(Gate& gate);
 
-  void open(Client& client, Connection& connection, const Request& request);
-  size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes);
-  void on_peer_gone(Client& client, Connection& connection, io::CloseReason reason);
-  void on_drained(Client& client, Connection& connection);
-  void on_slow(Client& client, Connection& connection, runtime::CloseCause cause);
-  void on_timer(Client& client, Connection& connection);
-  void on_joined(Client& client, Connection& connection, const hub::Joined& joined);
+  TransportKind kind() const override { return TransportKind::sse; }
+  void open(Client& client, Connection& connection, const Request& request) override;
+  size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) override;
+  void on_peer_gone(Client& client, Connection& connection) override;
+  void on_drained(Client& client, Connection& connection) override;
+  void on_slow(Client& client, Connection& connection, runtime::CloseCause cause) override;
+  void on_timer(Client& client, Connection& connection) override;
+  void on_joined(Client& client, Connection& connection, const hub::Joined& joined) override;
   void on_replay(Client& client, Connection& connection, std::string_view key, std::span<const Slice> canonical,
-                 uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more);
-  void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason);
-  void on_answer(const hub::Answer& answer);
-  void on_kicked(Client& client, Connection& connection);
-  void drain(Client& client, Connection& connection);
-  bool send_canonical(Client& client, Connection& connection, std::string_view canonical);
-  void on_closed(Client& client);
+                 uint64_t first_id, uint32_t count, uint64_t gap_oldest) override;
+  void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) override;
+  void on_answer(Client& client, Connection& connection, const hub::Answer& answer) override;
+  void on_kicked(Client& client, Connection& connection) override;
+  void drain(Client& client, Connection& connection) override;
+  bool send_canonical(Client& client, Connection& connection, std::string_view canonical) override;
+  void on_closed(Client& client, runtime::CloseCause cause) override;
   // A run for streams over several channels: what they share is encoded once.
-  void deliver(std::string_view key, const hub::Delivery& delivery);
-  // Its token: about to end, or at its end.
-  void tell_expiring(const Client& client, Connection& connection, uint64_t left_ms);
-  void end_token(Client& client, Connection& connection, TokenEnd how);
+  void deliver(std::string_view key, const hub::Delivery& delivery) override;
+  void tell_expiring(Client& client, Connection& connection, uint64_t left_ms) override;
+  void end_token(Client& client, Connection& connection, TokenEnd how) override;
   // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
-  void on_tick();
+  void on_tick() override;
 
   // The answer to a stream that is refused for a passing reason (full, draining): EventSource would stop for good at
   // any status but 200, so it gets 200, a jittered `retry:`, the problem, and the end.
@@ -65,6 +67,11 @@ class SseSession {
 
   // --- sse_opening.cc ---
   void append_head(std::string& out, const Client& client, bool keep_alive = false);
+  void open_posted(Client& client, Connection& connection, const Request& request);
+  void note_refused(const Client& client, SseStream& stream, std::string_view room, std::string_view code,
+                    std::string_view message);
+  void begin(Client& client, Connection& connection, const Request& request, std::unique_ptr<SseStream> made,
+             std::vector<Subscribed> channels);
   void finish_opening(Client& client, Connection& connection);
   void welcome(Client& client, std::string& out);
 
@@ -75,7 +82,8 @@ class SseSession {
   // An event of ours, in the dialect if that shows it.
   bool append_event(std::string& out, const Client& client, std::string_view type, std::string_view json);
   void send_event(const Client& client, Connection& connection, std::string_view type, std::string_view json);
-  void send_gap(const Client& client, Connection& connection, std::string_view key, uint64_t oldest, bool reset);
+  void send_gap(const Client& client, Connection& connection, std::string_view key, uint64_t oldest, bool reset,
+                CursorFault fault = CursorFault::none);
   void arm_beat(const Client& client, Connection& connection);
   void send_beat(const Client& client, Connection& connection);
   void append_beat(std::string& out, const Client& client, Beat::Kind kind);
@@ -84,16 +92,16 @@ class SseSession {
            runtime::CloseCause cause);
   void finish(Client& client, Connection& connection, runtime::CloseCause cause);
   void go_back(Client& client, Connection& connection);
+  void read_again(Client& client, Connection& connection);
 
   Gate& gate_;
   Spelling spelling_;
   OnlineLists online_lists_;
   HeartbeatBytes beats_[2][kDialects + 1];  // by framing and dialect; the first is the comment
   std::vector<ConnectionId> later_;
-  std::vector<ConnectionId> drained_;  // while they were opened
-  std::string out_;                    // events being written
-  std::string text_;                   // JSON or cursors being written
-  std::string head_;                   // what the members of a run share
+  std::string out_;   // events being written
+  std::string text_;  // JSON or cursors being written
+  std::string head_;  // what the members of a run share
 };
 
 }  // namespace ringcast::session

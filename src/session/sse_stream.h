@@ -11,6 +11,7 @@
 #include "base/block.h"
 #include "runtime/outbox.h"
 #include "session/client.h"
+#include "session/subscription.h"
 
 namespace ringcast::session {
 
@@ -18,7 +19,7 @@ struct SseStream final : Extra {
   struct Channel {
     CompactString key;
     uint32_t local = runtime::kNoChannel;  // the hub's number for it, once a run has told
-    bool mismatch = false;                 // the cursor was made for other channels
+    CursorFault fault = CursorFault::none;
   };
   // A message that came before all positions were known.
   struct Early {
@@ -53,9 +54,10 @@ struct SseStream final : Extra {
   uint32_t rooms_left = 0;          // channels that it has not been taken out of
   uint32_t outstanding = 0;         // joins
   uint32_t ended = 0;               // channels whose newest message was final and has been seen
+  bool by_name = false;             // opened by POST: has no cursor, `connection_id` has the positions
   bool failed = false;              // a join was: there are too many channels
-  bool drained = false;             // told to go while it opened: is opened and then told
   std::string head;                 // of the response
+  std::string refused;  // `problem` events: channels that are not joined, of a stream that is opened by POST
   std::vector<Early> early;
   std::string early_left;  // `left` events of the same time, which come after those messages
   uint64_t early_bytes = 0;

@@ -2,11 +2,14 @@
 #include "session/subscription.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "session/guard.h"
 #include "session/request.h"
 #include "session/routes.h"
+#include "session/session_options.h"
 #include "wire/cursor.h"
+#include "wire/subscribe_request.h"
 
 namespace ringcast::session {
 
@@ -60,7 +63,7 @@ Result<std::vector<Subscribed>> initial_channels(const Request& request, const C
     if (!requested) return requested;
     if (channels.empty()) return requested;
     for (Subscribed& channel : *requested) add(std::move(channel));
-  } else if (route.dialect == Dialect::broker && !request.query.get("topics").value_or("").empty()) {
+  } else if (route.dialect == Dialect::broker && wire::names_rooms(request.query)) {
     if (!route.settings.topics) return fail("topics_not_enabled", "topics not enabled");
     auto requested = requested_channels(request, client, rooms_max);
     if (!requested) return fail("invalid_topic", "invalid topic: " + requested.error().message);
@@ -72,8 +75,74 @@ Result<std::vector<Subscribed>> initial_channels(const Request& request, const C
   return channels;
 }
 
-Result<void> apply_cursor(std::string_view text, std::string_view user, std::vector<Subscribed>& channels) {
-  if (text.empty() || channels.empty()) return {};
+namespace {
+
+// In the order in which they were named.
+void keep_first_rooms(PostedChannels& posted, size_t rooms_max) {
+  std::unordered_set<std::string> rooms;
+  std::erase_if(posted.channels, [&](const Subscribed& channel) {
+    if (channel.kind != wire::ChannelKind::room || rooms.contains(channel.key)) return false;
+    if (rooms.size() < rooms_max) {
+      rooms.insert(channel.key);
+      return false;
+    }
+    posted.refused.push_back({std::string(channel.name()),
+                              {"too_many_rooms", "a connection may be in " + std::to_string(rooms_max) + " rooms"}});
+    return true;
+  });
+}
+
+}  // namespace
+
+Result<PostedChannels> posted_channels(const Request& request, const Client& client, const Guard& guard,
+                                       const SessionOptions& options) {
+  wire::SubscribeRequest asked;
+  const wire::JsonLimits limits{options.json_depth_max, options.message_max, options.batch_items_max};
+  // The inbox and `*` are no rooms. Of what is above the limit as much again is refused by itself.
+  const size_t rooms_max = options.rooms_per_websocket_max;
+  if (auto error = wire::parse_subscribe_body(request.http.body, limits, 2 * rooms_max + 2, asked)) {
+    return tl::unexpected<Error>(*std::move(error));
+  }
+  PostedChannels posted;
+  posted.timeout_s = asked.timeout_s;
+  for (const std::string& room : request.rooms) {
+    posted.channels.push_back({.key = channel_key_for(client, room), .granted = true});
+  }
+  std::string scratch;
+  for (const std::string_view name : asked.rooms) {
+    const auto resolved = wire::resolve_channel(name, client.user(), scratch);
+    if (!resolved) {
+      posted.refused.push_back({std::string(name), resolved.error()});
+      continue;
+    }
+    posted.channels.push_back({.key = channel_key_for(client, resolved->name), .kind = resolved->kind});
+  }
+  if (posted.channels.size() > rooms_max) keep_first_rooms(posted, rooms_max);
+  const auto in_order = [](const Subscribed& a, const Subscribed& b) { return a.name() < b.name(); };
+  const auto same = [](const Subscribed& a, const Subscribed& b) { return a.key == b.key; };
+  std::stable_sort(posted.channels.begin(), posted.channels.end(), in_order);
+  posted.channels.erase(std::unique(posted.channels.begin(), posted.channels.end(), same), posted.channels.end());
+  for (const auto& [name, id] : asked.positions) {
+    const auto resolved = wire::resolve_channel(name, client.user(), scratch);
+    if (!resolved) continue;
+    const Subscribed wanted{.key = channel_key_for(client, resolved->name)};
+    const auto at = std::lower_bound(posted.channels.begin(), posted.channels.end(), wanted, in_order);
+    if (at == posted.channels.end() || at->key != wanted.key) continue;
+    at->has_cursor = true;
+    at->cursor = id;
+  }
+  std::erase_if(posted.channels, [&](Subscribed& channel) {
+    const auto permitted = permit(guard, client, {&channel, 1});
+    if (!permitted) posted.refused.push_back({std::string(channel.name()), permitted.error()});
+    return !permitted;
+  });
+  if (!posted.channels.empty()) return posted;
+  if (!posted.refused.empty()) return tl::unexpected<Error>(posted.refused[0].error);
+  return fail("missing_rooms", "the body names no channels: {\"rooms\":[…]}");
+}
+
+bool apply_cursor(const Request& request, std::string_view text, std::string_view user,
+                  std::span<Subscribed> channels) {
   std::vector<Subscribed*> sorted(channels.size());
   std::transform(channels.begin(), channels.end(), sorted.begin(), [](Subscribed& channel) { return &channel; });
   std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->name() < b->name(); });
@@ -81,32 +150,34 @@ Result<void> apply_cursor(std::string_view text, std::string_view user, std::vec
   std::transform(sorted.begin(), sorted.end(), names.begin(), [](const auto* channel) { return channel->name(); });
 
   const auto cursor = wire::parse_cursor(text, names, user);
-  if (!cursor) return tl::unexpected<Error>(cursor.error());
-  if (cursor->match == wire::Cursor::Match::absent) return {};
+  if (!cursor || cursor->match == wire::Cursor::Match::absent) {
+    // A dialect knows nothing of gaps.
+    if (request.route.dialect != Dialect::native) return false;
+    for (Subscribed& channel : channels) channel.fault = CursorFault::unreadable;
+    return false;
+  }
   for (size_t i = 0; i < sorted.size(); ++i) {
     Subscribed& channel = *sorted[i];
     if (cursor->match == wire::Cursor::Match::mismatch) {
       // From the very beginning: everything that history has left is sent.
-      channel.has_cursor = channel.mismatch = true;
+      channel.has_cursor = true;
+      channel.fault = CursorFault::other_channels;
       channel.cursor = 0;
     } else if (cursor->positions[i] != wire::kNoPosition) {
       channel.has_cursor = true;
       channel.cursor = cursor->positions[i];
     }
   }
-  return {};
+  return true;
 }
 
-Result<void> permit(const Guard& guard, const Client& client, std::vector<Subscribed>& channels) {
+Result<void> permit(const Guard& guard, const Client& client, std::span<Subscribed> channels) {
   for (Subscribed& channel : channels) {
     if (channel.granted) continue;
     if (!guard.may(client, auth::Operation::subscribe, channel.key)) {
       return fail("forbidden", "this client may not subscribe to " + wire::quoted(channel.name()));
     }
-    if (channel.has_cursor && !guard.may(client, auth::Operation::history, channel.key)) {
-      channel.has_cursor = false;
-      channel.mismatch = true;
-    }
+    channel.replays = !channel.has_cursor || guard.may(client, auth::Operation::history, channel.key);
   }
   return {};
 }
@@ -117,6 +188,7 @@ hub::Join join_of(const Client& client, const Subscribed& channel) {
           .name = channel.key == client.inbox_key() ? client.who.inbox_name() : hub::Name(),
           .has_cursor = channel.has_cursor,
           .cursor = channel.cursor,
+          .replays = channel.replays,
           .user = client.user()};
 }
 

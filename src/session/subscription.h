@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,12 +19,25 @@ namespace ringcast::session {
 
 class Guard;
 struct Request;
+struct SessionOptions;
+
+// Why a client gets a `gap`, whatever the channel's history has.
+enum class CursorFault : uint8_t {
+  none,
+  other_channels,  // its cursor was made for others: all that history has left is sent
+  unreadable,      // it is none that this server gives: the channel begins live
+};
+// The reason that the `gap` gives; empty: none.
+constexpr std::string_view gap_reason(CursorFault fault) {
+  return fault == CursorFault::unreadable ? "unknown_cursor" : "";
+}
 
 struct Subscribed {
   std::string key;
   wire::ChannelKind kind = wire::ChannelKind::room;
   bool has_cursor = false;
-  bool mismatch = false;  // the cursor was made for other channels, or may not be used: `gap` is told in any case
+  bool replays = true;  // history is for this client
+  CursorFault fault = CursorFault::none;
   uint64_t cursor = 0;
   bool granted = false;  // by hooks, whatever the rules say
 
@@ -39,13 +54,31 @@ Result<std::vector<Subscribed>> requested_channels(const Request& request, const
 // What a connection joins at once: those of its route, then those that it names, where the dialect lets it.
 Result<std::vector<Subscribed>> initial_channels(const Request& request, const Client& client, size_t rooms_max);
 
-// Puts a cursor's positions (any of its three forms) onto channels. A cursor of the first two forms speaks of all of
-// them. Code bad_cursor.
-Result<void> apply_cursor(std::string_view text, std::string_view user, std::vector<Subscribed>& channels);
+// A channel that was asked for and is not joined, and why.
+struct RefusedChannel {
+  std::string name;
+  Error error;
+};
 
-// Whether the client may subscribe to all of them; code forbidden. A position in a channel whose history is not for it
-// is dropped, which the client is told as a gap.
-Result<void> permit(const Guard& guard, const Client& client, std::vector<Subscribed>& channels);
+// What a body names (POST /events, POST /poll): each channel that the client may subscribe to, in order of their names,
+// with its position. What is wrong with one of them ends nothing: it goes into `refused`. Codes: those of
+// parse_subscribe_body(), missing_rooms, and that of the first refusal when no channel is left.
+struct PostedChannels {
+  std::vector<Subscribed> channels;
+  std::vector<RefusedChannel> refused;
+  std::optional<uint32_t> timeout_s;
+};
+Result<PostedChannels> posted_channels(const Request& request, const Client& client, const Guard& guard,
+                                       const SessionOptions& options);
+
+// Puts a cursor's positions (any of its three forms) onto channels. A cursor of the first two forms speaks of all of
+// them, and so does one that cannot be read, which is no error: an EventSource would give up for good. True: it could
+// be read, so that the client goes on from there.
+bool apply_cursor(const Request& request, std::string_view text, std::string_view user, std::span<Subscribed> channels);
+
+// Whether the client may subscribe to all of them; code forbidden. In a channel whose history is not for it a position
+// only says whether it has missed something.
+Result<void> permit(const Guard& guard, const Client& client, std::span<Subscribed> channels);
 
 // Joins as `apply_cursor` left it.
 hub::Join join_of(const Client& client, const Subscribed& channel);

@@ -150,16 +150,22 @@ bool WebSocketSession::act_join(Client& client, Connection& connection, const Ac
                action.ref);
     return true;
   }
+  // What it has missed can still be replayed where it goes next; here it would be sent away in the middle.
+  if (action.last_id && gate_.drain_phase() >= DrainPhase::telling) {
+    gate_.tell_soon(client);
+    return true;
+  }
   auto asking = std::make_unique<WebSocketAsking>();
   asking->kind = ActionKind::join;
   asking->key = key_;
   asking->ref = action.ref;
-  asking->without_history = action.last_id.has_value() && !gate_.guard().may(client, Operation::history, key_);
+  if (action.unknown_last_id) asking->fault = CursorFault::unreadable;
   const uint32_t correlation = gate_.await(client);
   if (!gate_.hub().join({.connection = client.id,
                          .key = key_,
-                         .has_cursor = action.last_id.has_value() && !asking->without_history,
+                         .has_cursor = action.last_id.has_value(),
                          .cursor = action.last_id.value_or(0),
+                         .replays = !action.last_id || gate_.guard().may(client, Operation::history, key_),
                          .user = client.user(),
                          .correlation = correlation})) {
     gate_.proceed(client);
@@ -187,7 +193,7 @@ void WebSocketSession::on_joined(Client& client, Connection& connection, const h
   const auto& asking = static_cast<const WebSocketAsking&>(*held);
   if (joined.error == hub::JoinError::none) {
     client.room = gate_.hub().channel_of(client.id, asking.key);
-    tell_joined(connection, joined, asking.ref, asking.without_history);
+    tell_joined(connection, joined, asking.ref, asking.fault);
   } else {
     tell_join_error(connection, joined, asking.ref);
   }
@@ -276,8 +282,8 @@ void WebSocketSession::act_status(Client& client, Connection& connection, const 
 // A token that is no good ends the connection, as it would have when it opened: who tries tokens has to connect anew.
 void WebSocketSession::act_refresh(Client& client, Connection& connection, const Action& action) {
   if (const auto renewed = gate_.guard().renew(client, action.token); !renewed) {
-    if (renewed.error().code == "forbidden") {
-      return send_error(connection, "forbidden", renewed.error().message, action.ref);
+    if (renewed.error().code == "forbidden" || renewed.error().code == "try_again") {
+      return send_error(connection, renewed.error().code, renewed.error().message, action.ref);
     }
     send_error(connection, "unauthorized", renewed.error().message, action.ref);
     gate_.stats().auth_failure(auth_failure_of(renewed.error().code)).add();

@@ -27,7 +27,7 @@ bool WebSocketSession::hold(Client& client, Connection& connection, const hub::P
     line->messages.emplace_back(publish, note);
     return true;
   }
-  line = &held_.add(client.id, publish.key);
+  line = &held_.add(client.id, publish.key, gate_.hub().home_of(publish.key));
   line->messages.emplace_back(publish, note);
   go_on(*line, false);
   return true;
@@ -43,7 +43,7 @@ void WebSocketSession::on_decided(ConnectionId id, uint64_t ticket, HookDecision
 bool WebSocketSession::take_decision(HeldLine& line, HookDecision& decision) {
   if (decision.allow) {
     line.messages.front().change(decision);
-    line.state = HeldLine::State::allowed;
+    held_.set_state(line, HeldLine::State::allowed);
     return true;
   }
   complete_refusal(decision, "this message");
@@ -62,25 +62,28 @@ void WebSocketSession::tell_held(const HeldLine& line, std::string_view code, st
 void WebSocketSession::drop_held(HeldLine& line) {
   line.messages.pop_front();
   held_.note_taken(line.id);
+  if (Client* const client = gate_.find(line.id)) note_acked(*client, gate_.connection(*client));
 }
 
 // Publishes and asks for as long as nothing has to be waited for. `allowed`: the first message is to be published.
-void WebSocketSession::go_on(HeldLine& line, bool allowed) {
+// False: there is no credit; it goes on with the next.
+bool WebSocketSession::go_on(HeldLine& line, bool allowed) {
   while (!line.messages.empty()) {
     if (!allowed) {
       std::optional<HookDecision> decision = ask_about(line);
-      if (!decision) return;
+      if (!decision) return true;
       allowed = take_decision(line, *decision);
       continue;
     }
-    if (!publish_held(line)) return;  // goes on with the next credit
+    if (!publish_held(line)) return false;
     allowed = false;
   }
   held_.remove(line);
+  return true;
 }
 
 std::optional<HookDecision> WebSocketSession::ask_about(HeldLine& line) {
-  line.state = HeldLine::State::asking;
+  held_.set_state(line, HeldLine::State::asking);
   const HeldMessage& message = line.messages.front();
   const Ticket ticket = gate_.decisions().open(Decisions::About::message_over_websocket, line.id);
   line.ticket = ticket.number;
@@ -124,9 +127,11 @@ bool WebSocketSession::publish_held(HeldLine& line) {
 }
 
 void WebSocketSession::serve_held() {
-  held_.for_each([this](HeldLine& line) {
-    if (line.state == HeldLine::State::allowed) go_on(line, true);
-  });
+  for (size_t home = 0; home < held_.homes_end(); ++home) {
+    for (HeldLine* line; (line = held_.first_allowed(home)) != nullptr;) {
+      if (!go_on(*line, true)) break;  // no more credit for this home
+    }
+  }
 }
 
 }  // namespace ringcast::session

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "session/admission.h"
+#include "session/connection_log.h"
 #include "session/gate.h"
 #include "session/http_session.h"
 #include "session/meters.h"
@@ -40,9 +41,10 @@ void WebSocketSession::refuse_message(Client& client, Connection& connection, bo
   if (text && !client.echo_endpoint) (void)read_action(client, message, action);
   const std::string_view whose = judgement.scope == auth::Scope::user ? client.user() : std::string_view();
   const auto wait = std::chrono::ceil<milliseconds>(judgement.wait);
+  const std::string why = limit_text(limits, judgement, whose);
+  gate_.log().refused(client, 0, "rate_limited", why);
   text_.clear();
-  wire::append_rate_limited_event(text_, limit_text(limits, judgement, whose), static_cast<uint64_t>(wait.count()),
-                                  action.ref);
+  wire::append_rate_limited_event(text_, why, static_cast<uint64_t>(wait.count()), action.ref);
   send_text(connection, text_);
   if (gate_.meters().strikes(client) < limits.strikes_max) return;
   close(client, connection, 4029, "too many messages after being told to wait", runtime::CloseCause::rate_limited);

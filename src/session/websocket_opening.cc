@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "session/connection_log.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/guard.h"
@@ -24,23 +25,12 @@ namespace {
 // What a refused client may still send before its close frame; it is not looked at.
 constexpr uint32_t kRefusedMessageMax = 64 << 10;
 
-bool is_decimal(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // A cursor without names speaks of the rooms that the request names, one with names of the inbox and `*` as well.
-Result<void> apply_since(const Request& request, const Client& client, std::vector<Subscribed>& channels,
-                         size_t rooms) {
-  const std::string_view since = request.query.get_any({"since", "last_event_id", "last_id"}).value_or("");
-  if (since.empty()) return {};
-  if (since.find('=') != std::string_view::npos) return apply_cursor(since, client.user(), channels);
-  if (is_decimal(since) && rooms != 1) {
-    return fail("bad_cursor", "since=" + wire::quoted(since) + " does not say which channel it is about");
-  }
-  std::vector<Subscribed> named(channels.begin(), channels.begin() + static_cast<std::ptrdiff_t>(rooms));
-  const auto applied = apply_cursor(since, client.user(), named);
-  std::copy(named.begin(), named.end(), channels.begin());
-  return applied;
+void apply_since(const Request& request, const Client& client, std::span<Subscribed> channels, size_t rooms) {
+  const auto since = request.query.get_any({"since", "last_event_id", "last_id"});
+  if (!since) return;
+  const bool of_all = rooms == 0 || since->find('=') != std::string_view::npos;
+  apply_cursor(request, *since, client.user(), of_all ? channels : channels.first(rooms));
 }
 
 }  // namespace
@@ -60,7 +50,12 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
     return;
   }
 
-  if (request.denial) return open_and_close(client, connection, upgrade, 4001, "Unauthorized", *request.denial);
+  if (request.denial) {
+    if (request.denial->code == "try_again") {
+      return open_and_close(client, connection, upgrade, 1013, "try again later", *request.denial);
+    }
+    return open_and_close(client, connection, upgrade, 4001, "Unauthorized", *request.denial);
+  }
   if (request.refusal) {
     const HookDecision& refusal = *request.refusal;
     return open_and_close(client, connection, upgrade, refusal.passing ? 1013 : 4003,
@@ -74,7 +69,9 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
     identify(client, request);
     auto requested = initial_channels(request, client, options.rooms_per_websocket_max);
     if (!requested) {
-      if (requested.error().code == "forbidden") {
+      // What a browser can see: it hides the status of an upgrade that is refused.
+      const std::string_view code = requested.error().code;
+      if (code == "forbidden" || (native && code == "too_many_rooms")) {
         return open_and_close(client, connection, upgrade, 4003, "Forbidden", requested.error());
       }
       return http.refuse(client, connection, 400, requested.error().code, requested.error().message);
@@ -89,9 +86,7 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
       if (!client.anonymous) add(std::string(client.inbox_key()), wire::ChannelKind::inbox);
       add(channel_key_for(client, wire::kBroadcastChannel), wire::ChannelKind::broadcast);
     }
-    if (const auto applied = apply_since(request, client, channels, rooms); !applied) {
-      return http.refuse(client, connection, 400, applied.error().code, applied.error().message);
-    }
+    apply_since(request, client, channels, rooms);
     if (const auto permitted = permit(gate_.guard(), client, channels); !permitted) {
       return open_and_close(client, connection, upgrade, 4003, "Forbidden", permitted.error());
     }
@@ -120,7 +115,7 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   gate_.limit_output(client, connection, frame_length_of(native ? form : WireForm::websocket_raw));
   connection.unlimited_output = echo;  // bounded by ease() and the size of one message instead
   gate_.stats().upgrades.add();
-  gate_.opened(client, Transport::websocket);
+  gate_.opened(client, TransportKind::websocket);
   const bool returns = std::any_of(channels.begin(), channels.end(), [](const auto& at) { return at.has_cursor; });
   if (returns) gate_.stats().reconnects.add();
   arm_beat(client, connection);
@@ -136,7 +131,7 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   for (const Subscribed& channel : channels) {
     if (!gate_.hub().join(join_of(client, channel))) continue;
     ++opening->outstanding;
-    if (channel.mismatch) opening->mismatched.push_back(channel.key);
+    if (channel.fault != CursorFault::none) opening->faults.emplace_back(channel.key, channel.fault);
     if (channel.kind == wire::ChannelKind::room) client.room = gate_.hub().channel_of(client.id, channel.key);
   }
   // The directory counts every connection of a user, whatever it listens to.
@@ -164,21 +159,22 @@ void WebSocketSession::open_and_close(Client& client, Connection& connection, co
   client.decoder = wire::WebSocketDecoder({.role = wire::WebSocketRole::server, .message_max = kRefusedMessageMax});
   connection.unlimited_output = false;
   gate_.stats().upgrades.add();
-  gate_.opened(client, Transport::websocket);
-  gate_.stats().error(code == 4001 ? ErrorCount::unauthorized : ErrorCount::forbidden).add();
+  gate_.opened(client, TransportKind::websocket);
+  const std::string_view said = code == 4001 ? std::string_view("unauthorized") : error.code;
+  gate_.log().refused(client, code, said, error.message);
+  gate_.stats().error(error_count_of_close(code)).add();
   if (gate_.route_of(client).dialect == Dialect::native) {
     text_.clear();
-    wire::append_error_event(text_, wire::ErrorEvent::error, code == 4001 ? "unauthorized" : error.code, error.message,
-                             {});
+    wire::append_error_event(text_, wire::ErrorEvent::error, said, error.message, {});
     send_text(connection, text_);
   }
   close(client, connection, code, reason, runtime::CloseCause::refused);
 }
 
 void WebSocketSession::tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref,
-                                   bool mismatched) {
+                                   CursorFault fault) {
   const std::string_view name = hub::name_of(joined.key);
-  const bool recovered = joined.recovered && !mismatched;
+  const bool recovered = joined.recovered && fault == CursorFault::none;
   if (!hub::is_inbox(name) && !hub::is_broadcast(name)) {
     text_.clear();
     wire::append_joined_event(text_, {.room = name,
@@ -189,7 +185,7 @@ void WebSocketSession::tell_joined(Connection& connection, const hub::Joined& jo
                                       .ref = ref});
     send_text(connection, text_);
   }
-  if (!recovered) send_gap(connection, joined.key, joined.oldest, joined.reset);
+  if (!recovered) send_gap(connection, joined.key, joined.id + 1, joined.reset, fault);
   if (joined.replayed != 0 && recovered) gate_.stats().resumed.add();
   if (joined.replayed != 0) connection.want_drained = true;
 }
@@ -200,9 +196,9 @@ void WebSocketSession::note_opening(Client& client, Connection& connection, cons
   --opening.outstanding;
   if (joined.error == hub::JoinError::none) {
     opening.positions.emplace_back(hub::name_of(joined.key), joined.id);
-    const bool mismatched =
-        std::find(opening.mismatched.begin(), opening.mismatched.end(), joined.key) != opening.mismatched.end();
-    tell_joined(connection, joined, {}, mismatched);
+    const auto fault = std::find_if(opening.faults.begin(), opening.faults.end(),
+                                    [&](const auto& at) { return at.first == joined.key; });
+    tell_joined(connection, joined, {}, fault == opening.faults.end() ? CursorFault::none : fault->second);
   } else {
     note_left(client);
     tell_join_error(connection, joined, {});
@@ -223,17 +219,15 @@ void WebSocketSession::finish_opening(Client& client, Connection& connection) {
                                    static_cast<uint64_t>(gate_.heartbeat_interval(client).count()));
   frame_ = opening.response;
   append_text(connection, text_, frame_);
-  const Slice first = gate_.reactor().copy(frame_);
-  gate_.reactor().send_first(connection, {.hold = first.hold, .offset = first.offset, .length = first.length});
-  if (opening.drained) drained_.push_back(client.id);
+  const OwnedSlice first = gate_.reactor().copy(frame_);
+  gate_.reactor().send_first(connection, {.hold = first->hold, .offset = first->offset, .length = first->length});
+  gate_.let_go(client);
   client.extra.reset();
   client.phase = Phase::open;
   gate_.reactor().cork(connection, false);
   gate_.guard().watch(client);
-  if ((connection.pauses & static_cast<uint8_t>(runtime::PauseReason::answer)) != 0) {
-    gate_.reactor().resume_reading(connection, runtime::PauseReason::answer);
-    gate_.read_on(client);
-  }
+  gate_.reactor().resume_reading(connection, runtime::PauseReason::answer);
+  if (client.has_buffered_input || client.peer_done) gate_.read_on(client);
 }
 
 }  // namespace ringcast::session

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/erase_at.h"
 #include "session/gate.h"
 #include "session/guard.h"
 #include "session/websocket_session.h"
@@ -127,6 +128,7 @@ bool WebSocketSession::act_direct(Client& client, Connection& connection, const 
                        .kind = payload_kind_of(action.payload_kind),
                        .payload = action.payload,
                        .idempotency_key = action.idempotency_key};
+  if (!action.echo) message.exclude = gate_.address_of(client);
   AckNote note{.receivers = true,
                .room = std::string(hub::name_of(key_)),
                .ref = std::string(action.ref),
@@ -181,6 +183,11 @@ void WebSocketSession::act_binary(Client& client, Connection& connection, const 
 }
 
 void WebSocketSession::on_published(Client& client, Connection& connection, const hub::Published& published) {
+  tell_published(client, connection, published);
+  note_acked(client, connection);
+}
+
+void WebSocketSession::tell_published(Client& client, Connection& connection, const hub::Published& published) {
   AckNote note;
   if (client.has_aside && published.correlation != 0) {
     const auto at = asides_.find(client.id.slot);
@@ -194,7 +201,7 @@ void WebSocketSession::on_published(Client& client, Connection& connection, cons
         aside.acks.erase(found);
       }
       if (aside.idle()) {
-        asides_.erase(at);
+        erase_at(asides_, at);
         client.has_aside = false;
       }
     }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "session/canonical.h"
+#include "session/connection_log.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
 #include "session/slow_consumer.h"
@@ -25,6 +26,7 @@ using wire::WebSocketOpcode;
 namespace {
 
 constexpr size_t kScratchKept = 1 << 20;
+constexpr std::chrono::seconds kProbeInterval{1};
 
 void shrink(std::string& scratch) {
   if (scratch.capacity() > kScratchKept) std::string().swap(scratch);
@@ -52,6 +54,7 @@ size_t WebSocketSession::on_bytes(Client& client, Connection& connection, std::s
     client.awaiting_pong = false;
     arm_beat(client, connection);
   }
+  if (client.close_received) return bytes.size();  // RFC 6455 section 5.5.1: nothing follows a close frame
   std::span<uint8_t> rest = bytes;
   for (;;) {
     const WebSocketEvent event = client.decoder.next(rest);
@@ -122,8 +125,7 @@ void WebSocketSession::take_echo(Client& client, Connection& connection, bool te
   }
   uint8_t bytes[wire::kFrameHeaderMax];
   wire::write_frame_header(bytes, head, payload.size());
-  gate_.reactor().send_copy(connection, as_text({bytes, header}));
-  gate_.reactor().send_copy(connection, as_text(payload));
+  gate_.reactor().send_copy(connection, as_text({bytes, header}), as_text(payload));
 }
 
 // A peer that does not read what it asked for is not read from either.
@@ -143,8 +145,19 @@ void WebSocketSession::on_drained(Client& client, Connection& connection) {
   }
 }
 
-void WebSocketSession::on_peer_gone(Client& client, Connection& connection, io::CloseReason) {
-  gate_.close_now(client, client.phase == Phase::closing ? closing_cause(client) : connection.close_cause);
+void WebSocketSession::on_peer_gone(Client& client, Connection& connection) {
+  const CloseCause cause = client.phase == Phase::closing ? closing_cause(client) : connection.close_cause;
+  if (!Gate::can_answer(connection)) return gate_.close_now(client, cause);
+  if (client.phase == Phase::opening) return;  // read_on() follows
+  if (!owes_acks(client)) return gate_.close_gently(client, cause);
+  gate_.reactor().arm_timer(connection, kProbeInterval);
+}
+
+bool WebSocketSession::owes_acks(const Client& client) const {
+  if (client.phase != Phase::open) return false;
+  if (held_.count(client.id) != 0) return true;
+  const auto at = client.has_aside ? asides_.find(client.id.slot) : asides_.end();
+  return at != asides_.end() && !at->second.acks.empty();
 }
 
 // --- heartbeat ---
@@ -158,14 +171,22 @@ void WebSocketSession::on_timer(Client& client, Connection& connection) {
   switch (client.phase) {
     case Phase::opening: arm_beat(client, connection); return;
     case Phase::closing:
+      if (gate_.reactor().still_reading(connection, gate_.options().close_timeout)) {
+        gate_.reactor().arm_timer(connection, gate_.options().close_timeout);
+        return;
+      }
       // The peer did not answer our close frame.
       gate_.close_now(client, closing_cause(client), io::CloseMode::reset);
       return;
     case Phase::open: break;
   }
+  if (client.close_received) return answer_close(client, connection);
+  if (client.peer_done) return probe(connection);
   if (client.awaiting_pong) {
     // While we do not read, or bytes of ours are under way, its silence says nothing (TCP_USER_TIMEOUT sees to those).
-    if (connection.pauses != 0 || !connection.outbox.empty()) {
+    // The ping may lie in the kernel behind others that the peer is still reading.
+    if (connection.pauses != 0 || !connection.outbox.empty() ||
+        gate_.reactor().still_reading(connection, gate_.heartbeat_timeout(client))) {
       gate_.reactor().arm_timer(connection, gate_.heartbeat_timeout(client));
       return;
     }
@@ -176,18 +197,28 @@ void WebSocketSession::on_timer(Client& client, Connection& connection) {
   // Beats lie on a grid, so that they stay spread; whoever was heard in the last half of the interval is alive.
   const auto silent = milliseconds((gate_.decisecond() - client.heard_decisecond) * 100);
   if (silent < gate_.heartbeat_interval(client) / 2 || connection.blocked) return arm_beat(client, connection);
-  ping_.send(gate_.reactor(), connection,
-             [](std::string& out) { wire::append_frame(out, {.opcode = WebSocketOpcode::ping}, {}); });
+  send_ping(connection);
   gate_.stats().heartbeats.add();
   client.awaiting_pong = true;
   gate_.reactor().arm_timer(connection, gate_.heartbeat_timeout(client));
 }
 
+// A peer that has ended its side and is owed acks may be half-closed or gone: that shows when something is sent,
+// because the kernel of one that is gone answers with a reset, which the next send finds.
+void WebSocketSession::probe(Connection& connection) {
+  if (!connection.blocked) send_ping(connection);
+  gate_.reactor().arm_timer(connection, kProbeInterval);
+}
+
+void WebSocketSession::send_ping(Connection& connection) {
+  ping_.send(gate_.reactor(), connection,
+             [](std::string& out) { wire::append_frame(out, {.opcode = WebSocketOpcode::ping}, {}); });
+}
+
 // --- what the hub tells ---
 
 void WebSocketSession::on_replay(Client& client, Connection& connection, std::string_view key,
-                                 std::span<const Slice> canonical, uint64_t first_id, uint32_t, uint64_t gap_oldest,
-                                 bool more) {
+                                 std::span<const Slice> canonical, uint64_t first_id, uint32_t, uint64_t gap_oldest) {
   if (client.phase == Phase::closing) return;
   if (gap_oldest != 0) send_gap(connection, key, gap_oldest, false);
   const Form form = form_of(client.form);
@@ -210,16 +241,13 @@ void WebSocketSession::on_replay(Client& client, Connection& connection, std::st
     }
     gate_.reactor().send_copy(connection, frame_);
   }
-  // The next piece is asked for when this one has left, also when it belongs to another channel.
-  if (more || gate_.hub().replaying(client.id)) connection.want_drained = true;
 }
 
 void WebSocketSession::on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) {
   if (client.phase == Phase::closing) return;
-  static constexpr std::string_view kReasons[] = {"left", "final", "kicked", "closed"};
   note_left(client);
   text_.clear();
-  wire::append_left_event(text_, hub::name_of(key), kReasons[static_cast<size_t>(reason)], {});
+  wire::append_left_event(text_, hub::name_of(key), hub::text_of(reason), {});
   send_text(connection, text_);
 }
 
@@ -245,18 +273,13 @@ void WebSocketSession::on_tick() {
     close(*client, gate_.connection(*client), 4011, "closed by an administrator", CloseCause::kicked);
   }
   kicked_.clear();
-  for (size_t i = 0; i < drained_.size(); ++i) {
-    Client* client = gate_.find(drained_[i]);
-    if (client == nullptr || client->kind != Kind::websocket) continue;
-    drain(*client, gate_.connection(*client));
-  }
-  drained_.clear();
 }
 
 // --- slow readers ---
 
 void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
   if (client.phase != Phase::open || client.echo_endpoint || is_head_unsent(connection)) {
+    if (client.phase != Phase::closing) gate_.log().slow(client, cause, connection.outbox.bytes());
     gate_.close_now(client, cause, io::CloseMode::reset);
     return;
   }
@@ -267,14 +290,15 @@ void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCaus
   };
   if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
+  gate_.log().slow(client, cause, connection.outbox.bytes());
   connection.outbox.discard_unsent(gate_.reactor().output_of(connection).frame_length);
   close(client, connection, 4008, "too slow", cause);
 }
 
 // --- tokens ---
 
-void WebSocketSession::tell_expiring(Connection& connection, uint64_t left_ms) {
-  if (gate_.route_of(gate_.at(connection.slot)).dialect != Dialect::native) return;
+void WebSocketSession::tell_expiring(Client& client, Connection& connection, uint64_t left_ms) {
+  if (gate_.route_of(client).dialect != Dialect::native) return;
   text_.clear();
   wire::append_token_expiring_event(text_, left_ms);
   send_text(connection, text_);
@@ -305,25 +329,42 @@ void WebSocketSession::close(Client& client, Connection& connection, uint16_t co
   client.close_sent = true;
   client.extra = std::make_unique<WebSocketClosing>(cause);
   if (client.hub_open) gate_.close_at_hub(client, !client.clean_leave);
+  if (client.close_received) return gate_.close_gently(client, cause);
   gate_.reactor().arm_timer(connection, gate_.options().close_timeout);
   // Its close frame must be read, whatever reading waited for.
   if (client.waiting) gate_.proceed(client);
   for (const PauseReason reason_paused : {PauseReason::answer, PauseReason::credit, PauseReason::slow_output}) {
     gate_.reactor().resume_reading(connection, reason_paused);
   }
-  client.stalled = false;
+  gate_.unstall(client);
   gate_.read_on(client);
 }
 
 void WebSocketSession::take_close(Client& client, Connection& connection, uint16_t code) {
   client.close_received = true;
   if (client.close_sent) return gate_.close_gently(client, closing_cause(client));
+  client.extra = std::make_unique<WebSocketLeaving>(code);
+  if (!owes_acks(client)) return answer_close(client, connection);
+  // Acks that are owed go before the close frame, behind which nothing may follow.
+  if (client.hub_open) gate_.close_at_hub(client, !client.clean_leave);
+  gate_.reactor().arm_timer(connection, gate_.options().close_timeout);
+}
+
+void WebSocketSession::answer_close(Client& client, Connection& connection) {
   frame_.clear();
-  wire::append_close_frame(frame_, code);
+  wire::append_close_frame(frame_, client.extra_as<WebSocketLeaving>().code);
+  client.extra.reset();
   gate_.reactor().send_copy(connection, frame_);
   client.close_sent = true;
   client.phase = Phase::closing;
   gate_.close_gently(client, CloseCause::peer_closed);
+}
+
+// Called when one has been sent: the last of those that a client which leaves waits for lets it go.
+void WebSocketSession::note_acked(Client& client, Connection& connection) {
+  if (owes_acks(client) || client.phase != Phase::open) return;
+  if (client.close_received) return answer_close(client, connection);
+  if (client.peer_done) gate_.read_on(client);
 }
 
 // RFC 6455 section 7.1.7: what follows a violation is not looked at, so neither is the answer to our close frame.
@@ -340,10 +381,7 @@ void WebSocketSession::fail(Client& client, Connection& connection, uint16_t cod
 }
 
 void WebSocketSession::drain(Client& client, Connection& connection) {
-  if (client.phase == Phase::opening) {
-    client.extra_as<WebSocketOpening>().drained = true;
-    return;
-  }
+  if (client.phase == Phase::opening) return;  // it is let in first
   if (client.phase == Phase::open && !client.echo_endpoint) {
     const SessionOptions& options = gate_.options();
     text_.clear();
@@ -355,8 +393,9 @@ void WebSocketSession::drain(Client& client, Connection& connection) {
   close(client, connection, 1001, "the server is going away", CloseCause::drained);
 }
 
-void WebSocketSession::on_closed(Client& client) {
-  gate_.ended(client, Transport::websocket);
+void WebSocketSession::on_closed(Client& client, CloseCause cause) {
+  gate_.stats().closed_by(TransportKind::websocket, cause).add();
+  gate_.ended(client, TransportKind::websocket);
   if (client.has_aside) asides_.erase(client.id.slot);
   client.has_aside = false;
 }
@@ -382,15 +421,17 @@ bool WebSocketSession::append_text(const Connection& connection, std::string_vie
 void WebSocketSession::send_error(Connection& connection, std::string_view code, std::string_view message,
                                   std::string_view ref) {
   gate_.stats().error(ErrorCount::bad_action).add();
+  gate_.log().refused(gate_.at(connection.slot), 0, code, message);
   text_.clear();
   wire::append_error_event(text_, wire::ErrorEvent::error, code, message, ref);
   send_text(connection, text_);
 }
 
-void WebSocketSession::send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset) {
+void WebSocketSession::send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset,
+                                CursorFault fault) {
   gate_.stats().gaps.add();
   text_.clear();
-  wire::append_gap_event(text_, hub::name_of(key), oldest, reset);
+  wire::append_gap_event(text_, hub::name_of(key), oldest, reset, gap_reason(fault));
   send_text(connection, text_);
 }
 

@@ -22,6 +22,8 @@
 #include "session/held_messages.h"
 #include "session/hooks.h"
 #include "session/meters.h"
+#include "session/subscription.h"
+#include "session/transport.h"
 #include "session/websocket_asides.h"
 #include "wire/action.h"
 #include "wire/websocket_handshake.h"
@@ -31,32 +33,30 @@ namespace ringcast::session {
 class Gate;
 struct Request;
 
-class WebSocketSession {
+class WebSocketSession final : public Transport {
  public:
-  using Connection = runtime::Connection;
-
   explicit WebSocketSession(Gate& gate);
 
-  void open(Client& client, Connection& connection, const Request& request);
-  size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes);
-  void on_peer_gone(Client& client, Connection& connection, io::CloseReason reason);
-  void on_drained(Client& client, Connection& connection);
-  void on_slow(Client& client, Connection& connection, runtime::CloseCause cause);
-  void on_timer(Client& client, Connection& connection);
-  void on_credit(Client& client, Connection& connection);
-  void on_joined(Client& client, Connection& connection, const hub::Joined& joined);
+  TransportKind kind() const override { return TransportKind::websocket; }
+  void open(Client& client, Connection& connection, const Request& request) override;
+  size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) override;
+  void on_peer_gone(Client& client, Connection& connection) override;
+  void on_drained(Client& client, Connection& connection) override;
+  void on_slow(Client& client, Connection& connection, runtime::CloseCause cause) override;
+  void on_timer(Client& client, Connection& connection) override;
+  void on_credit(Client& client, Connection& connection) override;
+  void on_joined(Client& client, Connection& connection, const hub::Joined& joined) override;
   void on_replay(Client& client, Connection& connection, std::string_view key, std::span<const Slice> canonical,
-                 uint64_t first_id, uint32_t count, uint64_t gap_oldest, bool more);
-  void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason);
-  void on_published(Client& client, Connection& connection, const hub::Published& published);
-  void on_answer(Client& client, Connection& connection, const hub::Answer& answer);
-  void on_kicked(Client& client, Connection& connection);
-  void drain(Client& client, Connection& connection);
-  bool send_canonical(Client& client, Connection& connection, std::string_view canonical);
-  void on_closed(Client& client);
-  // Its token: about to end, or at its end.
-  void tell_expiring(Connection& connection, uint64_t left_ms);
-  void end_token(Client& client, Connection& connection, TokenEnd how);
+                 uint64_t first_id, uint32_t count, uint64_t gap_oldest) override;
+  void on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) override;
+  void on_published(Client& client, Connection& connection, const hub::Published& published) override;
+  void on_answer(Client& client, Connection& connection, const hub::Answer& answer) override;
+  void on_kicked(Client& client, Connection& connection) override;
+  void drain(Client& client, Connection& connection) override;
+  bool send_canonical(Client& client, Connection& connection, std::string_view canonical) override;
+  void on_closed(Client& client, runtime::CloseCause cause) override;
+  void tell_expiring(Client& client, Connection& connection, uint64_t left_ms) override;
+  void end_token(Client& client, Connection& connection, TokenEnd how) override;
   // A lease has come, or has been refused: the message that waited for it is tried again.
   void on_allowance(Client& client, Connection& connection);
   // Of a message that somebody else decides about; its connection may be gone.
@@ -64,7 +64,7 @@ class WebSocketSession {
   // Credit has come.
   void serve_held();
   // After the hub's own tick and before the flush: what the hub's calls asked for but may not be done within them.
-  void on_tick();
+  void on_tick() override;
 
  private:
   // --- websocket_opening.cc ---
@@ -73,7 +73,7 @@ class WebSocketSession {
                       std::string_view reason, const Error& error);
   void note_opening(Client& client, Connection& connection, const hub::Joined& joined);
   void finish_opening(Client& client, Connection& connection);
-  void tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref, bool mismatched);
+  void tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref, CursorFault fault);
 
   // --- websocket_actions.cc; false: an answer or credit is waited for, what follows stays unread ---
   bool take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload);
@@ -106,6 +106,7 @@ class WebSocketSession {
   bool act_typing(Client& client, Connection& connection, const wire::Action& action, std::string_view whole);
   void act_binary(Client& client, Connection& connection, const wire::Action& action);
   bool may_publish(Client& client, Connection& connection, std::string_view key, std::string_view ref);
+  void tell_published(Client& client, Connection& connection, const hub::Published& published);
 
   // --- websocket_limits.cc ---
   Passage pass(Client& client, Connection& connection, bool text, std::span<const uint8_t> payload);
@@ -116,7 +117,7 @@ class WebSocketSession {
   bool hold(Client& client, Connection& connection, const hub::Publish& publish, AckNote* note);
   std::optional<HookDecision> ask_about(HeldLine& line);
   bool take_decision(HeldLine& line, HookDecision& decision);
-  void go_on(HeldLine& line, bool allowed);
+  bool go_on(HeldLine& line, bool allowed);
   bool publish_held(HeldLine& line);
   void tell_held(const HeldLine& line, std::string_view code, std::string_view message);
   void drop_held(HeldLine& line);
@@ -128,12 +129,19 @@ class WebSocketSession {
   void send_text(Connection& connection, std::string_view json);
   bool append_text(const Connection& connection, std::string_view json, std::string& out);
   void send_error(Connection& connection, std::string_view code, std::string_view message, std::string_view ref);
-  void send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset);
+  void send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset,
+                CursorFault fault = CursorFault::none);
+  // To what was published before: it is answered, if with a refusal.
+  bool owes_acks(const Client& client) const;
   void arm_beat(Client& client, Connection& connection);
   void ease(Connection& connection);
   // Our close frame; then theirs is awaited. Nothing follows it.
   void close(Client& client, Connection& connection, uint16_t code, std::string_view reason, runtime::CloseCause cause);
   void take_close(Client& client, Connection& connection, uint16_t code);
+  void answer_close(Client& client, Connection& connection);
+  void note_acked(Client& client, Connection& connection);
+  void probe(Connection& connection);
+  void send_ping(Connection& connection);
   void fail(Client& client, Connection& connection, uint16_t code, std::string_view reason);
 
   Gate& gate_;
@@ -143,9 +151,8 @@ class WebSocketSession {
   Spelling spelling_;
   HeartbeatBytes ping_;
   std::vector<ConnectionId> kicked_;
-  std::vector<ConnectionId> drained_;  // while they were being let in
-  std::string text_;                   // JSON being written
-  std::string frame_;                  // frames being written
+  std::string text_;   // JSON being written
+  std::string frame_;  // frames being written
   std::string key_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "runtime/connection.h"
 #include "session/client.h"
+#include "session/subscription.h"
 #include "wire/action.h"
 
 namespace ringcast::session {
@@ -18,9 +19,8 @@ namespace ringcast::session {
 struct WebSocketOpening final : Extra {
   std::string response;  // 101, sent before everything that the joins bring
   std::vector<std::pair<std::string, uint64_t>> positions;
-  std::vector<std::string> mismatched;  // keys: their cursor was made for other channels
-  uint32_t outstanding = 0;             // joins
-  bool drained = false;                 // told to go meanwhile: is let in and then told
+  std::vector<std::pair<std::string, CursorFault>> faults;  // by key; most have none
+  uint32_t outstanding = 0;                                 // joins
 };
 
 struct WebSocketRefused final : Extra {
@@ -33,7 +33,13 @@ struct WebSocketAsking final : Extra {
   wire::ActionKind kind = wire::ActionKind::unknown;
   std::string key;
   std::string ref;
-  bool without_history = false;  // a join's position was dropped: its room's history is not for this client
+  CursorFault fault = CursorFault::none;  // of a join
+};
+
+// Its close frame has come, and acks are still owed.
+struct WebSocketLeaving final : Extra {
+  explicit WebSocketLeaving(uint16_t sent) : code(sent) {}
+  uint16_t code;
 };
 
 struct WebSocketClosing final : Extra {

@@ -35,6 +35,7 @@ struct Lane::Exchange {
   std::unique_ptr<Call> call;  // of a decision; a batch has none
   std::string id, body;
   uint64_t events = 1;
+  uint64_t dropped = 0;  // what its body says was lost before
   uint32_t tried = 0;
   bool running = false;
   SteadyTime due{};                         // of the next try, when it is not running
@@ -54,12 +55,16 @@ Lane::~Lane() = default;
 void Lane::notify(const std::string& event_json) {
   if (notifications_.size() + asked_.size() >= options_.queue_max) {
     // The newest go: those that wait are older than whatever the receiver could ask for otherwise.
-    stats_.dropped.add();
-    ++lost_;
-    return complain("webhook_dropped", "too many events wait for this endpoint", 1);
+    return drop(1);
   }
   notifications_.push_back(event_json);
   count_waiting();
+}
+
+void Lane::drop(uint64_t events) {
+  stats_.dropped.add(events);
+  lost_ += events;
+  complain("webhook_dropped", "too many events wait for this endpoint", events);
 }
 
 void Lane::ask(std::unique_ptr<Call> call, SteadyTime now) {
@@ -99,7 +104,8 @@ void Lane::start_batch() {
     notifications_.pop_front();
   }
   exchange->body += ']';
-  if (lost_ != 0) exchange->body += ",\"dropped\":" + std::to_string(std::exchange(lost_, 0));
+  exchange->dropped = std::exchange(lost_, 0);
+  if (exchange->dropped != 0) exchange->body += ",\"dropped\":" + std::to_string(exchange->dropped);
   exchange->body += '}';
   batch_under_way_ = true;
   exchanges_.push_back(std::move(exchange));
@@ -184,7 +190,7 @@ void Lane::give_up(Exchange& exchange, const TransferEnd& end) {
     undecided(std::move(exchange.call), why);
   } else {
     stats_.failed.add(exchange.events);
-    lost_ += exchange.events;
+    lost_ += exchange.events + exchange.dropped;  // the next call says both
     complain("webhook_failed", why, exchange.events);
   }
   remove(exchange);

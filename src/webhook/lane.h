@@ -43,6 +43,8 @@ class Lane {
   ~Lane();
 
   void notify(const std::string& event_json);
+  // Notifications for this endpoint that did not come as far as notify().
+  void drop(uint64_t events);
   void ask(std::unique_ptr<Call> call, SteadyTime now);
   // Starts what may start, gives up what is too late.
   void advance(SteadyTime now);

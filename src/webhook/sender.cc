@@ -35,6 +35,8 @@ Sender::Sender(SenderOptions options, Answer answer, std::unique_ptr<Inlet> inle
       endpoints_(options_.endpoints),
       answer_(std::move(answer)),
       inlet_(std::move(inlet)),
+      overflow_(std::make_unique<Count[]>(options_.cores * endpoints_.size())),
+      overflow_taken_(options_.cores * endpoints_.size()),
       multi_(multi) {
   for (size_t i = 0; i < endpoints_.size(); ++i) {
     lanes_.push_back(std::make_unique<Lane>(multi_, endpoints_[i], ids_, options_.payload_max,
@@ -67,7 +69,12 @@ void Sender::stop() {
 
 bool Sender::offer(uint16_t core, std::unique_ptr<Call>& call) noexcept {
   call->endpoints = endpoints_.wanted(call->event, call->room);
-  return call->endpoints == 0 || inlet_->offer(core, call);
+  if (call->endpoints == 0 || inlet_->offer(core, call)) return true;
+  if (is_decision(call->event)) return false;
+  for (size_t i = 0; i < endpoints_.size(); ++i) {
+    if ((call->endpoints >> i & 1) != 0) overflow_[core * endpoints_.size() + i].add();
+  }
+  return false;
 }
 
 void Sender::run() {
@@ -81,6 +88,7 @@ void Sender::run() {
       end = now + options_.farewell;
       inlet_->drain([&](std::unique_ptr<Call> call) { take(std::move(call), now); });
     }
+    take_overflow();
     for (const auto& lane : lanes_) lane->advance(now);
     perform(now);
     hand_over();
@@ -107,6 +115,13 @@ void Sender::take(std::unique_ptr<Call> call, SteadyTime now) {
   append_event(json, *call, ids_.next());
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if ((call->endpoints >> i & 1) != 0) lanes_[i]->notify(json);
+  }
+}
+
+void Sender::take_overflow() {
+  for (size_t i = 0; i < overflow_taken_.size(); ++i) {
+    const uint64_t lost = overflow_[i].get();
+    if (lost != overflow_taken_[i]) lanes_[i % lanes_.size()]->drop(lost - std::exchange(overflow_taken_[i], lost));
   }
 }
 

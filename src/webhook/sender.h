@@ -60,6 +60,7 @@ class Sender {
   Sender(SenderOptions options, Answer answer, std::unique_ptr<Inlet> inlet, CURLM* multi);
   void run();
   void take(std::unique_ptr<Call> call, SteadyTime now);
+  void take_overflow();
   void perform(SteadyTime now);
   void hand_over();
   void sleep(SteadyTime now);
@@ -69,6 +70,10 @@ class Sender {
   const Endpoints endpoints_;
   const Answer answer_;
   const std::unique_ptr<Inlet> inlet_;
+  // Notifications that a core's ring had no room for, by core and endpoint: written by the core, and how much of it the
+  // lanes know.
+  const std::unique_ptr<Count[]> overflow_;
+  std::vector<uint64_t> overflow_taken_;
   CURLM* const multi_;
   CallIds ids_;
   std::vector<std::unique_ptr<Lane>> lanes_;

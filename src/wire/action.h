@@ -18,7 +18,7 @@ namespace ringcast::wire {
 inline constexpr uint32_t kJsonDepthMax = 1024;
 
 struct JsonLimits {
-  uint32_t depth_max = 32;                // how deep `data`, or a field that nobody knows, may nest
+  uint32_t depth_max = 32;                // how deep `data`, or a field that is not known, may nest
   uint32_t payload_bytes_max = 64 << 10;  // `content` or `data` as re-serialised
   uint32_t batch_items_max = 1000;        // publishes of one request, each target of `rooms` and `users` counted
 };
@@ -59,6 +59,7 @@ struct Action {
   bool echo = true;
   std::string_view idempotency_key;
   std::optional<uint64_t> last_id;
+  bool unknown_last_id = false;  // there was one, which cannot be read
   std::optional<uint64_t> after;
   std::optional<uint32_t> limit;
   UserStatus status = UserStatus::online;
@@ -69,14 +70,15 @@ struct Action {
   bool signed_by_connection = false;  // the message says from which connection it came
 };
 
-// Rules beyond PROTOCOL.md's table: `channel` and `topic` are spellings of `room`, one of the three at a time; `user`
-// and `user_id` are not read, since the user is the authenticated one; a field that is null counts as absent (`data`
-// apart: null is a value); a field that is not known is checked to be JSON and otherwise ignored; of a repeated field
-// the last counts, as in JSON.parse; ids are numbers or strings of decimal digits below 2^53.
+// Rules beyond PROTOCOL.md's table: `channel` and `topic` are spellings of `room`, one of the three at a time; a field
+// that is null counts as absent (`data` apart: null is a value); a field that the action does not take is refused,
+// since what was meant by it would be lost without a word; of a repeated field the last counts, as in JSON.parse; ids
+// are numbers or strings of decimal digits below 2^53, and a `last_id` that is another number or string is a cursor
+// that cannot be read: not an error.
 //
 // Nothing on success, else what was wrong; `action.ref` is set also then, whenever the text was JSON, and `action.kind`
 // when it was known. Codes: bad_json (not an object, malformed, invalid UTF-8, a lone surrogate), too_deep, too_large,
-// unknown_action, bad_field (type or range), missing_field, and those of names.h.
+// unknown_action, unknown_field, bad_field (type or range), missing_field, and those of names.h.
 std::optional<Error> parse_action(std::string_view text, const JsonLimits& limits, Action& action);
 
 }  // namespace ringcast::wire

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/compact_json.h"
 
+#include "wire/json_fault.h"
 #include "wire/json_reader.h"
 
 namespace ringcast::wire {
@@ -13,6 +14,10 @@ Result<void> append_compact_json(std::string& out, std::string_view text, const 
   simdjson::ondemand::document document;
   simdjson::ondemand::array array;
   const auto fail = [&](simdjson::error_code code) {
+    // Of the text as it was given, not as it is wrapped.
+    if (const auto fault = find_json_fault(text)) {
+      return tl::unexpected<Error>(Error{"bad_json", "not valid JSON at " + describe(*fault, text)});
+    }
     return tl::unexpected<Error>(json_error(code, limits.depth_max));
   };
   if (const auto code = json.open(wrapped, document)) return fail(code);

@@ -67,7 +67,7 @@ class Inflater {
     RINGCAST_ASSERT(payload.size() <= kAvailMax && inflated_max < kAvailMax);
     out = {};
     if (payload.empty()) return InflateStatus::ok;  // some senders leave out the only byte of an empty message
-    if (output_.size() > kKeptOutputMax) output_ = {};
+    if (output_.size() > kKeptOutputMax) std::vector<uint8_t>().swap(output_);
     inflateReset(&stream_);
     size_t produced = 0;
     for (const std::span<const uint8_t> part : {payload, std::span<const uint8_t>(kFlushTail)}) {

@@ -125,9 +125,11 @@ void append_pong_event(std::string& out, int64_t timestamp_us, std::string_view 
   end(writer, ref);
 }
 
-void append_gap_event(std::string& out, std::string_view room, uint64_t oldest, bool reset) {
+void append_gap_event(std::string& out, std::string_view room, uint64_t oldest, bool reset, std::string_view reason) {
   JsonWriter writer = begin(out, "gap");
-  writer.string("room", room).uint("oldest", oldest).boolean("reset", reset).end_object();
+  writer.string("room", room).uint("oldest", oldest).boolean("reset", reset);
+  if (!reason.empty()) writer.string("reason", reason);
+  writer.end_object();
 }
 
 void append_lagged_event(std::string& out, std::string_view room, uint64_t missed, uint64_t from, uint64_t to) {
@@ -150,6 +152,13 @@ void append_error_event(std::string& out, ErrorEvent type, std::string_view code
   JsonWriter writer = begin(out, type == ErrorEvent::error ? "error" : "problem");
   writer.string("code", code).string("message", message);
   end(writer, ref);
+}
+
+void append_room_error_event(std::string& out, ErrorEvent type, std::string_view room, std::string_view code,
+                             std::string_view message) {
+  JsonWriter writer = begin(out, type == ErrorEvent::error ? "error" : "problem");
+  writer.string("room", room).string("code", code).string("message", message);
+  end(writer);
 }
 
 void append_rate_limited_event(std::string& out, std::string_view message, uint64_t retry_after_ms,

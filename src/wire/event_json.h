@@ -82,7 +82,9 @@ void append_typing_event(std::string& out, std::string_view room, std::string_vi
 void append_status_event(std::string& out, std::string_view room, std::string_view user, std::string_view status);
 void append_pong_event(std::string& out, int64_t timestamp_us, std::string_view ref);
 
-void append_gap_event(std::string& out, std::string_view room, uint64_t oldest, bool reset);
+// `oldest`: with which id the channel goes on; `reason`: left out when empty.
+void append_gap_event(std::string& out, std::string_view room, uint64_t oldest, bool reset,
+                      std::string_view reason = {});
 void append_lagged_event(std::string& out, std::string_view room, uint64_t missed, uint64_t from, uint64_t to);
 void append_reconnect_event(std::string& out, uint64_t after_ms);
 void append_token_expiring_event(std::string& out, uint64_t expires_in_ms);
@@ -91,6 +93,9 @@ void append_token_expiring_event(std::string& out, uint64_t expires_in_ms);
 enum class ErrorEvent : uint8_t { error, problem };
 void append_error_event(std::string& out, ErrorEvent type, std::string_view code, std::string_view message,
                         std::string_view ref);
+// The error of one room of several: the others are joined.
+void append_room_error_event(std::string& out, ErrorEvent type, std::string_view room, std::string_view code,
+                             std::string_view message);
 // The error of a message that came too soon: when the same may be sent again.
 void append_rate_limited_event(std::string& out, std::string_view message, uint64_t retry_after_ms,
                                std::string_view ref);

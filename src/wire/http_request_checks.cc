@@ -2,6 +2,7 @@
 #include "wire/http_request_checks.h"
 
 #include <limits>
+#include <utility>
 
 #include "wire/http_syntax.h"
 
@@ -53,15 +54,26 @@ bool is_authority(std::string_view text) {
   return true;
 }
 
-// Strips "scheme://" of a scheme that a request can be made with.
-bool strip_scheme(std::string_view& target) {
-  for (const std::string_view scheme : {"http://", "https://", "ws://", "wss://"}) {
+// Strips "scheme://" of a scheme that a request can be made with; says its default port.
+bool strip_scheme(std::string_view& target, std::string_view& default_port) {
+  static constexpr std::pair<std::string_view, std::string_view> kSchemes[] = {
+      {"http://", "80"}, {"https://", "443"}, {"ws://", "80"}, {"wss://", "443"}};
+  for (const auto& [scheme, port] : kSchemes) {
     if (equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
       target.remove_prefix(scheme.size());
+      default_port = port;
       return true;
     }
   }
   return false;
+}
+
+// An authority without the port that its scheme has anyway (RFC 9110 section 4.2.3), and without an empty one.
+std::string_view without_default_port(std::string_view authority, std::string_view default_port) {
+  const size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos || authority.back() == ']') return authority;
+  const std::string_view port = authority.substr(colon + 1);
+  return port.empty() || port == default_port ? authority.substr(0, colon) : authority;
 }
 
 void split_path(std::string_view text, HttpRequest& request) {
@@ -136,7 +148,8 @@ bool read_target_and_host(HttpRequest& request, HttpError& error) {
   }
   // absolute-form, RFC 9112 section 3.2.2
   std::string_view rest = request.target;
-  if (!strip_scheme(rest)) {
+  std::string_view port;
+  if (!strip_scheme(rest, port)) {
     return set_error(error, 400, "bad_target", "the request target is neither a path nor an http or ws URL");
   }
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
@@ -144,7 +157,8 @@ bool read_target_and_host(HttpRequest& request, HttpError& error) {
     return set_error(error, 400, "bad_target", "the authority of the request target is not host or host:port");
   }
   // The target would win over Host, but a proxy that goes by Host has routed this request elsewhere.
-  if (hosts == 1 && !equal_ignoring_case(authority, request.host)) {
+  if (hosts == 1 &&
+      !equal_ignoring_case(without_default_port(authority, port), without_default_port(request.host, port))) {
     return set_error(error, 400, "host_mismatch", "the Host field differs from the host of the request target");
   }
   request.host = authority;
@@ -221,10 +235,14 @@ bool read_connection(HttpRequest& request, HttpError& error) {
   request.wants_upgrade = headers.find("Upgrade").has_value() && headers.has_token("Connection", "upgrade");
   for (const HttpHeader& field : headers.all()) {
     if (!equal_ignoring_case(field.name, "Expect")) continue;
-    if (!equal_ignoring_case(field.value, "100-continue")) {
-      return set_error(error, 417, "expectation_failed", "the only expectation that can be met is 100-continue");
+    std::string_view list = field.value;
+    std::string_view expectation;
+    while (next_list_element(list, expectation)) {
+      if (!equal_ignoring_case(expectation, "100-continue")) {
+        return set_error(error, 417, "expectation_failed", "the only expectation that can be met is 100-continue");
+      }
+      request.expects_continue = request.chunked || request.content_length > 0;
     }
-    request.expects_continue = request.chunked || request.content_length > 0;
   }
   return true;
 }

@@ -173,8 +173,8 @@ void HttpRequestParser::reset() {
   body_max_ = limits_.body_max;
   request_start_ = line_start_ = fields_start_ = 0;
   target_at_ = 0;
-  if (head_.capacity() > kKeptBufferMax) head_ = {};
-  if (body_.capacity() > kKeptBufferMax) body_ = {};
+  if (head_.capacity() > kKeptBufferMax) std::string().swap(head_);
+  if (body_.capacity() > kKeptBufferMax) std::string().swap(body_);
   head_.clear();
   body_.clear();
   fields_.clear();

@@ -62,6 +62,9 @@ class HttpRequestParser {
   const HttpError& error() const { return error_; }
   // Nothing of a request has been read: an owner that has no other use for this object may drop it.
   bool idle() const { return state_ == State::start && head_.empty(); }
+  // Something of the request itself has come, not only an empty line before it.
+  bool begun() const { return head_.size() > request_start_; }
+  size_t body_received() const { return body_.size(); }
   // At headers_complete: a limit for this request alone (a route's). An error follows from the next feed().
   void set_body_max(uint64_t bytes) { body_max_ = bytes; }
 

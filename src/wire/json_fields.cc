@@ -13,7 +13,7 @@ std::optional<Error> read_json_fields(std::string_view text, const JsonLimits& l
   if (const auto code = scratch.open(text, document)) return json_error(code, limits.depth_max);
   simdjson::ondemand::object object;
   if (const auto code = document.get_object().get(object)) {
-    if (code == simdjson::INCORRECT_TYPE) return Error{"bad_json", "the message must be a JSON object"};
+    if (code == simdjson::INCORRECT_TYPE) return wrong_root("the message must be a JSON object");
     return json_error(code, limits.depth_max);
   }
   FieldReader reader(scratch, limits);

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/assert.h"
+#include "base/edit_distance.h"
+#include "wire/json_fault.h"
 #include "wire/json_writer.h"
 
 namespace ringcast::wire {
@@ -122,6 +125,9 @@ JsonScratch& JsonScratch::of_this_thread() {
 }
 
 error_code JsonScratch::open(std::string_view text, simdjson::ondemand::document& document) {
+  text_size_ = 0;
+  // RFC 8259 section 8.1: texts do not begin with one. Versions of simdjson differ in whether they pass over it.
+  if (text.starts_with("\xEF\xBB\xBF")) return simdjson::TAPE_ERROR;
   const size_t bytes = std::max(text.size(), kScratchBytesMin);
   if (parser_.capacity() > kScratchBytesKept && bytes <= kScratchBytesKept) {
     parser_ = simdjson::ondemand::parser();
@@ -134,6 +140,7 @@ error_code JsonScratch::open(std::string_view text, simdjson::ondemand::document
     input_.resize(bytes + simdjson::SIMDJSON_PADDING);
     output_.reserve(bytes);
   }
+  text_size_ = text.size();
   output_.clear();
   output_at_open_ = output_.data();
   // The padding may hold anything that is initialised.
@@ -172,10 +179,30 @@ error_code expect_end(simdjson::ondemand::document& document) {
 }
 
 Error json_error(error_code code, uint32_t depth_max) {
+  if (code == simdjson::CAPACITY || code == simdjson::MEMALLOC) return {"bad_json", simdjson::error_message(code)};
   if (code == simdjson::DEPTH_ERROR) {
     return {"too_deep", "the JSON nests deeper than " + std::to_string(depth_max) + " levels"};
   }
+  const std::string_view text = JsonScratch::of_this_thread().text();
+  if (const auto fault = find_json_fault(text)) return {"bad_json", "not valid JSON at " + describe(*fault, text)};
   return {"bad_json", std::string("not valid JSON: ") + simdjson::error_message(code)};
+}
+
+Error unknown_field(std::string_view name, std::string_view whose, std::span<const std::string_view> known) {
+  RINGCAST_ASSERT(!known.empty());
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](std::string_view a, std::string_view b) {
+    return edit_distance(name, a) < edit_distance(name, b);
+  });
+  std::string message = std::string(whose) + " has no field " + quoted(name) + "; the nearest one is ";
+  message += quoted(*nearest) + ", of";
+  for (const std::string_view one : known) message.append(one.data() == known.front().data() ? " " : ", ").append(one);
+  return {"unknown_field", std::move(message)};
+}
+
+Error wrong_root(std::string_view wanted) {
+  const std::string_view text = JsonScratch::of_this_thread().text();
+  if (find_json_fault(text)) return json_error(simdjson::INCORRECT_TYPE, 0);
+  return {"bad_json", std::string(wanted)};
 }
 
 void FieldReader::complain(Error error) {
@@ -209,6 +236,18 @@ void FieldReader::ignored(Value value) {
   const size_t size = out.size();
   if (const auto code = append_value(out, value, depth_max_)) break_off(code);
   out.resize(size);
+}
+
+void FieldReader::unknown(std::string_view name, Value value, std::string_view whose,
+                          std::span<const std::string_view> known) {
+  ignored(value);
+  complain(unknown_field(name, whose, known));
+}
+
+bool FieldReader::is(json_type type, std::string_view name, Value value, std::string_view wanted) {
+  const auto found = type_of(value);
+  if (found && *found != type) wrong_type(name, value, wanted);
+  return found == type;
 }
 
 void FieldReader::wrong_type(std::string_view name, Value value, std::string_view wanted) {
@@ -253,26 +292,37 @@ void FieldReader::flag(std::string_view name, Value value, bool& to) {
   if (token) to = *token == "true";
 }
 
+bool FieldReader::read_id(Value value, json_type type, uint64_t& number) {
+  if (type != json_type::number && type != json_type::string) return ignored(value), false;
+  auto digits = kept(value);
+  if (!digits) return false;
+  if (type == json_type::string) digits = digits->substr(1, digits->size() - 2);
+  const auto [end, failure] = std::from_chars(digits->data(), digits->data() + digits->size(), number);
+  return !digits->empty() && failure == std::errc{} && end == digits->data() + digits->size() &&
+         number <= kMessageIdMax;
+}
+
 void FieldReader::id(std::string_view name, Value value, std::optional<uint64_t>& to) {
   const auto type = type_of(value);
   if (!type) return;
   if (type == json_type::null) return ignored(value);
-  std::optional<std::string_view> digits;
-  if (type == json_type::number || type == json_type::string) {
-    digits = kept(value);
-    if (!digits) return;
-    if (type == json_type::string) digits = digits->substr(1, digits->size() - 2);
-  } else {
-    ignored(value);
-    digits = std::string_view{};
-  }
   uint64_t number = 0;
-  const auto [end, failure] = std::from_chars(digits->data(), digits->data() + digits->size(), number);
-  if (digits->empty() || failure != std::errc{} || end != digits->data() + digits->size() || number > kMessageIdMax) {
-    return complain("bad_field",
-                    quoted(name) + " must be an id: a whole number from 0 to 2^53 - 1, or its digits in a string");
+  if (read_id(value, *type, number)) {
+    to = number;
+  } else {
+    complain("bad_field",
+             quoted(name) + " must be an id: a whole number from 0 to 2^53 - 1, or its digits in a string");
   }
-  to = number;
+}
+
+void FieldReader::cursor(std::string_view name, Value value, std::optional<uint64_t>& to, bool& unreadable) {
+  const auto type = type_of(value);
+  if (!type) return;
+  if (type == json_type::null) return ignored(value);
+  if (type != json_type::number && type != json_type::string) return wrong_type(name, value, "an id");
+  uint64_t number = 0;
+  unreadable = !read_id(value, *type, number);
+  to = unreadable ? std::nullopt : std::optional(number);
 }
 
 void FieldReader::count(std::string_view name, Value value, std::optional<uint32_t>& to) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,7 @@ class JsonScratch {
 
   // Starts a new text; the views of the one before are gone.
   simdjson::error_code open(std::string_view text, simdjson::ondemand::document& document);
+  std::string_view text() const { return {input_.data(), text_size_}; }
   // Re-serialised bytes. Never more than the text has, so views of it hold until the next open().
   std::string& output() { return output_; }
   void assert_output_in_place() const;
@@ -31,6 +33,7 @@ class JsonScratch {
  private:
   simdjson::ondemand::parser parser_;
   std::string input_;
+  size_t text_size_ = 0;
   std::string output_;
   const char* output_at_open_ = nullptr;
 };
@@ -42,7 +45,13 @@ simdjson::error_code append_value(std::string& out, simdjson::ondemand::value va
 // Bytes of the text that must follow a root container: none.
 simdjson::error_code expect_end(simdjson::ondemand::document& document);
 
+// Of the text that this thread's scratch holds: what is wrong with it, and where.
 Error json_error(simdjson::error_code code, uint32_t depth_max);
+// The text is not the container that is `wanted` ("an action is a JSON object"), if it is JSON at all.
+Error wrong_root(std::string_view wanted);
+
+// Code unknown_field: says which of `known` comes nearest to `name`, and lists them.
+Error unknown_field(std::string_view name, std::string_view whose, std::span<const std::string_view> known);
 
 // Takes fields of known types, and remembers the first complaint. A wrong type does not end the reading (so that the
 // `ref` of a faulty action is still found), broken JSON does.
@@ -69,12 +78,18 @@ class FieldReader {
   void spelled_text(std::string_view name, Value value, std::string_view& to, std::string_view& spelling);
   void flag(std::string_view name, Value value, bool& to);
   void id(std::string_view name, Value value, std::optional<uint64_t>& to);
+  // An id to go on from; `unreadable` is set for a number or a string that is none.
+  void cursor(std::string_view name, Value value, std::optional<uint64_t>& to, bool& unreadable);
   void count(std::string_view name, Value value, std::optional<uint32_t>& to);
   void ref(Value value, std::string_view& to);
   // `name` where the field has another than its kind.
   void payload(PayloadKind kind, Value value, PayloadKind& kind_to, std::string_view& to, std::string_view name = {});
   void ignored(Value value);
+  // A field that is not one of `known`; `whose` takes it not: "a publish".
+  void unknown(std::string_view name, Value value, std::string_view whose, std::span<const std::string_view> known);
   bool is_null(Value value);
+  // False: it is of another type, and the error says that the field must be `wanted`.
+  bool is(simdjson::ondemand::json_type type, std::string_view name, Value value, std::string_view wanted);
 
   // Gives the members of an object to take(key, value), in order, until the object or the text breaks.
   template <class Take>
@@ -100,6 +115,8 @@ class FieldReader {
   void wrong_type(std::string_view name, Value value, std::string_view wanted);
   // Re-serialised into the scratch.
   std::optional<std::string_view> kept(Value value);
+  // The id that a number, or a string of digits, is; false: it is none. Other types are ignored likewise.
+  bool read_id(Value value, simdjson::ondemand::json_type type, uint64_t& number);
 
   JsonScratch& scratch_;
   const JsonLimits& limits_;

@@ -46,7 +46,7 @@ void read_member(FieldReader& reader, std::string_view key, Value value, Jwk& jw
   }
 }
 
-void read_keys(FieldReader& reader, Value value, std::vector<Jwk>& keys, size_t keys_max) {
+void read_keys(JsonScratch& scratch, FieldReader& reader, Value value, std::vector<Jwk>& keys, size_t keys_max) {
   simdjson::ondemand::array items;
   if (const auto code = value.get_array().get(items)) {
     if (code != simdjson::INCORRECT_TYPE) return reader.break_off(code);
@@ -54,15 +54,26 @@ void read_keys(FieldReader& reader, Value value, std::vector<Jwk>& keys, size_t 
     return reader.ignored(value);
   }
   for (auto element : items) {
-    simdjson::ondemand::object object;
-    if (const auto code = std::move(element).get_object().get(object)) return reader.break_off(code);
+    Value item;
+    if (const auto code = std::move(element).get(item)) return reader.break_off(code);
     if (keys.size() == keys_max) {
       reader.complain("bad_field", "more than " + std::to_string(keys_max) + " keys");
       return;
     }
     Jwk& jwk = keys.emplace_back();
-    reader.members(object, [&](std::string_view key, Value member) { read_member(reader, key, member, jwk); });
-    if (reader.broken()) return;
+    simdjson::ondemand::object object;
+    if (const auto code = item.get_object().get(object)) {
+      if (code != simdjson::INCORRECT_TYPE) return reader.break_off(code);
+      jwk.fault = "it is not an object";
+      reader.ignored(item);
+      if (reader.broken()) return;
+      continue;
+    }
+    FieldReader of_key(scratch, kTokenJsonLimits);
+    of_key.members(object, [&](std::string_view key, Value member) { read_member(of_key, key, member, jwk); });
+    if (of_key.broken()) return reader.complain(*of_key.take_error());
+    if (of_key.error()) jwk.fault = of_key.error()->message;
+    if (jwk.fault.empty() && jwk.type.empty()) jwk.fault = "it has no \"kty\"";
   }
 }
 
@@ -83,16 +94,13 @@ Result<std::vector<Jwk>> parse_jwks(std::string_view text, size_t keys_max) {
     if (key != "keys") return read_member(reader, key, value, lone);
     is_set = true;
     keys.clear();
-    read_keys(reader, value, keys, keys_max);
+    read_keys(scratch, reader, value, keys, keys_max);
   });
   reader.end(document);
   if (reader.error()) return bad_key_set(reader.error()->message);
   if (!is_set) {
     if (lone.type.empty()) return bad_key_set("there are no \"keys\"");
     keys.push_back(std::move(lone));
-  }
-  for (const Jwk& jwk : keys) {
-    if (jwk.type.empty()) return bad_key_set("a key has no \"kty\"");
   }
   return keys;
 }

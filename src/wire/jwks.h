@@ -19,9 +19,11 @@ struct Jwk {
   std::string curve;      // crv
   // Decoded from base64url; empty where absent.
   std::string n, e, x, y, k;
+  std::string fault;  // why it cannot be used; empty: nothing is wrong with its form
 };
 
-// A set, or one key alone. Members that nobody knows are ignored, a key's private ones too. Code bad_jwks.
+// A set, or one key alone. Members that nobody knows are ignored, a key's private ones too. A faulty key of a set has a
+// `fault`, and the others are as good as without it (RFC 7517 section 5). Code bad_jwks.
 Result<std::vector<Jwk>> parse_jwks(std::string_view text, size_t keys_max);
 
 }  // namespace ringcast::wire

@@ -13,6 +13,11 @@ using simdjson::error_code;
 using simdjson::ondemand::json_type;
 using simdjson::ondemand::value;
 
+constexpr std::string_view kPublishFields[] = {
+    "room",    "channel", "topic",     "rooms", "channels", "topics",  "to",    "users",           "to_connection",
+    "content", "data",    "broadcast", "user",  "event",    "exclude", "final", "idempotency_key",
+};
+
 // What the spans of a PublishBody point to.
 struct PublishScratch {
   std::vector<PublishRequest> requests;
@@ -68,12 +73,10 @@ class RequestReader {
       reader_.text(key, value, request_.exclude);
     } else if (key == "final") {
       reader_.flag(key, value, request_.final_message);
-    } else if (key == "echo") {
-      reader_.flag(key, value, request_.echo);
     } else if (key == "idempotency_key") {
       reader_.text(key, value, request_.idempotency_key);
     } else {
-      reader_.ignored(value);
+      reader_.unknown(key, value, "a publish", kPublishFields);
     }
   }
 
@@ -85,13 +88,8 @@ class RequestReader {
       return reader_.complain("bad_target", quoted(list_spelling_) + " and " + quoted(key) + " exclude each other");
     }
     list_spelling_ = spelling = key;
-    json_type type;
-    if (const auto code = value.type().get(type)) return reader_.break_off(code);
+    if (!reader_.is(json_type::array, key, value, "an array of names")) return;
     simdjson::ondemand::array array;
-    if (type != json_type::array) {
-      reader_.ignored(value);
-      return reader_.complain("bad_field", quoted(key) + " must be an array of names");
-    }
     if (const auto code = value.get_array().get(array)) return reader_.break_off(code);
     for (auto element : array) {
       simdjson::ondemand::value item;
@@ -245,7 +243,7 @@ std::optional<Error> parse_publish_body(std::string_view text, const JsonLimits&
     reader.read(object);
     if (auto error = reader.fields().take_error()) return error;
   } else {
-    return Error{"bad_json", "the body must be a JSON object, or an array of them"};
+    return wrong_root("the body must be a JSON object, or an array of them");
   }
   if (const auto failure = expect_end(document)) return json_error(failure, limits.depth_max);
 

@@ -33,7 +33,6 @@ struct PublishRequest {
   std::string_view event = kDefaultEventType;
   std::string_view exclude;  // a connection id
   bool final_message = false;
-  bool echo = true;
   std::string_view idempotency_key;
 };
 

@@ -21,6 +21,34 @@ bool is_unreserved(char c) {
          c == '_' || c == '~';
 }
 
+bool is_one_room(std::string_view key) {
+  return key == "room" || key == "channel" || key == "topic";
+}
+
+bool is_room_list(std::string_view key) {
+  return key == "rooms" || key == "channels" || key == "topics";
+}
+
+Result<void> add_room(std::vector<std::string_view>& rooms, std::string_view name, size_t rooms_max) {
+  if (auto kind = check_channel(name); !kind) return tl::unexpected<Error>(kind.error());
+  if (std::find(rooms.begin(), rooms.end(), name) != rooms.end()) return {};
+  if (rooms.size() == rooms_max) {
+    return fail("too_many_rooms", "more than " + std::to_string(rooms_max) + " rooms were asked for");
+  }
+  rooms.push_back(name);
+  return {};
+}
+
+Result<void> add_rooms(std::vector<std::string_view>& rooms, std::string_view list, size_t rooms_max) {
+  for (bool more = true; more;) {
+    const size_t comma = list.find(',');
+    if (auto added = add_room(rooms, list.substr(0, comma), rooms_max); !added) return added;
+    more = comma != std::string_view::npos;
+    if (more) list.remove_prefix(comma + 1);
+  }
+  return {};
+}
+
 // A request line is bounded long before this; it keeps the offsets of a Query within 32 bits.
 constexpr size_t kQueryBytesMax = size_t{1} << 20;
 
@@ -47,6 +75,20 @@ bool append_percent_decoded(std::string& out, std::string_view text, PlusSign pl
   if (is_valid_utf8(std::string_view(out).substr(begin))) return true;
   out.resize(begin);
   return false;
+}
+
+void append_normalized_escapes(std::string& out, std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+    const int low = high < 0 ? -1 : hex_value(text[i + 2]);
+    if (low < 0) {
+      out += text[i];
+      continue;
+    }
+    const std::string byte(1, static_cast<char>(high << 4 | low));
+    append_percent_encoded(out, byte);
+    i += 2;
+  }
 }
 
 void append_percent_encoded(std::string& out, std::string_view text) {
@@ -120,29 +162,45 @@ Result<uint64_t> Query::get_uint(std::string_view key, uint64_t fallback, uint64
   return value;
 }
 
-std::optional<std::string_view> room_parameter(const Query& query) {
-  return query.get_any({"room", "channel", "topic"});
+std::optional<std::string_view> Query::contradiction() const {
+  for (size_t i = 1; i < parameters_.size(); ++i) {
+    const std::string_view key = view(parameters_[i].key, parameters_[i].key_size);
+    if (is_one_room(key) || is_room_list(key)) continue;
+    const auto first = get(key);
+    if (*first != view(parameters_[i].value, parameters_[i].value_size)) return key;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<std::string_view>> room_parameter(const Query& query) {
+  std::optional<std::string_view> room;
+  for (size_t i = 0; i < query.size(); ++i) {
+    const auto [key, value] = query.at(i);
+    if (!is_one_room(key)) continue;
+    if (room && *room != value) {
+      return fail("bad_query", "the query names the rooms " + quoted(*room) + " and " + quoted(value) + "; name one");
+    }
+    room = value;
+  }
+  return room;
+}
+
+bool names_rooms(const Query& query) {
+  for (size_t i = 0; i < query.size(); ++i) {
+    const auto [key, value] = query.at(i);
+    if ((is_one_room(key) || is_room_list(key)) && !value.empty()) return true;
+  }
+  return false;
 }
 
 Result<std::vector<std::string_view>> room_list(const Query& query, size_t rooms_max) {
-  const auto list = query.get_any({"rooms", "channels", "topics", "room", "channel", "topic"});
-  if (!list) return std::vector<std::string_view>{};
-  return split_room_list(*list, rooms_max);
-}
-
-Result<std::vector<std::string_view>> split_room_list(std::string_view list, size_t rooms_max) {
   std::vector<std::string_view> rooms;
-  for (bool more = true; more;) {
-    const size_t comma = list.find(',');
-    const std::string_view name = list.substr(0, comma);
-    more = comma != std::string_view::npos;
-    if (more) list.remove_prefix(comma + 1);
-    if (auto kind = check_channel(name); !kind) return tl::unexpected(kind.error());
-    if (std::find(rooms.begin(), rooms.end(), name) != rooms.end()) continue;
-    if (rooms.size() == rooms_max) {
-      return fail("too_many_rooms", "more than " + std::to_string(rooms_max) + " rooms were asked for");
-    }
-    rooms.push_back(name);
+  for (size_t i = 0; i < query.size(); ++i) {
+    const auto [key, value] = query.at(i);
+    Result<void> added;
+    if (is_one_room(key)) added = add_room(rooms, value, rooms_max);
+    if (is_room_list(key)) added = add_rooms(rooms, value, rooms_max);
+    if (!added) return tl::unexpected<Error>(added.error());
   }
   return rooms;
 }

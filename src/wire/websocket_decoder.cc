@@ -81,7 +81,7 @@ void WebSocketDecoder::drop_handed_out() {
   if (partial_ == nullptr) return;
   if (partial_->message_done) {
     partial_->message_done = false;
-    partial_->message = {};
+    std::vector<uint8_t>().swap(partial_->message);
   }
   if (partial_->idle()) partial_.reset();
 }

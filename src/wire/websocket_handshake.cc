@@ -51,6 +51,42 @@ bool is_websocket_key(std::string_view key) {
   return base64_decode(key, nonce) && nonce.size() == 16;
 }
 
+// A token, or a quoted string of one.
+bool is_extension_value(std::string_view value) {
+  if (value.size() < 2 || value.front() != '"' || value.back() != '"') return is_token(value);
+  value = value.substr(1, value.size() - 2);
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '\\') ++i;
+    if (i == value.size() || !is_token_char(value[i])) return false;
+  }
+  return !value.empty();
+}
+
+// RFC 6455 section 9.1: a name and its parameters, each with or without a value.
+bool is_extension(std::string_view extension) {
+  std::string_view part;
+  if (!next_part(extension, ';', part) || !is_token(part)) return false;
+  while (next_part(extension, ';', part)) {
+    const size_t equals = part.find('=');
+    if (!is_token(trim_blanks(part.substr(0, equals)))) return false;
+    if (equals != std::string_view::npos && !is_extension_value(trim_blanks(part.substr(equals + 1)))) return false;
+  }
+  return true;
+}
+
+// Whether every element of the lists in fields of this name is well-formed.
+bool are_lists_of(const HttpHeaders& headers, std::string_view name, bool (*is_element)(std::string_view)) {
+  for (const HttpHeader& field : headers.all()) {
+    if (!equal_ignoring_case(field.name, name)) continue;
+    std::string_view list = field.value;
+    std::string_view element;
+    while (next_list_element(list, element)) {
+      if (!is_element(element)) return false;
+    }
+  }
+  return true;
+}
+
 bool set_error(HttpError& error, uint16_t status, std::string_view code, std::string_view message) {
   error = {status, code, std::string(message)};
   return false;
@@ -62,7 +98,9 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 }
 
 constexpr HttpHeader kAllowGet[] = {{"Allow", "GET"}};
-constexpr HttpHeader kUpgradeRequired[] = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
+// RFC 9110 section 7.8: Upgrade is for this connection only, so Connection names it.
+constexpr HttpHeader kUpgradeRequired[] = {
+    {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Connection", "Upgrade"}};
 
 }  // namespace
 
@@ -89,6 +127,9 @@ bool WebSocketUpgrade::offers_protocol(std::string_view name) const {
 
 bool check_websocket_request(const HttpRequest& request, WebSocketUpgrade& upgrade, HttpError& error) {
   const HttpHeaders& headers = request.headers;
+  if (request.method == HttpMethod::head) {
+    return set_error(error, 426, "upgrade_required", "a WebSocket is opened with GET");  // as GET without Upgrade
+  }
   if (request.method != HttpMethod::get) {
     return set_error(error, 405, "method_not_allowed", "a WebSocket is opened with GET");
   }
@@ -105,6 +146,13 @@ bool check_websocket_request(const HttpRequest& request, WebSocketUpgrade& upgra
   }
   if (headers.count("Sec-WebSocket-Key") != 1 || !is_websocket_key(headers.find_or("Sec-WebSocket-Key", ""))) {
     return set_error(error, 400, "bad_websocket_key", "Sec-WebSocket-Key is not the base64 of 16 bytes");
+  }
+  if (!are_lists_of(headers, "Sec-WebSocket-Protocol", is_token)) {
+    return set_error(error, 400, "bad_websocket_protocol", "Sec-WebSocket-Protocol is not a list of names");
+  }
+  if (!are_lists_of(headers, "Sec-WebSocket-Extensions", is_extension)) {
+    return set_error(error, 400, "bad_websocket_extension",
+                     "Sec-WebSocket-Extensions is not a list of names with parameters");
   }
   upgrade.key = headers.find_or("Sec-WebSocket-Key", "");
   upgrade.headers = headers;

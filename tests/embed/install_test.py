@@ -18,7 +18,7 @@ def run(*command, **more):
 
 with tempfile.TemporaryDirectory() as directory:
     stage = pathlib.Path(directory) / "stage"
-    run("meson", "install", "-C", build, "--no-rebuild", "--tags", "devel,runtime", "--destdir", stage)
+    run("meson", "install", "-C", build, "--no-rebuild", "--tags", "devel,library", "--destdir", stage)
     (pc_file,) = stage.rglob("ringcast.pc")
     libraries = pc_file.parent.parent
     assert list(libraries.glob("libringcast.so.*")), "no shared library was installed"

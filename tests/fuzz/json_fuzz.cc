@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "dom_error.h"
 #include "wire/action.h"
 #include "wire/event_json.h"
 #include "wire/publish_request.h"
@@ -25,7 +26,7 @@ void check_json(std::string_view json) {
   simdjson::dom::parser parser;
   const auto code = parser.parse(simdjson::padded_string(json)).error();
   // Numbers that fit no machine type are passed on as they were written; the DOM parser refuses them.
-  require(!code || code == simdjson::NUMBER_ERROR);
+  require(!code || is_number_too_large(code));
 }
 
 void check_payload(PayloadKind kind, std::string_view payload) {
@@ -88,8 +89,10 @@ void check_publish(std::string_view text) {
   check_payload(kind, first);
 }
 
-// What the DOM parser takes as a whole, `data` takes, unless it nests too deeply or is too large.
+// What the DOM parser takes as a whole, `data` takes, unless it nests too deeply or is too large. A byte order mark,
+// which newer versions pass over, is nothing to begin a value with.
 void check_completeness(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) return;
   simdjson::dom::parser parser;
   simdjson::dom::element element;
   const simdjson::padded_string padded(text);

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cuts.h"
+#include "dom_error.h"
 #include "wire/base64.h"
 #include "wire/jwks.h"
 #include "wire/jwt.h"
@@ -29,7 +30,7 @@ bool is_json_object(std::string_view text) {
   simdjson::dom::element element;
   const auto code = parser.parse(simdjson::padded_string(text)).get(element);
   // Numbers that fit no machine type are ignored here; the DOM parser refuses them.
-  return code == simdjson::NUMBER_ERROR || (!code && element.is_object());
+  return is_number_too_large(code) || (!code && element.is_object());
 }
 
 void check_claims(Jwt& jwt) {

@@ -253,6 +253,9 @@ suite('revocation', { settings: () => ({ ...settings, revocations_file: files.wr
     const jti = JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).jti;
     const sockets = await Promise.all(Array.from({ length: 6 }, () => t.ws({ token })));
     const streams = await Promise.all(Array.from({ length: 4 }, () => t.sse({ rooms: ['@me'], token })));
+    const { cursor } = await t.poll({ rooms: ['@me'], token });
+    const polls = Array.from({ length: 4 }, () => t.get('/poll', { rooms: ['@me'], token, since: cursor, timeout: 120 }));
+    await until(async () => (await t.http('GET', '/users/carol', { headers })).json.connections === 14, 'the polls to wait');
     const other = await t.ws({ token: key.token({ sub: 'carol' }) });
     const answer = await t.http('DELETE', `/tokens/${jti}`, { headers });
     assert.deepEqual(answer.json, { token_id: jti, status: 'revoked' });
@@ -261,6 +264,7 @@ suite('revocation', { settings: () => ({ ...settings, revocations_file: files.wr
       assert.equal((await stream_client.next('close')).code, 4001);
       await stream_client.end();
     }
+    for (const poll of polls) t.refused(await poll, 401);
     await other.fence();
     await refused_socket(t, `?token=${token}`, 4001);
   });
@@ -320,7 +324,7 @@ suite('tokens and reloads', { server: false }, (test) => {
     for (const wrong of [{ jwks }, { jwks: jwks.replace('localhost', '127.0.0.1'), jwks_ca_file: certificate }]) {
       const server = await t.start_server(wrong);
       await until(() => server.log.some((line) => line.includes('jwks_failed')), 'the failure');
-      await refused_socket(t, `?token=${set.token()}`, 4001, {}, server);
+      await refused_socket(t, `?token=${set.token()}`, 1013, {}, server);
     }
   });
 
@@ -341,34 +345,74 @@ suite('tokens and reloads', { server: false }, (test) => {
     }
   });
 
-  test('a JWKS is fetched from its URL, again for an unknown key', async (t) => {
-    const set = [new Key('ES384', { id: 'one' })];
-    let asked = 0;
-    const issuer = http.createServer((request, response) => {
-      asked++;
+  // An issuer of keys whose answers wait while `holding` is set.
+  async function key_issuer(t, set) {
+    const issuer = { asked: 0, holding: undefined };
+    const server = http.createServer(async (request, response) => {
+      issuer.asked++;
+      await issuer.holding;
       response.end(JSON.stringify({ keys: set.map(({ jwk }) => jwk) }));
     });
-    issuer.listen(0, '127.0.0.1');
-    await once(issuer, 'listening');
-    t.after(() => issuer.close());
-    const server = await t.start_server({ jwks: `http://127.0.0.1:${issuer.address().port}/keys`, jwks_refresh: '1s', jwt_issuers: 'us', jwt_audiences: 'push' });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => { server.close(); server.closeAllConnections(); });
+    issuer.hold = () => {
+      let release;
+      issuer.holding = new Promise((resolve) => { release = resolve; });
+      return release;
+    };
+    issuer.url = `http://127.0.0.1:${server.address().port}/keys`;
+    return issuer;
+  }
+
+  test('a JWKS is fetched from its URL, again for an unknown key', async (t) => {
+    const set = [new Key('ES384', { id: 'one' })];
+    const issuer = await key_issuer(t, set);
+    const server = await t.start_server({ jwks: issuer.url, jwks_refresh: '1s', jwt_issuers: 'us', jwt_audiences: 'push' });
     const claims = { iss: 'us', aud: ['other', 'push'] };
     await t.ws({ token: set[0].token(claims) });
     await refused_socket(t, `?token=${set[0].token({ iss: 'us' })}`, 4001, {}, server);
     await refused_socket(t, `?token=${set[0].token({ aud: 'push' })}`, 4001, {}, server);
+    // A key that only has not been fetched yet: its tokens are refused for now.
+    const release = issuer.hold();
     const added = new Key('RS256', { id: 'two' });
     set.push(added);
-    await until(async () => (await t.get('/poll', { rooms: ['@me'], token: added.token(claims) })).status === 200, 'the new key');
+    const poll = (signed_by) => t.get('/poll', { rooms: ['@me'], token: signed_by.token(claims) });
+    const early = await poll(added);
+    assert.equal(early.status, 503);
+    assert.equal(early.json.error.code, 'try_again');
+    assert.ok(Number(early.headers['retry-after']) >= 1);
+    await refused_socket(t, `?token=${added.token(claims)}`, 1013, {}, server);
+    release();
+    await until(async () => (await poll(added)).status === 200, 'the new key');
     set.shift();
-    const gone = added.token(claims);
-    await until(async () => (await t.get('/poll', { rooms: ['@me'], token: key.token(claims) })).status === 401 && asked > 2, 'further fetches');
-    assert.equal((await t.get('/poll', { rooms: ['@me'], token: gone })).status, 200);
+    const asked = issuer.asked;
+    // A key that a fetch since has not brought is refused for good.
+    await until(async () => (await poll(key)).status === 401 && issuer.asked > asked, 'further fetches');
+    assert.equal((await poll(added)).status, 200);
   });
 
-  test('a JWKS that is not to be had leaves the server up, and tokens refused', async (t) => {
-    const server = await t.start_server({ jwks: 'http://127.0.0.1:1/keys' });
-    await refused_socket(t, `?token=${key.token()}`, 4001, {}, server);
+  test('a refresh with a key that is being fetched leaves the connection open', async (t) => {
+    const set = [new Key('ES384', { id: 'one' })];
+    const issuer = await key_issuer(t, set);
+    const server = await t.start_server({ jwks: issuer.url, jwks_refresh: '1s' });
+    const socket = await t.ws({ token: set[0].token() }, {}, server);
+    const release = issuer.hold();
+    const added = new Key('RS256', { id: 'two' });
+    set.push(added);
+    const refresh = (signed_by) => socket.ask({ action: 'refresh', token: signed_by.token() });
+    assert.equal((await refresh(added)).code, 'try_again');
+    release();
+    await until(async () => (await refresh(added)).event_type === 'ack', 'the new key');
+  });
+
+  test('a JWKS that cannot be fetched leaves the server up, and tokens refused for now', async (t) => {
+    const server = await t.start_server({ jwks: 'http://127.0.0.1:1/keys', api_keys: kApiKey });
+    await refused_socket(t, `?token=${key.token()}`, 1013, {}, server);
     await until(() => server.log.some((line) => line.includes('jwks_failed')), 'the failure');
+    // Counted as what it is: for now, not for good.
+    const errors = [...(await t.get('/metrics', {}, { ...bearer(kSecret), at: server })).text.matchAll(/^ringcast_errors_total\{[^}]*code="(\w+)"\} ([1-9]\d*)$/gm)];
+    assert.deepEqual(errors.map(([, code, count]) => [code, count]), [['full', '1']]);
   });
 
   test('a JWKS may be a file', async (t) => {

@@ -23,8 +23,12 @@ const kBad = [
   ['join with a long name', { action: 'join', room: 'x'.repeat(129) }, 'bad_room'],
   ['join with a control character', { action: 'join', room: 'a\u0001b' }, 'bad_room'],
   ['join with a name that is no string', { action: 'join', room: 17 }, 'bad_field'],
-  ['join with a bad last_id', { action: 'join', room: 'bad-actions', last_id: -1 }],
-  ['join with a last_id that is no id', { action: 'join', room: 'bad-actions', last_id: 'soon' }],
+  ['join with a last_id that is no cursor', { action: 'join', room: 'bad-actions', last_id: true }, 'bad_field'],
+  ['history after what is no id', { action: 'history', room: 'bad-actions', after: 'soon' }, 'bad_field'],
+  ['a message with a typing error', { action: 'message', rom: 'bad-actions-home', content: 'a' }, 'unknown_field'],
+  ['a message to a user', { action: 'message', to: 'bob', content: 'a' }, 'unknown_field'],
+  ['a join with what it does not take', { action: 'join', room: 'bad-actions', since: 5 }, 'unknown_field'],
+  ['a ping with anything', { action: 'ping', hello: 'world' }, 'unknown_field'],
   ['leave of a room not joined', { action: 'leave', room: 'never-joined' }],
   ['message without content', { action: 'message', room: 'bad-actions-home' }],
   ['message with content and data', { action: 'message', room: 'bad-actions-home', content: 'a', data: 1 }],
@@ -76,6 +80,12 @@ suite('room limit', { settings: { rooms_per_websocket_max: 3, rooms_per_stream_m
     assert.equal((await client.ask({ action: 'join', room: t.name('room') })).event_type, 'error');
     await client.ask({ action: 'leave', room: rooms[0] });
     await client.join(t.name('room'));
+  });
+
+  test('a WebSocket that names too many rooms in its URL is closed with the reason', async (t) => {
+    const client = t.ws_raw(`/ws?rooms=${[1, 2, 3, 4].map(() => t.name('room'))}`);
+    assert.equal((await client.close_code()).code, 4003);
+    assert.equal(client.events.all('error')[0].code, 'too_many_rooms');
   });
 
   test('a stream may name so many rooms and no more', async (t) => {

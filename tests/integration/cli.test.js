@@ -4,9 +4,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { EventQueue } from './lib/event_queue.js';
 import { suite } from './lib/runner.js';
-import { Files, Key, kAlgorithms } from './lib/tokens.js';
+import { Files, Key, kAlgorithms, now_s } from './lib/tokens.js';
 
 const files = new Files();
 const key = new Key('HS256');
@@ -64,6 +66,60 @@ suite('token command', { server: false }, (test) => {
     }
   });
 
+  test('says who a token speaks of, until when and what it may do, or why it is refused', async (t) => {
+    const own = new Files();
+    const named = new Key('ES256', { id: 'one' });
+    const rules = '[[permissions]]\nmatch = "news/**"\nallow = ["subscribe", "history"]\n[[permissions]]\nmatch = "x"\nallow = "publish"\nusers = ["bob"]\n';
+    const config = own.write('ringcast.toml', `jwt_keys = [${JSON.stringify(own.key(named))}]\n${rules}`);
+    const check = (...args) => new Program(t, 'token', '--config', config, '--check', ...args);
+    const claims = { tenant: 'red', jti: 'a-1', permissions: [{ match: 'chat/*', allow: ['subscribe', 'publish'] }] };
+    const good = await check(named.token(claims)).works();
+    assert.match(good, /^user: +alice\ntenant: +red\nkey: +ES256 one\nid: +a-1\nissued: .*\nuntil: +20\d\d-.*Z, for (59min|1h)/);
+    assert.match(good, /subscribe, publish in chat\/\* \(the token\)\n +subscribe, history in news\/\*\* \(\[\[permissions\]\]\)\n$/);
+    assert.equal(good.includes(' in x '), false);
+    assert.match(await check('-').works(`${named.token({ sub: 'bob', exp: now_s() - 5 })}\n`), /user: +bob\n(.*\n)*until: .* over for \d+s and taken within jwt_leeway\n(.*\n)* +publish in x/);
+    await check(named.token({ exp: now_s() - 3700 })).fails(1, /refused: the token has expired: it ended 20.*Z, 1h 1min ago/);
+    await check(new Key('ES256', { id: 'one' }).token()).fails(1, /refused: .*none of the keys/);
+    await check('abc').fails(1, /refused: .*not valid/);
+    await check(named.token({ sub: undefined })).fails(1, /refused: .*"sub" does not name a user/);
+    await check(named.token(), '--revocations-file', own.write('revoked', 'user alice\n')).fails(1, /refused: .*revoked/);
+    await check('a.b.c', '--user', 'alice').fails(2, /it goes alone/);
+    await new Program(t, 'token', '--check', 'a.b.c').fails(1, /no token is looked at/);
+  });
+
+  test('a new configuration starts, lets in who has its secrets, and replaces nothing', async (t) => {
+    const own = new Files();
+    const config = join(own.path, 'new.toml');
+    const said = await new Program(t, 'init', config).works();
+    const secret = join(own.path, 'new.secret');
+    for (const file of [config, secret]) {
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+      assert.ok(said.includes(file));
+    }
+    assert.equal(await new Program(t, '--config', config, '--check-config').works(), 'The configuration is valid.\n');
+    const server = await t.start_server({ config });
+    assert.equal((await fetch(`${server.url}/events?rooms=general`)).status, 401);
+    const token = (await new Program(t, 'token', '--config', config, '--user', 'alice').works()).trim();
+    assert.match(await new Program(t, 'token', '--config', config, '--check', token).works(), /alice/);
+    const [, key] = readFileSync(config, 'utf8').match(/"server:([^"]+)"/);
+    assert.ok(key.length >= 40);
+    const send = (bearer) => fetch(`${server.url}/messages`, { method: 'POST', headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }, body: '{"room":"general","content":"x"}' });
+    assert.deepEqual([(await send(key)).status, (await send(token)).status, (await send(`${key}x`)).status], [200, 200, 401]);
+
+    const before = readFileSync(config, 'utf8');
+    await new Program(t, 'init', config).fails(1, /is there already/);
+    assert.equal(readFileSync(config, 'utf8'), before);
+    const other = join(own.path, 'other.toml');
+    own.write('other.toml', 'port = 1\n');
+    await new Program(t, 'init', other).fails(1, /other\.toml is there already/);
+    assert.equal(existsSync(join(own.path, 'other.secret')), false);
+    await new Program(t, 'init', join(own.path, 'a,b.toml')).fails(1, /without commas/);
+    await new Program(t, 'init', '--config', other).fails(2, /ringcast init FILE/);
+    const second = await new Program(t, 'init', join(own.path, 'second.toml')).works();
+    assert.ok(second.includes('second.secret'));
+    assert.notEqual(readFileSync(join(own.path, 'second.secret'), 'utf8'), readFileSync(secret, 'utf8'));
+  });
+
   test('says what the server expects of issuer and audience', async (t) => {
     const own = new Files();
     const config = own.write('ringcast.toml', `jwt_keys = [${JSON.stringify(own.key(key))}]\njwt_issuers = ["us", "them"]\njwt_audiences = ["push"]\njwt_user_claim = "name"\n`);
@@ -77,6 +133,57 @@ suite('token command', { server: false }, (test) => {
     await new Program(t, 'token', '--config', config, '--user', 'alice', '--issuer', 'others').fails(1, /"iss"/);
     own.write('revoked', 'user alice\n');
     await new Program(t, 'token', '--config', config, '--user', 'alice', '--revocations-file', `${own.path}/revoked`).fails(1, /revoked/);
+  });
+});
+
+suite('checking a configuration', { server: false }, (test) => {
+  const own = new Files();
+  const missing = join(own.path, 'no', 'such');
+  const refusals = {
+    'a key file that is missing': [['--jwt-keys', `HS256:${missing}`], /^ringcast: jwt_keys: cannot read .*No such file/],
+    'a secret that is too short': [['--jwt-keys', `HS256:${own.write('short', 'secret')}`], /^ringcast: jwt_keys: .*needs at least 32/],
+    'a key of another kind': [['--jwt-keys', `RS256:${own.write('none', 'secret')}`], /^ringcast: jwt_keys: .*PEM/],
+    'a key set that is missing': [['--jwks', missing], /^ringcast: jwks: cannot read/],
+    'a key set that is none': [['--jwks', own.write('jwks', '{}')], /^ringcast: jwks: /],
+    'certificates that are missing': [['--jwks', 'https://127.0.0.1:9/keys', '--jwks-ca-file', missing], /^ringcast: jwks_ca_file: cannot read/],
+    'certificates that are none': [['--jwks', 'https://127.0.0.1:9/keys', '--jwks-ca-file', own.write('ca', 'x')], /^ringcast: jwks_ca_file: .*no certificate/],
+    'revocations that are missing': [['--jwt-keys', settings.jwt_keys, '--revocations-file', missing], /^ringcast: revocations_file: cannot read/],
+    'a page that is missing': [['--web-root', missing], /^ringcast: web_root .*is not a directory/],
+    'files that are missing': [['--static-dir', missing], /^ringcast: static_dir .*is not a directory/],
+    'a socket in no directory': [['--listen', `unix:${missing}`], /^ringcast: listening on unix:.*the directory does not exist/],
+    'a socket where a file is': [['--listen', `unix:${own.write('file', '')}`], /^ringcast: listening on unix:.*is not a socket/],
+    'an address of another machine': [['--listen', '192.0.2.1', '--insecure'], /^ringcast: listening on 192\.0\.2\.1:0: .*no interface/],
+    'an admin address of another machine': [['--listen', '127.0.0.1', '--admin-listen', '192.0.2.1:0', '--insecure'], /^ringcast: listening on 192\.0\.2\.1:0/],
+    'a proxy address of another machine': [['--listen', '127.0.0.1', '--proxy-listen', '192.0.2.1', '--trusted-proxies', '192.0.2.2', '--insecure'], /^ringcast: listening on 192\.0\.2\.1:0/],
+    'an origin that matches nothing': [['--origins', 'example.org'], /^ringcast: origins = .*https:\/\/example\.org/],
+    'a log that cannot be written': [['--log-file', missing], /^ringcast: .*no\/such.*No such file/, 'checked alone'],
+  };
+  for (const [what, [flags, message, alone]] of Object.entries(refusals)) {
+    // Lines of the log may precede it, where the system limits what was asked for.
+    const line = new RegExp(message, 'm');
+    test(`${what} is refused like at the start`, async (t) => {
+      await new Program(t, '--check-config', '--port', '0', ...flags).fails(1, line);
+      if (!alone) await new Program(t, '--port', '0', ...flags).fails(1, line);
+    });
+  }
+
+  test('what another server holds is valid, and nothing is left behind', async (t) => {
+    const socket = join(own.path, 'socket');
+    const log = join(own.path, 'log');
+    const server = await t.start_server({ jwt_keys: settings.jwt_keys });
+    const flags = ['--jwt-keys', settings.jwt_keys, '--listen', `127.0.0.1:${server.port},unix:${socket}`, '--log-file', log];
+    assert.equal(await new Program(t, '--check-config', ...flags).works(), 'The configuration is valid.\n');
+    assert.deepEqual([existsSync(socket), existsSync(log)], [false, false]);
+    assert.equal((await fetch(`${server.url}/health`)).status, 200);
+  });
+
+  test('a flag without a value and a word that is unknown say what there is', async (t) => {
+    await new Program(t, '--port').fails(1, /--port needs a value: a whole number/);
+    await new Program(t, 'publsh', 'x').fails(1, /unknown command "publsh"; did you mean "publish"\?/);
+    await new Program(t, 'publish', '--rom', 'x').fails(2, /unknown flag "--rom"; did you mean "--room"\?/);
+    await new Program(t, 'subscribe', '--room').fails(2, /--room needs a value/);
+    await new Program(t, 'doctor', '--connections', '5', '--check-config').fails(2, /takes no command/);
+    await new Program(t, 'token', '--user', 'a', '--check-config').fails(2, /takes no command/);
   });
 });
 

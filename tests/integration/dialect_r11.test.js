@@ -50,13 +50,18 @@ suite('dialect R11', { settings: { poll_timeout: '1s' } }, (test) => {
   test('text comes as a native event', async (t) => {
     const user = t.name('user');
     await t.publish({ to: user, user: 'System', content: 'hi' });
-    const { notifications } = await poll(t, user, 0);
+    const { notifications } = await poll(t, user, 1);
     assert.equal(notifications[0].content, 'hi');
     assert.equal(notifications[0].user, 'System');
   });
 
-  test('it is a user’s, and since is a number', async (t) => {
+  test('it is a user’s, and a since that is no time means now', async (t) => {
     t.refused(await t.get('/notifications/poll'), 401, 'unauthorized');
-    t.refused(await t.get('/notifications/poll', { user: 'alice', since: 'yesterday' }), 400);
+    const user = t.name('user');
+    await t.publish({ to: user, user: 'System', content: 'before' });
+    for (const since of ['yesterday', '', '0', '-1', '1.5']) {
+      const { notifications } = await t.read('/notifications/poll', { user, since, timeout: 1 });
+      assert.deepEqual(notifications, [], since);
+    }
   });
 });

@@ -130,9 +130,9 @@ suite('dialects with tokens', { settings }, (test) => {
   test('R11: notifications are those of the token’s user', async (t) => {
     const user = t.name('user');
     await push(t, { to: user, data: { title: 'one' } });
-    const mine = await t.read('/notifications/poll', { since: 0, user: 'mallory', token: token_of(user) });
+    const mine = await t.read('/notifications/poll', { since: 1, user: 'mallory', token: token_of(user) });
     assert.deepEqual(mine.notifications, [{ title: 'one' }]);
-    t.refused(await t.get('/notifications/poll', { since: 0, user }), 401, 'unauthorized');
-    t.refused(await t.get('/notifications/poll', { since: 0, token: bad }), 401, 'unauthorized');
+    t.refused(await t.get('/notifications/poll', { since: 1, user }), 401, 'unauthorized');
+    t.refused(await t.get('/notifications/poll', { since: 1, token: bad }), 401, 'unauthorized');
   });
 });

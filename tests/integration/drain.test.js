@@ -2,20 +2,9 @@
 // SIGTERM: what is acknowledged is delivered, everybody is told, and the process ends with 0.
 
 import assert from 'node:assert/strict';
-import net from 'node:net';
-import { once } from 'node:events';
 import { until } from './lib/deadline.js';
+import { free_port } from './lib/free_port.js';
 import { suite } from './lib/runner.js';
-
-// The admin port is not printed, so it cannot be chosen by the kernel.
-async function free_port() {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address();
-  listener.close();
-  await once(listener, 'close');
-  return port;
-}
 
 suite('drain', { server: false }, (test) => {
   test('a WebSocket gets reconnect and 1001, a stream retry and its end, a poll its answer', async (t) => {

@@ -68,6 +68,6 @@ suite('curl', {}, (test) => {
     const { stdout } = await curl(t, '-I', `${t.server.url}/health`);
     assert.match(stdout, /^HTTP\/1\.1 200/);
     const twice = await curl(t, '-v', `${t.server.url}/health`, `${t.server.url}/ready`);
-    assert.match(twice.stderr, /[Rr]e-using existing connection/);
+    assert.match(twice.stderr, /[Rr]e-using existing (http: )?connection/);
   });
 });

@@ -2,6 +2,7 @@
 // RFC 6455 from a bare socket: fragments, control frames, and everything that has to end with 1002, 1007 or 1009.
 
 import assert from 'node:assert/strict';
+import { until } from './lib/deadline.js';
 import { frame_of, text_frame } from './lib/raw_socket.js';
 import { suite } from './lib/runner.js';
 
@@ -163,6 +164,48 @@ suite('echo', { settings: { echo: true } }, (test) => {
     await socket.upgrade('/echo', { 'Sec-WebSocket-Protocol': null });
     socket.write(Buffer.concat(Array.from({ length: 1000 }, (_, i) => frame_of(1, String(i)))));
     for (let i = 0; i < 1000; i++) assert.equal((await socket.frame()).payload.toString(), String(i));
+  });
+});
+
+// 0x7f reads as the head of a huge frame, so a server that looks for one inside a payload stumbles.
+suite('large echoes', { settings: { echo: true, message_size_max: '1MiB', close_timeout: '30s' } }, (test) => {
+  const looks_like_frames = (size) => Buffer.alloc(size, 0x7f);
+  const close_1000 = frame_of(8, Buffer.from([3, 232]));
+  async function open_echo(t) {
+    const socket = t.raw();
+    assert.equal((await socket.upgrade('/echo', { 'Sec-WebSocket-Protocol': null })).status, 101);
+    return socket;
+  }
+
+  test('a large message, a small one, a close and a ping, back to back', async (t) => {
+    for (let round = 0; round < 10; round++) {
+      const socket = await open_echo(t);
+      const first = looks_like_frames(262144);
+      socket.write(Buffer.concat([frame_of(1, first), frame_of(1, 'twelve bytes'), close_1000, frame_of(9)]));
+      assert.deepEqual((await socket.frame()).payload, first);
+      assert.equal((await socket.frame()).payload.toString(), 'twelve bytes');
+      assert.equal(await socket.close_code(), 1000);
+      await socket.end();
+    }
+    await (await open_echo(t)).destroy();
+  });
+
+  test('what a slow reader has asked for leaves in pieces', async (t) => {
+    const short_sends = async () => {
+      const samples = (await t.get('/metrics')).text.matchAll(/^ringcast_engine_short_sends_total\{[^}]*\} (\d+)$/gm);
+      return [...samples].reduce((sum, [, value]) => sum + Number(value), 0);
+    };
+    const before = await short_sends();
+    const socket = await open_echo(t);
+    socket.socket.pause();
+    const sizes = Array.from({ length: 24 }, (_, i) => 1000000 + i);
+    for (const size of sizes) socket.write(frame_of(2, looks_like_frames(size)));
+    socket.write(close_1000);
+    await until(async () => await short_sends() > before, 'a send that was not taken whole');
+    socket.socket.resume();
+    for (const size of sizes) assert.deepEqual((await socket.frame()).payload, looks_like_frames(size));
+    assert.equal(await socket.close_code(), 1000);
+    await socket.end();
   });
 });
 

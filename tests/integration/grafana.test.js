@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './lib/deadline.js';
@@ -31,14 +30,6 @@ function samples_of(text) {
 
 // What Grafana puts in place of its variables.
 const filled = (expr) => expr.replaceAll('$__rate_interval', '30s').replaceAll(/\$\w+/g, '.*');
-
-async function free_port() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
-}
 
 suite('grafana', {}, (test) => {
   test('each metric and label of the dashboard exists', async (t) => {

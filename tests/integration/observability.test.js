@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { until } from './lib/deadline.js';
+import { free_port } from './lib/free_port.js';
 import { suite } from './lib/runner.js';
+import { SseClient } from './lib/sse_client.js';
+import { Files, Key } from './lib/tokens.js';
 
 // Of all cores together: name → { count, sum, buckets }.
 function histograms(text) {
@@ -156,6 +159,84 @@ suite('observability', { at_once: 1, settings: { presence_leave_grace: '0s' } },
   test('the engine and the number of reactors are those that were asked for', async (t) => {
     const log = t.server.log.join('\n');
     assert.match(log, t.combination.io === 'uring' ? /io_uring|uring/ : /epoll/);
+  });
+});
+
+// Names of rooms are often those of orders or people: counters are for everybody, names are not.
+suite('names of rooms in /stats', {}, (test) => {
+  const kWhole = 'a-whole-key-of-some-length', kLimited = 'a-limited-key-of-some-length';
+  const files = new Files(), key = new Key('HS256');
+  const room = 'order-4711';
+  const named = { [room]: 1 };
+  const member = async (t, server, name, query) => (await t.ws(query, {}, server)).join(name);
+  const rooms = async (t, at, headers = {}, path = '/stats') => {
+    const stats = await t.read(path, {}, { at, headers });
+    assert.equal(stats.total_clients, 1);
+    assert.equal(stats.occupied_rooms, 1);
+    return stats.rooms;
+  };
+  const streamed = async (t, at, headers = {}) => {
+    const client = new SseClient(`${at.url}/stats/stream`, { headers });
+    t.after(() => client.close());
+    return (await client.next(({ sse_event }) => sse_event === 'stats')).rooms;
+  };
+
+  test('without keys who is on this machine sees them, pages from elsewhere do not', async (t) => {
+    const server = await t.start_server();
+    await member(t, server, room, { user: 'a' });
+    assert.deepEqual(await rooms(t, server), named);
+    assert.deepEqual(await streamed(t, server), named);
+    assert.deepEqual(await rooms(t, server, { Origin: 'https://elsewhere.test' }), {});
+  });
+
+  test('without keys nobody sees them from another address', async (t) => {
+    const server = await t.start_server({ trusted_proxies: '127.0.0.1' });
+    await member(t, server, room, { user: 'a' });
+    const from = { 'X-Forwarded-For': '192.0.2.1' };
+    assert.deepEqual(await rooms(t, server, from), {});
+    assert.deepEqual(await streamed(t, server, from), {});
+    assert.deepEqual(await rooms(t, server), named);
+  });
+
+  test('with keys they take one that no rule limits', async (t) => {
+    const config = files.write('stats.toml', `api_keys = ["whole:${kWhole}", "limited:${kLimited}"]\n[[permissions]]\nmatch = "**"\nallow = "subscribe"\nkeys = ["limited"]\n`);
+    const server = await t.start_server({ config });
+    await member(t, server, room, { user: 'a' });
+    assert.deepEqual(await rooms(t, server), {});
+    assert.deepEqual(await rooms(t, server, { 'X-API-Key': 'not-a-key-of-this-server' }), {});
+    assert.deepEqual(await rooms(t, server, { 'X-API-Key': kLimited }), {});
+    assert.deepEqual(await rooms(t, server, { 'X-API-Key': kWhole }), named);
+    assert.deepEqual(await rooms(t, server, { Authorization: `Bearer ${kWhole}` }), named);
+    assert.deepEqual(await streamed(t, server, { 'X-API-Key': kWhole }), named);
+  });
+
+  test('with tokens alone nobody sees them but on the admin port', async (t) => {
+    const port = await free_port();
+    const server = await t.start_server({ jwt_keys: files.key(key), admin_listen: `127.0.0.1:${port}` });
+    const token = key.token({ sub: 'ann', permissions: [{ match: '**', allow: ['subscribe'] }] });
+    await member(t, server, room, { token });
+    assert.deepEqual(await rooms(t, server), {});
+    assert.deepEqual(await rooms(t, server, { Authorization: `Bearer ${token}` }), {});
+    assert.deepEqual(await rooms(t, { url: `http://127.0.0.1:${port}` }), named);
+    assert.deepEqual(await streamed(t, { url: `http://127.0.0.1:${port}` }), named);
+  });
+
+  test('the rooms with the most members come, as many as stats_rooms_max', async (t) => {
+    const server = await t.start_server({ stats_rooms_max: 2 });
+    for (const [name, members] of [['a', 1], ['b', 3], ['c', 2]]) {
+      for (let i = 0; i < members; i++) await member(t, server, name, { user: `${name}${i}` });
+    }
+    const stats = await t.read('/stats', {}, { at: server });
+    assert.deepEqual(Object.entries(stats.rooms), [['b', 3], ['c', 2]]);
+    assert.equal(stats.occupied_rooms, 3);
+  });
+
+  test('asking is one of the limits', async (t) => {
+    const server = await t.start_server({ trusted_proxies: '127.0.0.1', address_messages_per_second: 1, rate_burst: '1s' });
+    const headers = { 'X-Forwarded-For': '192.0.2.1' };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => t.get('/stats', {}, { at: server, headers })));
+    t.refused(answers.find(({ status }) => status === 429), 429, 'rate_limited');
+    assert.equal((await t.get('/health', {}, { at: server, headers })).status, 200);
   });
 });
 

@@ -44,6 +44,11 @@ function calls(room, connection_id) {
   const publish = (body, status = 200) => ({ body, status });
   return {
     poll: [{ query: { rooms: room }, status: 200 }, { query: { rooms: room, since: 1 }, status: 200 }, { query: {}, status: 400 }],
+    openNamedStream: [{ body: { rooms: [] }, status: 400 }, { body: { rooms: [room], other: 1 }, status: 400 }],
+    pollByName: [
+      { body: { rooms: [room, '@somebody'] }, status: 200 }, { body: { rooms: [room], positions: { [room]: 1 }, timeout: 0 }, status: 200 },
+      { body: { rooms: [room], timeout: 1000 }, status: 400 }, { body: { rooms: ['@somebody'] }, status: 403 },
+    ],
     publish: [
       publish({ room, content: 'x' }), publish({ room, data: { a: [1] }, event: 'own', idempotency_key: room }),
       publish({ room, data: 1, idempotency_key: room }), publish({ rooms: [room, `${room}/b`], content: 'x' }),

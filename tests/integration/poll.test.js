@@ -129,20 +129,73 @@ suite('long polling', { settings: { history_messages: 30 } }, (test) => {
     t.refused(await t.get('/poll', { rooms: [room], timeout: 0 }), 400);
     t.refused(await t.get('/poll', { rooms: [room], timeout: 121 }), 400);
     t.refused(await t.get('/poll', { rooms: [room], timeout: 'soon' }), 400);
-    t.refused(await t.get('/poll', { rooms: [room], since: 'yesterday!' }), 400);
     t.refused(await t.get('/poll', { rooms: ['@somebody'], user: 'me2' }), 403);
     t.refused(await t.get('/poll', { rooms: Array.from({ length: 33 }, (_, i) => `r${i}`) }), 400);
+  });
+
+  test('a cursor that cannot be read: a gap at once, and a cursor that goes on', async (t) => {
+    const room = t.name('room');
+    const { event_id } = await t.say(room, 'before');
+    for (const since of ['yesterday!', 'evt_001', `${room}=x`, '']) {
+      assert.deepEqual(await t.poll({ rooms: [room], since, timeout: 120 }),
+        { events: [], cursor: String(event_id), gaps: [{ room, oldest: event_id + 1, reason: 'unknown_cursor' }] });
+    }
+  });
+
+  const connections_of = async (t, user) => (await t.get(`/users/${user}`)).json.connections ?? 0;
+  const waits = (t, user) => until(async () => await connections_of(t, user) === 1, 'the poll to wait');
+  // The cursor of a first poll, which is not counted any more.
+  async function cursor_of(t, room, user) {
+    const { cursor } = await t.poll({ rooms: [room], user });
+    await until(async () => await connections_of(t, user) === 0, 'the first poll to be gone');
+    return cursor;
+  }
+
+  test('it hears that it is taken out of a room, and that a room is closed', async (t) => {
+    for (const [reason, method, path] of [['kicked', 'DELETE', (room, user) => `/rooms/${room}/members/${user}`], ['closed', 'POST', (room) => `/rooms/${room}/close`]]) {
+      const [room, user] = [t.name('room'), t.name('a')];
+      const cursor = await cursor_of(t, room, user);
+      const waiting = t.poll({ rooms: [room], user, since: cursor, timeout: 120 });
+      await waits(t, user);
+      assert.equal((await t.http(method, path(room, user))).status, 200);
+      const { events } = await waiting;
+      assert.deepEqual(events.filter(({ event_type }) => event_type === 'left'), [{ event_type: 'left', room, reason }]);
+    }
+  });
+
+  test('it hears the end of a room after its last message, and then nothing more', async (t) => {
+    const [room, user] = [t.name('room'), t.name('a')];
+    const cursor = await cursor_of(t, room, user);
+    const waiting = t.poll({ rooms: [room], user, since: cursor, timeout: 120 });
+    await waits(t, user);
+    await t.say(room, 'the last', { final: true });
+    const answer = await waiting;
+    assert.deepEqual(answer.events.map(({ event_type, reason }) => reason ?? event_type), ['message', 'final']);
+    assert.equal((await t.get('/poll', { rooms: [room], user, since: answer.cursor, timeout: 120 })).status, 204);
+    await t.say(room, 'it goes on');
+    assert.equal((await t.poll({ rooms: [room], user, since: answer.cursor })).events[0].content, 'it goes on');
+  });
+
+  test('it is refused when its user is thrown out', async (t) => {
+    const [room, user] = [t.name('room'), t.name('a')];
+    const cursor = await cursor_of(t, room, user);
+    const waiting = t.get('/poll', { rooms: [room], user, since: cursor, timeout: 120 });
+    await waits(t, user);
+    assert.equal((await t.http('DELETE', `/users/${user}/connections`)).json.disconnected, 1);
+    const answer = await waiting;
+    assert.equal(answer.status, 403);
+    assert.equal(answer.json.error.code, 'kicked');
   });
 
   test('a poll whose client goes away is forgotten', async (t) => {
     const room = t.name('room');
     const user = t.name('a');
-    const { cursor } = await t.poll({ rooms: [room], user });
+    const cursor = await cursor_of(t, room, user);
     const socket = t.raw();
     socket.write(`GET /poll?rooms=${room}&user=${user}&since=${cursor}&timeout=60 HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await until(async () => (await t.read(`/users/${user}`)).connections === 1, 'the poll to wait');
+    await waits(t, user);
     socket.destroy();
-    await until(async () => (await t.read(`/users/${user}`)).connections === 0, 'the poll to go');
+    await until(async () => await connections_of(t, user) === 0, 'the poll to go');
   });
 });
 

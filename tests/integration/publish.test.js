@@ -97,6 +97,19 @@ suite('publish', { settings: { message_size_max: '4KiB', body_size_max: '64KiB' 
     assert.ok(!(await t.publish({ ...base, room: one, user: 'T' })).duplicate);
   });
 
+  test('who is anonymous is the same author over every transport', async (t) => {
+    const room = t.name('room');
+    const client = await t.ws({ rooms: [room] });
+    await client.next('joined');
+    const ack = await client.ask({ action: 'message', room, content: 'once', idempotency_key: 'k' });
+    const answer = await t.publish({ room, content: 'once', idempotency_key: 'k' });
+    assert.equal(answer.duplicate, true);
+    assert.equal(answer.event_id, ack.id);
+    await t.publish({ room, content: 'twice' });
+    const { messages } = await t.read('/history', { room });
+    assert.deepEqual(messages.map(({ user, content }) => [user, content]), [['anonymous', 'once'], ['anonymous', 'twice']]);
+  });
+
   test('twenty at once with one key are one message', async (t) => {
     const room = t.name('room');
     const answers = await Promise.all(Array.from({ length: 20 }, () => t.publish({ room, user: 'S', content: 'x', idempotency_key: 'k' })));
@@ -139,6 +152,7 @@ suite('publish', { settings: { message_size_max: '4KiB', body_size_max: '64KiB' 
       [400, { room, content: 'a', event: 'connection_id' }], [400, { room, content: 'a', event: 'has space' }],
       [400, { room, content: 'a', event: 'x'.repeat(65) }], [400, { broadcast: true, content: 'a', final: true }],
       [400, { to: 'x', content: 'a', final: true }], [400, { room, content: 'a', idempotency_key: 'x'.repeat(129) }],
+      [400, { rom: room, content: 'a' }], [400, { room, content: 'a', ttl: 5 }], [400, [{ room, content: 'a' }, { room, content: 'b', x: null }]],
       [400, []], [400, [[]]], [400, 'text'], [400, null], [413, { room, content: 'x'.repeat(5000) }],
     ];
     for (const [status, body] of bad) {
@@ -146,6 +160,9 @@ suite('publish', { settings: { message_size_max: '4KiB', body_size_max: '64KiB' 
       assert.equal(answer.status, status, `${JSON.stringify(body).slice(0, 100)}: ${answer.status} ${answer.text}`);
       t.refused(answer, status);
     }
+    const { error } = (await t.http('POST', '/messages', { body: { rom: room, content: 'a' } })).json;
+    assert.equal(error.code, 'unknown_field');
+    assert.match(error.message, /"rom".*"room"/);
     for (const text of ['', '{', '{"room":"a" "content":"b"}', '{"room":"r","content":"\\ud800"}', Buffer.from('{"room":"r","content":"\xff"}', 'latin1')]) {
       t.refused(await t.http('POST', '/messages', { body: text, headers: { 'Content-Type': 'application/json' } }), 400);
     }

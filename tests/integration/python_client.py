@@ -96,7 +96,9 @@ async def compresses_both_ways():
     room = name("room")
     text = "the same words again and again " * 300
     async with Client("/ws?user=" + name("a"), compression="deflate") as client:
-        assert any(extension.name == "permessage-deflate" for extension in client.socket.extensions)
+        # From version 13 on they are the protocol's.
+        extensions = client.socket.extensions if hasattr(client.socket, "extensions") else client.socket.protocol.extensions
+        assert any(extension.name == "permessage-deflate" for extension in extensions)
         await client.join(room)
         await client.send(action="message", content=text)
         assert (await client.event("message"))["content"] == text

@@ -121,12 +121,21 @@ suite('resumption over WebSocket', { settings: { history_messages: 20, inbox_mes
     assert.deepEqual((await again.take(5, 'direct')).map(({ content }) => content), ['d3', 'd4', 'd5', 'd6', 'd7']);
   });
 
-  test('a bad since is refused', async (t) => {
-    for (const since of ['general=abc', 'general=9007199254740993', 'general=1,general=2', '=5']) {
-      const client = t.ws_raw(`/ws?user=a&rooms=general&since=${encodeURIComponent(since)}`);
-      const outcome = await client.opened.then(() => client.next(({ event_type }) => event_type === 'error').catch(() => client.close_code()), (error) => error);
-      assert.ok(outcome.status === 400 || outcome.event_type === 'error' || outcome.code >= 1002, `${since} was taken`);
+  test('a cursor that cannot be read: a gap, and live from there', async (t) => {
+    const room = t.name('room');
+    await t.say(room, 'before');
+    for (const since of [`${room}=abc`, `${room}=9007199254740993`, `${room}=1,${room}=2`, '=5', 'abc', 'evt_001', 'urn:uuid:1', '']) {
+      const client = await t.ws({ user: t.name('a'), rooms: [room], since });
+      const gap = await client.next(({ event_type, room: of }) => event_type === 'gap' && of === room);
+      assert.equal(gap.reason, 'unknown_cursor', since);
+      const { event_id } = await t.say(room, 'after');
+      assert.equal(gap.oldest, event_id);
+      assert.equal((await client.next('message')).id, event_id);
+      await client.close();
     }
+    const client = await t.ws({ user: t.name('a') });
+    assert.equal((await client.join(room, { last_id: 'evt_001' })).recovered, false);
+    assert.equal((await client.next('gap')).reason, 'unknown_cursor');
   });
 
   test('large replays arrive whole while others publish', async (t) => {

@@ -7,11 +7,11 @@ import { within } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 
 suite('SSE', { settings: { history_messages: 50 } }, (test) => {
-  test('the head says event-stream, no-cache, no buffering', async (t) => {
+  test('the head says event-stream, no-cache, no-transform, no buffering', async (t) => {
     const stream = await t.sse({ user: t.name('a'), rooms: [t.name('room')] });
     const { headers } = await stream.response;
     assert.match(headers['content-type'], /^text\/event-stream/);
-    assert.equal(headers['cache-control'], 'no-cache');
+    assert.equal(headers['cache-control'], 'no-cache, no-transform');
     assert.equal(headers['x-accel-buffering'], 'no');
     assert.equal(headers['transfer-encoding'], 'chunked');
   });
@@ -149,6 +149,35 @@ suite('SSE', { settings: { history_messages: 50 } }, (test) => {
     assert.deepEqual((await by_query.take(2, 'message')).map(({ id }) => id), ids.slice(2));
   });
 
+  test('a cursor that cannot be read: a gap, and live from there', async (t) => {
+    const room = t.name('room');
+    await t.say(room, 'before');
+    for (const last of ['evt_001', 'urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66', '-1', `${room}=x`, '']) {
+      const stream = await t.sse({ user: t.name('a'), rooms: [room] }, { headers: { 'Last-Event-ID': last } });
+      const gap = await stream.next('gap');
+      assert.equal(gap.reason, 'unknown_cursor', last);
+      const { event_id } = await t.say(room, 'after');
+      assert.equal(gap.oldest, event_id);
+      assert.equal((await stream.next('message')).id, event_id);
+      stream.close();
+    }
+    const stream = await t.sse({ user: t.name('a'), rooms: [room], since: 'abc' });
+    assert.equal((await stream.next('gap')).reason, 'unknown_cursor');
+  });
+
+  test('every room that is named counts, and a single name has no comma', async (t) => {
+    const rooms = [1, 2, 3, 4].map(() => t.name('room'));
+    const user = t.name('a');
+    const stream = await t.sse(`topic=${rooms[0]}&topic=${rooms[1]}&rooms=${rooms[2]}&rooms=${rooms[3]}&user=${user}`);
+    for (const room of rooms) await t.say(room, room);
+    for (const room of rooms) await stream.next({ content: room });
+    for (const query of [`room=${rooms[0]},b`, `channel=${rooms[0]}%2Cb`, `topic=a&topic=b,c`, `rooms=${rooms[0]}&user=a&user=b`]) {
+      for (const path of ['/events', '/poll']) t.refused(await t.get(path, query), 400);
+      await assert.rejects(t.ws_raw(`/ws?${query}`).opened, { status: 400 });
+    }
+    for (const path of ['/members', '/history']) t.refused(await t.get(path, 'room=a&room=b'), 400);
+  });
+
   test('the named cursor form is taken too', async (t) => {
     const rooms = [t.name('a room'), t.name('ü')];
     const ids = [(await t.say(rooms[0], 'x')).event_id, (await t.say(rooms[1], 'y')).event_id];
@@ -213,6 +242,6 @@ suite('SSE', { settings: { history_messages: 50 } }, (test) => {
     const asks = { headers: { Accept: 'text/event-stream' } };
     t.refused(await t.get('/events', { rooms: ['a\u0001b'] }, asks), 400);
     t.refused(await t.get('/events', { rooms: ['@somebody'], user: 'me2' }, asks), 403);
-    t.refused(await t.get('/events', { rooms: ['r'], last_event_id: 'no cursor!' }), 400);
+    t.refused(await t.get('/events', { room: 'r,s' }), 400);
   });
 });

@@ -21,7 +21,7 @@ suite('stats stream', {}, (test) => {
     const client = stream(t);
     const response = await within(client.response, 'the head');
     assert.equal(response.headers['content-type'], 'text/event-stream');
-    assert.equal(response.headers['cache-control'], 'no-cache');
+    assert.equal(response.headers['cache-control'], 'no-cache, no-transform');
     const [first, second] = await client.take(2, ({ sse_event }) => sse_event === 'stats');
     assert.equal(first.rooms[room], 1);
     assert.ok(second.timestamp_ms > first.timestamp_ms);

@@ -38,6 +38,22 @@ suite('ringload exactness', { server: false, at_once: 2 }, (test) => {
     assert.deepEqual(counts(result), { received: all - 50, lost: 50, duplicates: 0, reordered: 0 }, result.summary);
   });
 
+  // As a server does that has no core for a while: longer than silence means loss.
+  test('a server that stands still for long loses nothing', async (t) => {
+    const server = await RelayServer.start(t);
+    server.listener.on('connection', (socket, { url }) => {
+      if (!url.startsWith('/publisher/')) return;
+      let number = 0;
+      socket.on('message', () => {
+        if (number++ !== 50) return;
+        socket.pause();
+        setTimeout(() => socket.resume(), 3000);
+      });
+    });
+    const result = await ringload(t, ['fanout', ...kRelayArgs, '--target', server.target, '--members', String(kMembers), '--rate', String(kMessages)]);
+    assert_exact(result, kMembers);
+  });
+
   test('every tenth message twice', async (t) => {
     const result = await fanout(t, (send, text, number) => {
       send(text);

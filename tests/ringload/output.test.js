@@ -21,8 +21,8 @@ suite('ringload output', { at_once: 2 }, (test) => {
     const file = (name) => join(folder, name);
     const run = await new Ringload(t, ['fanout', '--target', `127.0.0.1:${t.server.port}`, '--room-prefix', t.name('output-'), '--members', '5', '--warmup', '1s',
       '--duration', '1500ms', '--rate', '40', '--json', file('json'), '--csv', file('csv'), '--hgrm', file('hgrm')]).ended();
-    assert.equal(run.code, 0, run.err);
     const json = JSON.parse(readFileSync(file('json'), 'utf8'));
+    assert.equal(run.code, json.valid ? 0 : 4, run.err);  // a busy machine makes it INVALID
     assert.equal(json.published_in_all, 100);
 
     const [heading, ...rows] = readFileSync(file('csv'), 'utf8').trimEnd().split('\n').map((line) => line.split(','));
@@ -78,7 +78,7 @@ suite('ringload output', { at_once: 2 }, (test) => {
     let text = '';
     shell.stdout.setEncoding('utf8').on('data', (part) => { text += part; });
     const [code] = await within(once(shell, 'close'), 'its end', { ms: 80000 });
-    assert.equal(code, 0, text);
+    assert.ok(code === 0 || code === 4, text);
     const shown = text.split('\r\x1b[K').slice(1, -1);
     assert.ok(shown.length > 3, text);
     const bars = shown.map((line) => /hold +\[(#*)(\.*)\] +(\d+) %  6 ready/.exec(line)).filter(Boolean);

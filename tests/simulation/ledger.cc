@@ -22,17 +22,6 @@ Token read_token(std::string_view token) {
   return out;
 }
 
-void Ledger::counts_from_one(std::string_view key, bool returns) {
-  Channel& channel = channels_[std::string(key)];
-  channel.from_one = true;
-  channel.returns = returns;
-}
-
-bool Ledger::renumbers(std::string_view key) const {
-  const auto found = channels_.find(key);
-  return found != channels_.end() && found->second.returns;
-}
-
 void Ledger::refused(std::string_view token) {
   if (by_token_.count(std::string(token)) != 0) violated("half-applied", std::string(token) + " was refused");
   refused_.emplace(token);
@@ -48,11 +37,6 @@ void Ledger::saw(std::string_view key, uint64_t id, std::string_view token) {
   if (refused_.count(std::string(token)) != 0) violated("half-applied", what() + " was refused");
   if (channel.from_one && (id == 0 || id > channel.made)) {
     violated("contiguous", what() + " with " + std::to_string(channel.made) + " messages ever sent to it");
-  }
-  if (channel.returns) {
-    const auto known = by_token_.emplace(std::string(token), id).first;
-    if (known->second != id) violated("duplicate-message", what() + " and " + std::to_string(known->second));
-    return;
   }
   const auto [at, fresh] = channel.messages.emplace(id, token);
   if (!fresh) {

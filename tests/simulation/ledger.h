@@ -25,10 +25,8 @@ Token read_token(std::string_view token);
 
 class Ledger {
  public:
-  // Channels whose ids begin with 1: all of them are known by counting, unless a channel may go and come back, and its
-  // ids with it.
-  void counts_from_one(std::string_view key, bool returns);
-  bool renumbers(std::string_view key) const;
+  // Channels whose ids begin with 1: all of them are known by counting, also when a channel goes and comes back.
+  void counts_from_one(std::string_view key) { channels_[std::string(key)].from_one = true; }
   // A client is about to publish a new message to channel `key`.
   void made(std::string_view key) { ++channels_[std::string(key)].made; }
   // An error was answered to `token`: nothing of it was published.
@@ -43,7 +41,6 @@ class Ledger {
   struct Channel {
     uint64_t made = 0;  // at most so many messages are in it
     bool from_one = false;
-    bool returns = false;
     std::map<uint64_t, std::string> messages;
     std::unordered_map<uint64_t, std::map<uint64_t, uint64_t>> by_publisher;  // sequence → id
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // simulation --seed 42 [--verbose] [--steps N]       one seed, run twice and compared
 // simulation --seeds 10000 [--first 1]               many seeds
+// simulation --file tests/simulation/seeds.txt       those that lines of a file begin with
 // simulation --seeds 500 --expect sequence,delivery  a build that is broken on purpose must be caught by one of these
 // RINGCAST_SIMULATION_SEEDS overrides --seeds, e.g. under a sanitizer.
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 #include "scheduler.h"
@@ -58,13 +60,31 @@ int run_one(uint64_t seed, bool verbose, uint32_t steps) {
   return 0;
 }
 
+// One seed at the beginning of a line.
+int run_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    std::fprintf(stderr, "simulation: cannot read %s\n", path.c_str());
+    return 2;
+  }
+  int failures = 0, seeds = 0;
+  for (std::string line; std::getline(file, line);) {
+    const uint64_t seed = std::strtoull(line.c_str(), nullptr, 10);
+    if (seed == 0) continue;
+    ++seeds;
+    failures += run_one(seed, false, 0);
+  }
+  std::printf("%d seeds, %d failed\n", seeds, failures);
+  return failures != 0 || seeds == 0 ? 1 : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   uint64_t seed = 0, seeds = 0, first = 1;
   uint32_t steps = 0;
   bool one = false, verbose = false;
-  std::string expect;
+  std::string expect, file;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     const bool last = i + 1 == argc;
@@ -79,6 +99,8 @@ int main(int argc, char** argv) {
       first = std::strtoull(argv[++i], nullptr, 10);
     } else if (flag == "--steps" && !last) {
       steps = static_cast<uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+    } else if (flag == "--file" && !last) {
+      file = argv[++i];
     } else if (flag == "--expect" && !last) {
       expect = argv[++i];
     } else {
@@ -88,6 +110,7 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGABRT, on_abort);
   if (one) return run_one(seed, verbose, steps);
+  if (!file.empty()) return run_file(file);
   if (const char* few = std::getenv("RINGCAST_SIMULATION_SEEDS"); few != nullptr)
     seeds = std::strtoull(few, nullptr, 10);
   if (seeds == 0) {

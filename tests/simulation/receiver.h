@@ -57,8 +57,8 @@ class Receiver {
   void excluded_published(std::string_view room) { ++channels_excluded_[std::string(room)].unanswered; }
   void excluded_answered(std::string_view room, std::optional<uint64_t> id);
 
-  // At rest: everything known has come, to all channels but those in `except`.
-  void check_caught_up(const std::set<std::string, std::less<>>& except = {}) const;
+  // At rest: everything known has come.
+  void check_caught_up() const;
 
  private:
   struct Channel {

@@ -38,7 +38,8 @@ class SimClient {
   void retire() { retired_ = true; }
   // At rest, everything that was promised has happened.
   virtual void check_at_rest() const = 0;
-  // The server has taken its leave: whoever was told had got everything. `rested`: nothing was under way before that.
+  // The server has stopped: each client that it sent away had received everything. `rested`: nothing was under way
+  // before.
   virtual void check_drained(bool /*rested*/) const {}
   // At rest: in which rooms it is shown.
   virtual void count_in(Presences&) const {}

@@ -133,8 +133,8 @@ void SseClient::event(const wire::SseEvent& event) {
   check_cursor(room, *id, last_event_id_);
 }
 
-void SseClient::check_drained(bool rested) const {
-  if (rested && drained_) receiver_->check_caught_up();
+void SseClient::check_drained(bool) const {
+  if (drained_) receiver_->check_caught_up();
 }
 
 void SseClient::count_in(Presences& present) const {

@@ -31,8 +31,8 @@ void WebSocketClient::on_connected() {
   awaited_.clear();
   heard_.clear();
   deaf_.clear();
-  replayed_.clear();
   told_ = drained_ = false;
+  parted_.reset();
   pair_.reset();
   publisher_ = ++world_.publishers;
   sequence_ = 0;
@@ -117,6 +117,11 @@ void WebSocketClient::frames(std::span<uint8_t> bytes) {
       case wire::WebSocketEventKind::close: {
         note("is closed with " + std::to_string(event.code));
         if (event.code == 1002 || event.code == 1007 || event.code == 1009) violated("protocol", name_);
+        // The answer to its own close frame comes behind all that it was owed, unless that took too long.
+        const bool in_time = parted_ && world_.passed - *parted_ < World::kCloseTimeout;
+        if (in_time && event.code == 1000 && !awaited_.empty()) {
+          violated("owed", name_ + " is let go without ref " + std::to_string(awaited_.begin()->first));
+        }
         if (stage_ != Stage::closing) {
           std::string close;
           wire::append_close_frame(close, event.code, {}, &kMask);
@@ -183,7 +188,6 @@ void WebSocketClient::opened(std::string_view json) {
     if (!position) violated("opening", "no position of " + channel);
     const auto found = joining_.find(channel);
     receiver_->begin(channel, *position, found == joining_.end() ? std::nullopt : found->second.cursor);
-    if (found != joining_.end() && found->second.cursor) replayed_.insert(channel);
     joining_.erase(channel);
   }
 }
@@ -203,7 +207,6 @@ void WebSocketClient::joined(std::string_view json) {
   receiver_->begin(room, id, recovered ? std::nullopt : std::optional(id + 1));
   heard_[room].clear();
   deaf_.erase(room);
-  if (json_number(json, "replayed").value_or(0) != 0) replayed_.insert(room);
 }
 
 void WebSocketClient::acknowledged(std::string_view json) {
@@ -389,6 +392,9 @@ void WebSocketClient::say_goodbye() {
   send(close);
   stage_ = Stage::closing;
   reading_ = true;
+  parted_ = world_.passed;
+  // Some end their side at once, behind whatever is under way, and read on.
+  if (ref_ % 2 == 0) pipe_->client_fin = true;
 }
 
 // Coming and going alternate, as long as no event can have been lost on the way.
@@ -453,9 +459,9 @@ void WebSocketClient::count_in(Presences& present) const {
   }
 }
 
-void WebSocketClient::check_drained(bool rested) const {
+void WebSocketClient::check_drained(bool) const {
   if (!drained_) return;
-  receiver_->check_caught_up(rested ? std::set<std::string, std::less<>>() : replayed_);
+  receiver_->check_caught_up();
 }
 
 void WebSocketClient::check_at_rest() const {

@@ -81,10 +81,10 @@ class WebSocketClient final : public SimClient {
   std::map<std::string, Retry> retries_;                                   // by idempotency key; outlives a connection
   std::map<std::string, std::map<std::string, bool>, std::less<>> heard_;  // of each room: who came, who went
   std::set<std::string, std::less<>> deaf_;                                // rooms of which events may be missing
-  std::set<std::string, std::less<>> replayed_;  // channels whose missed messages may be on their way
-  const Presences* expected_ = nullptr;          // of the answer that is awaited
-  bool told_ = false;                            // to go elsewhere
-  bool drained_ = false;                         // told, and closed in order
+  const Presences* expected_ = nullptr;                                    // of the answer that is awaited
+  bool told_ = false;                                                      // to go elsewhere
+  std::optional<std::chrono::nanoseconds> parted_;                         // when it sent a close frame
+  bool drained_ = false;                                                   // told, and closed in order
   std::string connection_name_;
   uint64_t publisher_ = 0;
   uint64_t sequence_ = 0;

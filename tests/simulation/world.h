@@ -3,6 +3,7 @@
 // simulated backends and one virtual time. What varies from seed to seed is drawn when it is made. One thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -41,7 +42,10 @@ class World {
   uint64_t publishers = 0;                      // numbers given
   std::map<std::string, std::string> statuses;  // at rest, by "tenant:user": the same in all rooms
   bool deflate = false;
-  bool keeps_rooms = false;  // some outlast a long silence
+  bool keeps_rooms = false;            // some outlast a long silence
+  bool echo = false;                   // clients of the echo endpoint come too
+  std::chrono::nanoseconds passed{0};  // since the beginning, by advance()
+  static constexpr std::chrono::milliseconds kCloseTimeout{500};
 
   // A client connects to any of the cores; null when none listens.
   std::shared_ptr<Pipe> connect();
@@ -107,7 +111,7 @@ class World {
   session::DrainPhase phase_ = session::DrainPhase::running;
   hub::RoomPolicies policies_;
   session::SessionOptions sessions_;
-  session::Routes routes_{session::Routes::Options{}};
+  session::Routes routes_{session::Routes::Options{.echo = true}};
   session::Shared shared_;
   hub::HubOptions hub_options_;
   runtime::ReactorOptions reactor_options_;

@@ -5,6 +5,7 @@
     comparison_test.py SOURCE_ROOT [unittest arguments]
 """
 import contextlib
+import dataclasses
 import io
 import os
 import pathlib
@@ -54,14 +55,14 @@ class Spread(unittest.TestCase):
         self.assertEqual((found.ratio, found.mad, found.verdict, found.rounds), (0.8, 0, "better", 4))
 
     def test_what_is_better_depends_on_the_figure(self):
-        self.assertEqual(spread.compare([8], [10], lower_is_better=True).verdict, "better")
-        self.assertEqual(spread.compare([8], [10], lower_is_better=False).verdict, "worse")
-        self.assertEqual(spread.compare([10], [8], lower_is_better=False).verdict, "better")
+        self.assertEqual(spread.compare([8, 8], [10, 10], lower_is_better=True).verdict, "better")
+        self.assertEqual(spread.compare([8, 8], [10, 10], lower_is_better=False).verdict, "worse")
+        self.assertEqual(spread.compare([10, 10], [8, 8], lower_is_better=False).verdict, "better")
         self.assertEqual(spread.compare([10, 12, 9], [10, 9, 12]).verdict, "noise")
 
     def test_a_round_counts_when_both_sides_do(self):
         found = spread.compare([8, None, 80], [10, 1, None])
-        self.assertEqual((found.ratio, found.rounds), (0.8, 1))
+        self.assertEqual((found.ratio, found.rounds, found.verdict), (0.8, 1, "once"))
         self.assertIsNone(spread.compare([None, 3], [3, None]))
         self.assertIsNone(spread.compare([1], [0]))
 
@@ -87,8 +88,8 @@ class Rounds(unittest.TestCase):
     def test_an_invalid_run_is_shown_and_in_no_median(self):
         found = self.rounds([outcome(4), outcome(400, ["it lagged"]), outcome(5)], [outcome(4), outcome(4), outcome(5)])
         first_row = rounds.medians_table(found).rows[0]
-        self.assertEqual(first_row[2], "4.50 ± 0.50 (1 of 3 INVALID)")
-        self.assertEqual(first_row[4], "1.00 noise")
+        self.assertEqual(first_row[3], "4.50 ± 0.50 (1 of 3 INVALID)")
+        self.assertEqual(first_row[2], "1.00 noise")
         self.assertEqual(rounds.invalid_table(found).rows, [["Echo, 64 connections", "a", "2", "it lagged",
                                                                "400 µs per echo, – per s"]])
         value = rounds.document(found, 3)["rows"][0]["values"]["a"]
@@ -96,7 +97,7 @@ class Rounds(unittest.TestCase):
 
     def test_nothing_but_invalid_runs_have_no_figure(self):
         found = self.rounds([outcome(4, ["x"])], [outcome(4)])
-        self.assertEqual(rounds.medians_table(found).rows[0][2:], ["INVALID", "4.00 ± 0", "–"])
+        self.assertEqual(rounds.medians_table(found).rows[0][2:], ["–", "INVALID", "4.00 ± 0"])
         self.assertIsNone(rounds.document(found, 1)["rows"][0]["values"]["a"]["median"])
 
     def test_faults_of_invalid_runs_count(self):
@@ -140,6 +141,19 @@ class Works(unittest.TestCase):
                          ["echo-64", "echo-1000", "memory-100000"])
         with self.assertRaisesRegex(ValueError, "\"ehco\".*echo-64"):
             works.chosen(everything, ["ehco"])
+
+    def test_saturated_works_of_several_depths(self):
+        sizes = dataclasses.replace(works.Sizes(), members=(1000,), in_flight=(8, 32, 1024))
+        found = [work for work in works.all_works(sizes) if work.depth and work.kind == "fanout"]
+        self.assertEqual([work.name for work in found], [f"fanout-1000-saturated-{depth}" for depth in (8, 32, 1024)])
+        self.assertEqual([work.arguments[work.arguments.index("--in-flight") + 1] for work in found], ["8", "32", "1024"])
+        measured = rounds.Rounds([Server("a"), Server("b")], found)
+        table = rounds.depths_table(measured)
+        self.assertEqual([row[0] for row in table.rows], [work.title for work in found])
+        self.assertIn("one depth says little", table.note)
+        plain = [work for work in works.all_works(works.Sizes()) if work.depth]
+        self.assertIsNone(rounds.depths_table(rounds.Rounds([], plain)))
+        self.assertIn("fanout-1000-saturated", [work.name for work in plain])
 
     def test_the_floor_has_the_pace_of_the_work(self):
         work = works.fanout_paced(10_000, 40_000)

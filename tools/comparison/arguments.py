@@ -32,6 +32,13 @@ def numbers(text):
     return tuple(positive(part) for part in text.split(","))
 
 
+def depths(text):
+    values = numbers(text)
+    if max(values) > 4096:
+        raise argparse.ArgumentTypeError("at most 4096 messages under way of each publisher")
+    return values
+
+
 class AddOther(argparse.Action):
     def __call__(self, parser, namespace, value, option_string=None):
         name, found, command = value.partition("=")
@@ -82,6 +89,8 @@ def compare_parser():
     parser.add_argument("--quick", action="store_true", help="few connections, short: shows that it works, measures nothing")
     parser.add_argument("--connections", type=numbers, metavar="N,…", help="of the memory works [10000,100000]")
     parser.add_argument("--members", type=numbers, metavar="N,…", help="of the fan-outs [1000,10000]")
+    parser.add_argument("--in-flight", type=depths, metavar="N,…",
+                        help="of each publisher of the saturated works, a work for each number [32], such as 8,32,1024")
     parser.add_argument("--transports", action="store_true",
                         help="instead: the same events over WebSocket, SSE and long polling")
     parser.add_argument("--clients", type=positive, help="with --transports [10000]")

@@ -17,6 +17,8 @@ def sizes_of(given):
         sizes = dataclasses.replace(sizes, connections=given.connections)
     if given.members:
         sizes = dataclasses.replace(sizes, members=given.members)
+    if given.in_flight:
+        sizes = dataclasses.replace(sizes, in_flight=given.in_flight)
     return sizes
 
 

@@ -54,6 +54,8 @@ def cell_of(rounds, work, server, figure):
     values = [value for value in rounds.values(work, server, figure) if value is not None]
     if not values:
         return "–" if any(run.valid for run in runs) else "INVALID"
+    if figure.key == "memory" and spread.median(values) < 0:
+        return "below the noise"
     text = f"{number(spread.median(values))} ± {number(spread.mad(values))}"
     invalid = sum(not run.valid for run in runs)
     return f"{text} ({invalid} of {len(runs)} INVALID)" if invalid else text
@@ -96,16 +98,17 @@ def versions(servers):
 
 def medians_table(rounds):
     first, *others = rounds.servers
-    columns = ["", "unit", *(server.name for server in rounds.servers),
-               *(f"{first.name} ÷ {other.name}" for other in others)]
+    # The ratios first: they are what is looked for, and stay in sight where the table is wider than the window.
+    columns = ["", "unit", *(f"{first.name} ÷ {other.name}" for other in others),
+               *(server.name for server in rounds.servers)]
     rows = []
     for work in rounds.works:
         for figure in work.figures:
             rows.append([f"{work.title}: {figure.title}", figure.unit,
-                         *(cell_of(rounds, work, server, figure) for server in rounds.servers),
-                         *(ratio_text(ratio_of(rounds, work, figure, first, other)) for other in others)])
+                         *(ratio_text(ratio_of(rounds, work, figure, first, other)) for other in others),
+                         *(cell_of(rounds, work, server, figure) for server in rounds.servers)])
     note = (f"Median ± median absolute deviation of the rounds that count. A ratio is the median of the rounds' ratios, "
-            f"and noise when |ratio − 1| < max({spread.NOISE_FACTOR} × MAD, {spread.NOISE_LEAST * 100:.0f} %). "
+            f"and noise when |ratio − 1| < max({spread.NOISE_FACTOR} × MAD, {spread.NOISE_LEAST * 100:.0f} %); of one round it is no more than that: once. "
             f"{machine.description_text()}." + "".join(f" {version}." for version in versions(rounds.servers)))
     return Table("Comparison", columns, rows, note)
 
@@ -136,8 +139,26 @@ def invalid_table(rounds):
     return Table("INVALID runs", ["work", "server", "round", "why", "it showed"], rows, note) if rows else None
 
 
+JOINING = """\
+Servers do different things with messages that are under way at once, so one depth says little: ringcast joins what came
+for a room in one turn of its loop into one send to each member, however many messages it is; others stop at a number of messages
+for each member and turn and send what is beyond it one by one, or send each message alone; send() is one call for each.
+Below a server's own limit it may cost less than above it. Compare the rows of the depths."""
+
+
+def depths_table(rounds):
+    """The saturated works of several depths, one beside the other."""
+    works = [work for work in rounds.works if work.depth]
+    if len({work.depth for work in works}) < 2:
+        return None
+    figure = works[0].figures[0]
+    rows = [[work.title, *(cell_of(rounds, work, server, figure) for server in rounds.servers)] for work in works]
+    return Table("What messages under way at once cost", [figure.unit, *(server.name for server in rounds.servers)], rows,
+                 " ".join(JOINING.split()))
+
+
 def tables(rounds):
-    found = [medians_table(rounds), faults_table(rounds), invalid_table(rounds)]
+    found = [medians_table(rounds), depths_table(rounds), faults_table(rounds), invalid_table(rounds)]
     return [table for table in found if table is not None and table.rows]
 
 

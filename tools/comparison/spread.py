@@ -24,7 +24,7 @@ def mad(values):
 class Ratio:
     ratio: float
     mad: float
-    verdict: str  # "noise", "better" or "worse"; of the first
+    verdict: str  # of the first: "noise", "better" or "worse"; "once" where one round tells nothing of the spread
     rounds: int
 
 
@@ -42,7 +42,9 @@ def compare(firsts, seconds, lower_is_better=True):
         return None
     ratios = [a / b for a, b in pairs]
     ratio, spread = median(ratios), mad(ratios)
-    if is_noise(ratio, spread):
+    if len(pairs) == 1:
+        verdict = "once"
+    elif is_noise(ratio, spread):
         verdict = "noise"
     else:
         verdict = "better" if (ratio < 1) == lower_is_better else "worse"

@@ -42,6 +42,7 @@ class Work:
     connections: int
     ringcast_flags: tuple = ()
     floor: tuple = None  # arguments of send_floor
+    depth: int = 0  # of a saturated work: messages of each publisher under way
 
 
 def count(number):
@@ -60,6 +61,14 @@ def fanout_paced(members, deliveries_per_s, transport="websocket"):
     return Work(f"{kind}-{members}-paced", f"{named} to {count(members)}, {rate} messages/s", kind,
                 ("fanout", "--members", str(members), "--rate", rate, "--transport", transport, *PATIENCE), (CPU, P99),
                 members + 1, floor=("--sockets", str(members), "--bytes", str(FRAME), "--rate", rate))
+
+
+def saturated(sizes, members, transport="websocket"):
+    """One work for each depth. The usual one has the plain name."""
+    depths = sizes.in_flight or (sizes.saturated[1],)
+    return [dataclasses.replace(
+        fanout_unpaced(f"saturated-{depth}" if sizes.in_flight else "saturated", members, sizes.saturated[0], depth,
+                       transport), depth=depth) for depth in depths]
 
 
 def fanout_unpaced(name, members, publishers, in_flight, transport="websocket"):
@@ -94,6 +103,7 @@ class Sizes:
     # the server so little that the generator, which checks each message, wants two cores for each of the server's.
     busy: tuple = (1, 2)
     saturated: tuple = (32, 32)
+    in_flight: tuple = ()  # depths of the saturated works instead of that one
     connects: int = 10_000
     connections: tuple = (10_000, 100_000)
     memory_settle: str = "2s"
@@ -107,11 +117,11 @@ def all_works(sizes):
     works = [echo(connections) for connections in sizes.echo]
     for members in sizes.members:
         works += [fanout_paced(members, sizes.deliveries_per_s), fanout_unpaced("busy", members, *sizes.busy),
-                  fanout_unpaced("saturated", members, *sizes.saturated)]
+                  *saturated(sizes, members)]
     for members in sizes.members:
         works.append(fanout_paced(members, sizes.deliveries_per_s, "sse"))
     works += [fanout_unpaced("busy", sizes.members[0], *sizes.busy, "sse"),
-              fanout_unpaced("saturated", sizes.members[0], *sizes.saturated, "sse")]
+              *saturated(sizes, sizes.members[0], "sse")]
     works.append(connect(sizes.connects))
     return works + [memory(connections, sizes.memory_settle) for connections in sizes.connections]
 

@@ -49,6 +49,7 @@ struct Connection {
   bool deflate = false;
   bool slow = false;      // its role; does not keep up while the load is on
   bool held = false;      // slow: is not read from now
+  bool probing = false;   // has sent a ping behind its last message
   bool resuming = false;  // was cut; says where it stopped when it comes back
   uint8_t role = 0;       // of a publisher: the one whose dialect it speaks
   uint32_t id = 0;        // member or publisher, over all workers

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <thread>
 
 #include "process_watch.h"
 #include "progress_line.h"
 #include "series.h"
+#include "server_version.h"
 #include "worker.h"
 
 namespace ringcast::ringload {
@@ -19,6 +22,7 @@ namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
 constexpr int64_t kQuietEndsNs = 1'000'000'000;  // nothing has come for so long: what is missing is lost
+constexpr uint64_t kQuietWaits = 2;              // … and every worker has looked so often
 constexpr int64_t kPublishSoonNs = 20'000'000;   // until every worker has seen the phase
 
 int64_t expected_ns(const Options& options) {
@@ -35,7 +39,7 @@ class Controller {
   Result<Results> run() {
     if (auto started = start(); !started) return tl::unexpected<Error>(started.error());
     connect();
-    if (!stop_) measure();
+    if (!stop_ && results_.connected > 0) measure();
     finish();
     if (!failure_.empty()) return fail("worker", failure_);
     judge(results_, options_);
@@ -53,6 +57,7 @@ class Controller {
   bool wait_until(int64_t at_ns);
   std::string_view phase_at(int64_t now_ns) const;
   void sample_due();
+  void in_phase(std::string_view name, int64_t now_ns);
   double part_of_phase(int64_t now_ns) const;
   bool all_delivered(const Totals& sum) const;
 
@@ -67,7 +72,7 @@ class Controller {
   std::string failure_;
   Sampler sampler_;
   ProgressLine line_;
-  std::string_view phase_ = "connect";
+  std::string_view phase_;
 };
 
 Result<void> Controller::start() {
@@ -83,6 +88,7 @@ Result<void> Controller::start() {
     results_.server_pss_before = sample->pss_bytes;
     results_.server_cores = options_.server_cores > 0 ? options_.server_cores : allowed_cores(options_.server_pid);
   }
+  results_.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   results_.tcp_memory_before = tcp_memory_bytes();
   sampler_.begin(totals());
   failures_.resize(options_.threads);
@@ -113,6 +119,7 @@ Totals Controller::counts() const {
     sum.bytes_out += progress.bytes_out.get();
     sum.requests += progress.requests.get();
     sum.load_ended += progress.load_ended.get();
+    sum.probes += progress.probes.get();
     for (const Counter& errors : progress.errors) sum.errors += errors.get();
   }
   return sum;
@@ -157,6 +164,7 @@ bool Controller::wait_until(int64_t at_ns) {
 // What the load is doing at that moment of the measurement.
 std::string_view Controller::phase_at(int64_t now_ns) const {
   int64_t left = now_ns - run_.publish_from_ns.load(std::memory_order_relaxed);
+  if (left < 0) return phase_;  // the load begins in a moment
   if (left < options_.warmup_ns) return "warmup";
   const Stage* stage = &options_.shape.front();
   while (left >= stage->duration_ns && stage != &options_.shape.back()) left -= stage++->duration_ns;
@@ -178,9 +186,15 @@ double Controller::part_of_phase(int64_t now_ns) const {
   }
 }
 
+void Controller::in_phase(std::string_view name, int64_t now_ns) {
+  if (phase_ == name) return;
+  phase_ = name;
+  results_.phases.push_back({name, static_cast<double>(now_ns) * 1e-9});
+}
+
 void Controller::sample_due() {
   const int64_t now = run_.now_ns();
-  if (run_.phase.load(std::memory_order_relaxed) == Phase::publishing) phase_ = phase_at(now);
+  if (run_.phase.load(std::memory_order_relaxed) == Phase::publishing) in_phase(phase_at(now), now);
   if (sampler_.due(now)) line_.sampled(sampler_.take(totals(), phase_));
   if (!line_.due(now)) return;
   const auto& samples = sampler_.samples();
@@ -189,17 +203,20 @@ void Controller::sample_due() {
 
 void Controller::connect() {
   const Totals before = totals();
+  in_phase("connect", before.at_ns);
   const uint64_t wanted = options_.all_connections();
   while (!stop_ && !worker_failed_) {
     const Totals sum = counts();
     if (sum.started == wanted && sum.ready + sum.down >= wanted) break;
+    if (sum.ready == 0 && sum.at_ns - before.at_ns > options_.first_connection_ns) break;
     wait_until(run_.now_ns() + 5'000'000);
   }
   const Totals after = totals();
   results_.connected = after.ready;
   results_.connect_seconds = static_cast<double>(after.at_ns - before.at_ns) * 1e-9;
   results_.connects_per_second = static_cast<double>(after.ready) / results_.connect_seconds;
-  phase_ = "settle";
+  if (after.ready == 0) return;
+  in_phase("settle", after.at_ns);
   wait_until(run_.now_ns() + options_.settle_ns);
   if (options_.server_pid > 0) {
     const auto sample = sample_process(options_.server_pid, true);
@@ -221,7 +238,10 @@ void Controller::measure() {
   wait_until(measure_from);
   const Totals before = totals();
   const LoopbackCounts loopback_before = loopback_counts();
-  if (!wait_until(end)) results_.interrupted = true;
+  if (!wait_until(end)) {
+    results_.interrupted = true;
+    run_.interrupted.store(true, std::memory_order_relaxed);
+  }
   const Totals after = totals();
   const LoopbackCounts loopback_after = loopback_counts();
   results_.seconds = static_cast<double>(after.at_ns - before.at_ns) * 1e-9;
@@ -241,7 +261,7 @@ void Controller::measure() {
   const uint64_t ready = after.ready;
   results_.ended_connections = ready < results_.connected ? results_.connected - ready : 0;
   run_.enter(Phase::draining);
-  phase_ = "drain";
+  in_phase("drain", after.at_ns);
   drain();
 }
 
@@ -258,16 +278,34 @@ bool Controller::all_delivered(const Totals& sum) const {
   return sum.deliveries - sum.duplicates >= expected && sum.slow_reads >= slow;
 }
 
+// On a busy machine silence says nothing: the server may not have had a core for seconds, nor a worker here. So the
+// time counts only when the server has answered the pings behind the last messages, and every worker has found nothing.
 void Controller::drain() {
   Totals last = counts();
   int64_t quiet_since = last.at_ns;
+  const int64_t probes_end = last.at_ns + options_.answer_timeout_ns;
+  std::vector<uint64_t> waits(options_.threads);
+  const auto begin_quiet = [&](int64_t now) {
+    quiet_since = now;
+    for (uint32_t i = 0; i < options_.threads; ++i) waits[i] = run_.progress[i].idle_waits.get();
+  };
+  const auto workers_looked = [&] {
+    for (uint32_t i = 0; i < options_.threads; ++i) {
+      if (run_.progress[i].idle_waits.get() - waits[i] < kQuietWaits) return false;
+    }
+    return true;
+  };
+  begin_quiet(last.at_ns);
   while (!worker_failed_) {
     const Totals sum = counts();
     // A worker that has not seen the phase yet may still publish what was due before it.
     const bool all_sent = sum.load_ended == options_.threads;
     if (all_sent && all_delivered(sum)) return;
-    if (!all_sent || sum.deliveries != last.deliveries || sum.slow_reads != last.slow_reads) quiet_since = sum.at_ns;
-    if (sum.at_ns - quiet_since > kQuietEndsNs) return;
+    const bool all_read = sum.probes == 0 || sum.at_ns > probes_end;
+    if (!all_sent || !all_read || sum.deliveries != last.deliveries || sum.slow_reads != last.slow_reads) {
+      begin_quiet(sum.at_ns);
+    }
+    if (sum.at_ns - quiet_since > kQuietEndsNs && workers_looked()) return;
     last = sum;
     std::this_thread::sleep_for(kLookEvery);
     sample_due();
@@ -278,6 +316,9 @@ void Controller::finish() {
   if (stop_) results_.interrupted = true;
   sampler_.take(totals(), phase_);
   results_.series = sampler_.release();
+  if (!stop_ && results_.connected > 0)
+    results_.server_version =
+        ask_server_version(options_.targets.front(), options_.host, options_.roles.front().dialect.headers);
   run_.enter(Phase::stopping);
   for (std::thread& thread : threads_) thread.join();
   for (uint32_t i = 0; i < workers_.size(); ++i) {

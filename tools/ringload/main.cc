@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ringload: reads the options, runs the scenario, prints and writes what was found.
-// Exit codes: 0 good, 1 it could not run, 2 bad options, 3 a threshold was crossed, 130 interrupted.
+// Exit codes: 0 good, 1 it could not run, 2 bad options, 3 a threshold was crossed, 4 the run is INVALID, 130
+// interrupted.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -16,7 +18,7 @@ namespace {
 using namespace ringcast;
 using namespace ringcast::ringload;
 
-enum ExitCode : int { kGood = 0, kFailed = 1, kBadOptions = 2, kThreshold = 3, kInterrupted = 130 };
+enum ExitCode : int { kGood = 0, kFailed = 1, kBadOptions = 2, kThreshold = 3, kInvalid = 4, kInterrupted = 130 };
 
 std::atomic<bool> stop_requested{false};
 
@@ -41,6 +43,31 @@ bool write_files(const Results& results, const Options& options) {
   return written;
 }
 
+// Before the run: hours of load are not to end in a path that cannot be written.
+bool check_files(const Options& options) {
+  for (const std::string* path : {&options.json_path, &options.csv_path, &options.hgrm_path, &options.report_path}) {
+    if (path->empty() || *path == "-") continue;
+    if (auto writable = check_writable(*path); !writable) {
+      std::fprintf(stderr, "ringload: %s\n", writable.error().message.c_str());
+      return false;
+    }
+  }
+  return true;
+}
+
+// Who cannot be reached, and why.
+void explain_no_connection(const Results& results, const Options& options) {
+  std::string why;
+  for (size_t i = 0; i < kErrorKinds; ++i) {
+    if (results.errors[i] == 0) continue;
+    why.append(why.empty() ? ": " : "; ").append(to_string(static_cast<ErrorKind>(i)));
+    if (!results.measures.examples[i].empty()) why.append(" (").append(results.measures.examples[i]).append(")");
+  }
+  if (why.empty())
+    why = ": none was ready within " + std::to_string(options.first_connection_ns / 1'000'000'000) + " s";
+  std::fprintf(stderr, "ringload: nothing connected to %s%s\n", options.host.c_str(), why.c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,6 +79,7 @@ int main(int argc, char** argv) {
     std::fprintf(help ? stdout : stderr, "%s%s\n", help ? "" : "ringload: ", options.error().message.c_str());
     return help ? kGood : kBadOptions;
   }
+  if (!check_files(*options)) return kFailed;
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
@@ -64,9 +92,11 @@ int main(int argc, char** argv) {
   // With JSON on standard output the summary must not stand in its way.
   std::fputs(summary(*results, *options).c_str(), options->json_path == "-" ? stderr : stdout);
   const bool written = write_files(*results, *options);
-  const std::vector<std::string> crossed = crossed_thresholds(*results, *options);
-  for (const std::string& text : crossed) std::fprintf(stderr, "FAILED         %s\n", text.c_str());
+  const auto judged = verdicts(*results, *options);
   if (results->interrupted) return kInterrupted;
-  if (!crossed.empty()) return kThreshold;
+  if (results->connected == 0) explain_no_connection(*results, *options);
+  if (std::any_of(judged.begin(), judged.end(), [](const Verdict& one) { return one.crossed; })) return kThreshold;
+  if (results->connected == 0) return kFailed;
+  if (!results->invalid.empty()) return kInvalid;
   return written ? kGood : kFailed;
 }

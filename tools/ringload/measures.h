@@ -54,6 +54,8 @@ struct alignas(64) Progress {
   Counter bytes_out;
   Counter requests;    // HTTP requests that are no upgrades: polls, streams, plain ones
   Counter load_ended;  // 1: publishes no more
+  Counter probes;      // pings behind the last messages that have no pong yet
+  Counter idle_waits;  // waits that found nothing
   std::array<Counter, kErrorKinds> errors;
   SharedHistogram latency;        // corrected, warm-up and ramps included
   SharedHistogram ready_latency;  // connect() until joined

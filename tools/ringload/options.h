@@ -21,6 +21,7 @@ enum class Scenario : uint8_t { connect, echo, fanout, mixed, resume, slow };
 std::string_view to_string(Scenario scenario);
 
 struct Options {
+  std::string command;  // the arguments, for reports
   Scenario scenario = Scenario::connect;
   std::string preset_name = "ringcast";
   std::vector<Role> roles;  // of the members
@@ -47,6 +48,7 @@ struct Options {
   double connect_rate = 10000;  // per second
   double churn_per_minute = 0;  // per cent of the connections, closed and opened again
   int64_t connect_timeout_ns = 10'000'000'000;
+  int64_t first_connection_ns = 3'000'000'000;  // without any that is ready by then the run ends
   int64_t answer_timeout_ns = 5'000'000'000;
   int64_t settle_ns = 500'000'000;  // between the last connect and the measurement
   int64_t ramp_up_ns = 0;
@@ -90,10 +92,11 @@ struct Options {
   int64_t load_ns() const { return Schedule(shape).duration_ns(); }
 };
 
-// `arguments` without the program's name. An error with the code "help" has the text for --help.
+// `arguments` without the program's name. An error with the code "help" has the text of --help or --version.
 Result<Options> parse_options(std::vector<std::string> arguments);
 
-// "127.0.0.1-127.0.0.40", "127.0.0.1:3000-3003", or a list of such, each range written out.
+// "127.0.0.1-127.0.0.40", "127.0.0.1:3000-3003", or a list of such, each range written out. With ports, hosts may be
+// names: of several addresses the first that takes a connection counts.
 Result<std::vector<io::SocketAddress>> parse_addresses(std::string_view text, bool with_port);
 
 // "250ms", "10s", "2min", "1h".

@@ -11,6 +11,7 @@
 namespace ringcast::ringload {
 namespace {
 
+constexpr uint64_t kAllConnectionsMax = 20'000'000;
 constexpr uint32_t kDescriptorsBeside = 64;  // of a worker, for its ring and /proc
 
 constexpr std::pair<std::string_view, std::string Dialect::*> kDialectTexts[] = {
@@ -71,7 +72,12 @@ Result<std::vector<Role>> roles_of(const Options& options, Transport transport, 
       if (options.slow_percent > 0) roles.push_back(role(RoleKind::slow, options.slow_percent));
       return roles;
     }
-    case Scenario::mixed: return parse_mix(texts.mix.empty() ? "connect=50,echo=10,fanout=40" : texts.mix, transport);
+    case Scenario::mixed:
+      // A server has no echo until it is asked to; a request it always answers.
+      if (!texts.mix.empty()) return parse_mix(texts.mix, transport);
+      return parse_mix(
+          options.preset_name == "ringcast" ? "connect=50,http=10,fanout=40" : "connect=50,echo=10,fanout=40",
+          transport);
   }
   return fail("bad_value", "no such scenario");
 }
@@ -155,7 +161,7 @@ Result<void> check_load(Options& options, const Texts& texts) {
     return fail("bad_value", "--rate and --in-flight exclude each other");
   for (const Role& role : options.roles) {
     if (role.transport == Transport::http && !role.asks())
-      return fail("bad_value", "it needs a transport that receives");
+      return fail("bad_value", "--transport: members receive over websocket, sse or poll, not http");
   }
   return {};
 }
@@ -164,7 +170,11 @@ Result<void> take_addresses(Options& options, const Texts& texts) {
   auto targets = parse_addresses(texts.targets, true);
   if (!targets) return tl::unexpected<Error>(targets.error());
   options.targets = std::move(*targets);
-  options.host = options.targets.front().to_string();
+  // As it was written, for servers that know themselves by name.
+  options.host = texts.targets.substr(0, texts.targets.find(','));
+  options.host.resize(std::min(options.host.find('-', options.host.rfind(':')), options.host.size()));
+  if (options.host.starts_with("unix:") || options.host.starts_with('*') || options.host.starts_with(':'))
+    options.host = options.targets.front().to_string();
   if (texts.sources.empty()) return {};
   auto sources = parse_addresses(texts.sources, false);
   if (!sources) return tl::unexpected<Error>(sources.error());
@@ -215,7 +225,13 @@ Result<void> complete(Options& options, const Texts& texts) {
   if (!roles) return tl::unexpected<Error>(roles.error());
   options.roles = std::move(*roles);
   if (auto given = give_dialects(options, texts); !given) return given;
-  if (texts.members != 0 && options.publishes()) options.connections = options.rooms * texts.members;
+  const uint64_t members = uint64_t{options.rooms} * texts.members;
+  const uint64_t publishers = options.publishes() ? uint64_t{options.rooms} * options.publishers : 0;
+  if (std::max<uint64_t>(members, options.connections) + publishers > kAllConnectionsMax)
+    return fail("bad_value",
+                fmt::format("{} connections are more than {}: fewer --rooms, --members or --publishers",
+                            std::max<uint64_t>(members, options.connections) + publishers, kAllConnectionsMax));
+  if (texts.members != 0 && options.publishes()) options.connections = static_cast<uint32_t>(members);
   if (options.connections == 0) return fail("bad_value", "no connections");
   if (auto checked = check_load(options, texts); !checked) return checked;
   if (auto planned = plan_stages(options, texts); !planned) return planned;

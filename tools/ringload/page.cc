@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "page.h"
 
+#include <fcntl.h>
 #include <simdjson.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -77,6 +79,15 @@ Result<std::string> report_page_of_files(const std::vector<std::string>& paths) 
   return report_page(documents);
 }
 
+Result<void> check_writable(const std::string& path) {
+  const bool exists = ::access(path.c_str(), F_OK) == 0;
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) return fail_errno("cannot write " + path, errno);
+  ::close(file);
+  if (!exists) ::unlink(path.c_str());
+  return {};
+}
+
 bool write_file(const std::string& path, const std::string& text) {
   if (path == "-") return std::fputs(text.c_str(), stdout) >= 0;
   std::ofstream file(path, std::ios::trunc | std::ios::binary);
@@ -99,6 +110,10 @@ int report_command(std::vector<std::string> arguments) {
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
     return 0;
+  } catch (const CLI::RequiredError&) {
+    std::fputs("ringload report: wants files and a page, as in: ringload report a.json b.json --out page.html\n",
+               stderr);
+    return 2;
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "ringload report: %s\n", error.what());
     return 2;

@@ -2,8 +2,10 @@
 // The results as a summary for people and as JSON for programs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
 #include "results.h"
 #include "wire/json_writer.h"
@@ -48,6 +50,60 @@ void append_latency(std::string& out, std::string_view name, const Histogram& hi
     line += fmt::format("p{:g} {}  ", percentile, time_text(histogram.value_at_percentile(percentile)));
   }
   append_line(out, name, line + "max " + time_text(histogram.max()));
+}
+
+// The latencies on a logarithmic scale, a row from each 1, 2 and 5 of a decade to the next.
+void append_bars(std::string& out, const Histogram& histogram) {
+  constexpr size_t kWidth = 40;
+  struct Row {
+    uint64_t below;
+    uint64_t count = 0;
+  };
+  std::vector<Row> rows;
+  for (uint64_t decade = 1'000; decade <= 100'000'000'000; decade *= 10) {
+    for (const uint64_t step : {1u, 2u, 5u}) rows.push_back({decade * step});
+  }
+  rows.push_back({UINT64_MAX});
+  histogram.for_each_bucket([&](uint64_t lowest, uint64_t, uint64_t count) {
+    auto row = std::upper_bound(rows.begin(), rows.end(), lowest,
+                                [](uint64_t value, const Row& one) { return value < one.below; });
+    row->count += count;
+  });
+  const auto filled = [](const Row& row) { return row.count > 0; };
+  const auto first = std::find_if(rows.begin(), rows.end(), filled);
+  const auto last = std::find_if(rows.rbegin(), rows.rend(), filled).base();
+  uint64_t most = 1;
+  for (auto row = first; row < last; ++row) most = std::max(most, row->count);
+  for (auto row = first; row < last; ++row) {
+    const auto cells =
+        static_cast<size_t>(std::ceil(static_cast<double>(row->count) * kWidth / static_cast<double>(most)));
+    std::string bar;
+    for (size_t i = 0; i < cells; ++i) bar += "█";
+    const std::string below = row->below == UINT64_MAX ? "more" : "< " + time_text(row->below);
+    const double share = static_cast<double>(row->count) * 100 / static_cast<double>(histogram.count());
+    out += fmt::format("  {:>12} {:>7.3f} % {}\n", below, share, bar);
+  }
+}
+
+// What is measured as a difference of two moments may come out below nothing: then it was too little to be seen.
+std::string memory_text(double bytes) {
+  return bytes < 0 ? "below the noise" : bytes_text(bytes) + " per connection";
+}
+
+// With its unit.
+std::string figure_text(std::string_view name, double value) {
+  if (is_time_figure(name)) return time_text(static_cast<uint64_t>(std::max(0.0, value * 1e6)));
+  if (name.ends_with("memory_per_connection")) return value < 0 ? "below the noise" : bytes_text(value);
+  if (name == "cpu_us_per_delivery") return fmt::format("{:.3f} us", value);
+  return fmt::format("{:.6g}", value);
+}
+
+void append_verdicts(std::string& out, const Results& results, const Options& options) {
+  for (const Verdict& verdict : verdicts(results, options)) {
+    out +=
+        fmt::format("{} {:<30} {}\n", verdict.crossed ? "✗" : "✓", verdict.text,
+                    verdict.value ? figure_text(verdict.name, *verdict.value) : "there is no such figure in this run");
+  }
 }
 
 void append_histogram(wire::JsonWriter& json, std::string_view name, const Histogram& histogram) {
@@ -114,12 +170,12 @@ std::string summary(const Results& results, const Options& options) {
         fmt::format("{:.1f} us of the server per connection", static_cast<double>(results.server_connect_cpu_ns) *
                                                                   1e-3 / static_cast<double>(results.connected)));
   if (const auto memory = results.memory_per_connection())
-    append_line(out, "memory", fmt::format("{} (PSS) of the server per connection", bytes_text(*memory)));
+    append_line(out, "memory", "PSS of the server: " + memory_text(*memory));
   if (const auto memory = results.tcp_memory_per_connection())
-    append_line(out, "TCP memory",
-                fmt::format("{} -> {} of the kernel, both ends; {} per connection",
-                            bytes_text(static_cast<double>(results.tcp_memory_before)),
-                            bytes_text(static_cast<double>(results.tcp_memory_held)), bytes_text(*memory)));
+    append_line(
+        out, "TCP memory",
+        fmt::format("{} -> {} of the kernel, both ends; {}", bytes_text(static_cast<double>(results.tcp_memory_before)),
+                    bytes_text(static_cast<double>(results.tcp_memory_held)), memory_text(*memory)));
   if (options.scenario != Scenario::connect && results.seconds > 0) {
     append_line(out, "published",
                 fmt::format("{} in {:.2f} s, {}", results.published, results.seconds,
@@ -128,6 +184,7 @@ std::string summary(const Results& results, const Options& options) {
                 fmt::format("{}, {}, {}/s", results.deliveries, rate_text(results.deliveries_per_second()),
                             bytes_text(static_cast<double>(results.bytes_in) / results.seconds)));
     append_latency(out, "latency", measures.latency);
+    append_bars(out, measures.latency);
     append_latency(out, "uncorrected", measures.uncorrected);
     append_latency(out, "last member", measures.end_to_end);
     append_latency(out, "schedule lag", measures.lag);
@@ -145,7 +202,7 @@ std::string summary(const Results& results, const Options& options) {
     append_latency(out, fmt::format("  {}", role.name), measures.of_role[i]);
   }
   if (measures.renewed > 0) append_line(out, "churn", fmt::format("{} connections renewed", measures.renewed));
-  if (resume) append_line(out, "resumed", fmt::format("{} times, {} gaps told", measures.resumed, measures.gaps));
+  if (resume) append_line(out, "resumed", fmt::format("{} times, {} gaps reported", measures.resumed, measures.gaps));
   if (slow)
     append_line(out, "slow readers",
                 fmt::format("{} messages read, {} missed, {} connections closed by the server", measures.slow.received,
@@ -166,6 +223,7 @@ std::string summary(const Results& results, const Options& options) {
   }
   if (results.ended_connections > 0)
     append_line(out, "ended", fmt::format("{} connections before the end", results.ended_connections));
+  append_verdicts(out, results, options);
   for (const std::string& reason : results.invalid) append_line(out, "INVALID", reason);
   return out;
 }
@@ -176,6 +234,9 @@ std::string to_json(const Results& results, const Options& options) {
   wire::JsonWriter json(out);
   json.begin_object();
   json.string("scenario", to_string(options.scenario)).string("transport", transport_of(options));
+  json.string("started", results.started).string("command", "ringload" + options.command);
+  json.string("version", RINGCAST_VERSION).string("target", options.host);
+  json.string("server_version", results.server_version);
   json.string("preset", options.preset_name).string("engine", results.engine).uint("threads", options.threads);
   json.uint("wanted_connections", options.all_connections()).uint("connections", results.connected);
   json.uint("ended_connections", results.ended_connections);
@@ -231,6 +292,21 @@ std::string to_json(const Results& results, const Options& options) {
   for (const double wait : results.worker_wait) json.raw(fmt::format("{:.4f}", wait));
   json.end_array();
   json.raw("series", series_json(results.series));
+  json.key("phases").begin_array();
+  for (const Results::PhaseStart& phase : results.phases) {
+    json.begin_object().string("name", phase.name);
+    append_number(json, "at_s", phase.at_s);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("thresholds").begin_array();
+  for (const Verdict& verdict : verdicts(results, options)) {
+    json.begin_object().string("text", verdict.text);
+    append_number(json, "value", verdict.value);
+    if (verdict.value) json.string("measured", figure_text(verdict.name, *verdict.value));
+    json.boolean("crossed", verdict.crossed).end_object();
+  }
+  json.end_array();
   json.boolean("valid", results.invalid.empty()).key("invalid").begin_array();
   for (const std::string& reason : results.invalid) json.string(reason);
   json.end_array().end_object();

@@ -62,6 +62,11 @@ void judge(Results& results, const Options& options) {
   const uint64_t wanted = options.all_connections();
   if (results.connected < wanted)
     results.invalid.push_back(fmt::format("{} of {} connections were ready", results.connected, wanted));
+  const bool echo = std::any_of(options.roles.begin(), options.roles.end(),
+                                [](const Role& role) { return role.kind == RoleKind::echo; });
+  if (results.connected < wanted && echo && options.preset_name == "ringcast")
+    results.invalid.push_back("an echo needs a server that was started with --echo");
+  if (results.connected == 0) return;
   if (options.scenario == Scenario::connect) return;
   if (results.deliveries == 0 && (options.publishes() || options.echoes()))
     results.invalid.push_back("nothing was delivered");
@@ -124,13 +129,13 @@ std::optional<double> figure(const Results& results, std::string_view name) {
   return of_histogram(measures.latency, name);
 }
 
-std::vector<std::string> crossed_thresholds(const Results& results, const Options& options) {
-  std::vector<std::string> crossed;
+std::vector<Verdict> verdicts(const Results& results, const Options& options) {
+  std::vector<Verdict> out;
   for (const Threshold& threshold : options.thresholds) {
-    if (holds(threshold, [&](std::string_view name) { return figure(results, name); }))
-      crossed.push_back(threshold.text);
+    const auto look_up = [&](std::string_view name) { return figure(results, name); };
+    out.push_back({threshold.text, threshold.name, look_up(threshold.name), holds(threshold, look_up)});
   }
-  return crossed;
+  return out;
 }
 
 }  // namespace ringcast::ringload

@@ -17,6 +17,8 @@ namespace ringcast::ringload {
 struct Results {
   Measures measures;  // of all workers
   std::string engine;
+  std::string started;                     // "2026-11-28T19:20:00Z"
+  std::string server_version = "unknown";  // as it says itself
   bool interrupted = false;
 
   // At the end of the ramp.
@@ -49,6 +51,11 @@ struct Results {
 
   std::vector<uint32_t> role_members;  // how many connections each role has
   std::vector<Sample> series;          // the run in the course of time
+  struct PhaseStart {
+    std::string_view name;  // a literal: connect, settle, warmup, ramp_up, hold, ramp_down, drain
+    double at_s;            // as in the series
+  };
+  std::vector<PhaseStart> phases;
 
   std::vector<std::string> invalid;  // reasons why the figures do not count
 
@@ -66,8 +73,14 @@ void judge(Results& results, const Options& options);
 // The figure that a threshold names.
 std::optional<double> figure(const Results& results, std::string_view name);
 
-// The texts of the thresholds that the run crossed.
-std::vector<std::string> crossed_thresholds(const Results& results, const Options& options);
+// What became of each threshold. Without a figure it is crossed: nobody has shown that it holds.
+struct Verdict {
+  std::string text;
+  std::string name;             // of the figure
+  std::optional<double> value;  // times in ms
+  bool crossed = false;
+};
+std::vector<Verdict> verdicts(const Results& results, const Options& options);
 
 // For people, and for programs.
 std::string summary(const Results& results, const Options& options);

@@ -43,7 +43,7 @@ Result<Role> parse_role(std::string_view item, Transport transport) {
     if (ended) return bad("echo is WebSocket, http plain requests");
     role.transport = role.kind == RoleKind::echo ? Transport::websocket : Transport::http;
   } else if (role.transport == Transport::http) {
-    return bad("it needs a transport that receives");
+    return bad("members receive over websocket, sse or poll, not http");
   }
   const std::string_view weight = item.substr(equals + 1);
   const auto [end, error] = std::from_chars(weight.data(), weight.data() + weight.size(), role.weight);

@@ -67,6 +67,7 @@ class Run {
   std::atomic<Phase> phase{Phase::connecting};
   std::atomic<int64_t> publish_from_ns{0};  // since the epoch; by the main thread before `publishing`
   std::atomic<int64_t> measure_from_ns{0};  // what is intended earlier warms up and is not counted
+  std::atomic<bool> interrupted{false};     // nothing more is to be sent; by the main thread before `draining`
   std::vector<Stream> streams;
   std::vector<io::WakeTarget> wakes;  // of each worker
   std::unique_ptr<Progress[]> progress;

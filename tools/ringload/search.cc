@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "search.h"
 
+#include <algorithm>
+
 #include <cstdio>
 #include <optional>
 
@@ -22,7 +24,10 @@ Result<Results> search_rate(Options& options, const std::atomic<bool>& stop) {
     auto results = run_scenario(attempt, stop);
     if (!results) return results;
     // A run in which the generator was the limit says nothing of the server: the search does not go beyond it.
-    const bool passed = crossed_thresholds(*results, attempt).empty() && results->invalid.empty();
+    if (results->connected == 0) return results;
+    const auto judged = verdicts(*results, attempt);
+    const bool passed = results->invalid.empty() &&
+                        std::none_of(judged.begin(), judged.end(), [](const Verdict& one) { return one.crossed; });
     std::fprintf(stderr, "search         %g/s: %s\n", attempt.rate,
                  passed                     ? "good"
                  : results->invalid.empty() ? "crosses a threshold"

@@ -16,7 +16,7 @@ namespace ringcast::ringload {
 struct Totals {
   int64_t at_ns = 0;
   uint64_t started = 0, ready = 0, down = 0, published = 0, deliveries = 0, duplicates = 0, slow_reads = 0,
-           bytes_in = 0, bytes_out = 0, requests = 0, errors = 0, load_ended = 0;
+           bytes_in = 0, bytes_out = 0, requests = 0, errors = 0, load_ended = 0, probes = 0;
   std::vector<int64_t> cpu_ns;     // of each worker
   std::vector<int64_t> waited_ns;  // … for a core
   int64_t server_cpu_ns = 0;

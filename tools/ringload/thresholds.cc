@@ -36,10 +36,25 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+std::string figure_names() {
+  std::string out;
+  const auto append = [&out](std::string_view name) { out.append(out.empty() ? "" : ", ").append(name); };
+  for (const std::string_view name : kOfHistogram) append(name);
+  out += ", each of them also as";
+  for (const std::string_view prefix : kHistograms)
+    out.append(prefix == kHistograms[0] ? " " : ", ").append(prefix).append("p99");
+  out += "; and";
+  for (const std::string_view name : kCounts) out.append(name == kCounts[0] ? " " : ", ").append(name);
+  return out;
+}
+
 }  // namespace
 
 bool is_figure_name(std::string_view name) {
-  if (std::find(kCounts.begin(), kCounts.end(), name) != kCounts.end()) return true;
+  return is_time_figure(name) || std::find(kCounts.begin(), kCounts.end(), name) != kCounts.end();
+}
+
+bool is_time_figure(std::string_view name) {
   for (const std::string_view histogram : kHistograms) {
     if (name.starts_with(histogram)) {
       name.remove_prefix(histogram.size());
@@ -58,7 +73,8 @@ Result<Threshold> parse_threshold(std::string_view text) {
   const size_t at = text.find_first_of("<>");
   if (at == std::string_view::npos) return bad("wants one of > >= < <=");
   threshold.name = std::string(trimmed(text.substr(0, at)));
-  if (!is_figure_name(threshold.name)) return bad("no figure is called '" + threshold.name + "'");
+  if (!is_figure_name(threshold.name))
+    return bad("no figure is called '" + threshold.name + "'; there are " + figure_names());
   const bool or_equal = at + 1 < text.size() && text[at + 1] == '=';
   using Comparison = Threshold::Comparison;
   threshold.comparison = text[at] == '>' ? (or_equal ? Comparison::at_least : Comparison::above)

@@ -32,5 +32,6 @@ bool holds(const Threshold& threshold, const FigureLookup& figures);
 // Whether there is a figure of that name at all: p50 p75 p90 p95 p99 p99.9 p99.99 max mean (of the corrected latency),
 // the same with "uncorrected_", "connect_", "ready_" and "lag_" before them, and the counts of the report.
 bool is_figure_name(std::string_view name);
+bool is_time_figure(std::string_view name);
 
 }  // namespace ringcast::ringload

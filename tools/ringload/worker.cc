@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "io/descriptor_table.h"
@@ -43,11 +44,13 @@ void Worker::loop() {
     const Phase phase = run_.phase.load(std::memory_order_acquire);
     if (phase == Phase::stopping) return;
     if (phase == Phase::publishing && !loading_) start_load();
-    if (phase == Phase::draining && progress_.load_ended.get() == 0) end_load();
+    if (phase == Phase::draining && progress_.load_ended.get() == 0 && all_sent()) end_load();
     now_ = run_.now_ns();
     const int64_t wait_ns = std::clamp<int64_t>(next_due(now_) - now_, 0, kLongestWaitNs);
     const std::span<const io::Event> events = backend_->wait(io::Nanoseconds(wait_ns));
     now_ = run_.now_ns();
+    if (events.empty()) progress_.idle_waits.add();
+    askers_busy_ = askers_busy_ && events.empty();
     for (const io::Event& event : events) {
       if (event.owner != io::kNoOwner) handle(event);
     }
@@ -71,6 +74,7 @@ int64_t Worker::next_due(int64_t now) const {
   if (!loading_) return due;
   const int64_t start = run_.publish_from_ns.load(std::memory_order_relaxed);
   for (const Pace* pace : {&publishing_, &asking_}) {
+    if (pace == &asking_ && askers_busy_) continue;
     if (pace->done < pace->schedule.count()) due = std::min(due, start + pace->schedule.time_of(pace->done));
   }
   if (churn_done_ < churn_.count()) due = std::min(due, start + churn_.time_of(churn_done_));
@@ -187,6 +191,7 @@ void Worker::close(Connection& connection, io::CloseMode mode) {
   connection.socket = {};
   if (connection.state == State::ready) progress_.ready.subtract();
   connection.state = State::ended;
+  if (std::exchange(connection.probing, false)) progress_.probes.subtract();
   connection.http.reset();
   connection.decoder.reset();
   connection.streaming.reset();

@@ -87,6 +87,7 @@ class Worker {
 
   // worker_publish.cc
   void start_load();
+  bool all_sent();
   void end_load();
   void load_due();
   void publish_due();
@@ -145,6 +146,8 @@ class Worker {
   uint32_t cuts_next_ = 0;
   std::deque<std::pair<int64_t, uint32_t>> reopen_;  // when, and who
   bool loading_ = false;
+  bool askers_busy_ = false;  // until something happens
+  int64_t give_up_at_ = 0;    // what is still to be sent after the end; 0: the end has not come
   Pace publishing_;
   Pace asking_;
   std::vector<uint32_t> askers_;                 // members that echo or ask

@@ -243,10 +243,11 @@ void Worker::on_joined(Connection& connection) {
   progress_.ready_latency.record(static_cast<uint64_t>(now_ - connection.since_ns));
   connection.state = State::ready;
   connection.since_ns = now_;
+  // Who comes later goes on where it was, or begins with what comes first. Before it is counted: the last one to be
+  // ready ends the phase.
+  const bool first_time = run_.phase.load(std::memory_order_relaxed) == Phase::connecting;
   progress_.ready.add();
   if (connection.resuming) ++measures_.resumed;
-  // Who comes later goes on where it was, or begins with what comes first.
-  const bool first_time = run_.phase.load(std::memory_order_relaxed) == Phase::connecting;
   if (connection.publisher || !first_time) return;
   for (uint32_t i = 0; i < checkers_per_member_; ++i) {
     checkers_[size_t{index_of(connection)} * checkers_per_member_ + i].expect_from(connection.sent);

@@ -49,11 +49,27 @@ void Worker::start_load() {
   }
 }
 
-// What was due until the end is still sent: the schedule is kept to its last message, however late this is noticed.
+// What was due until the end is still sent, however late this is noticed, and what waits for an answer to make room for
+// it too, for as long as an answer may take.
+bool Worker::all_sent() {
+  if (!loading_ || options_.saturating() || run_.interrupted.load(std::memory_order_relaxed)) return true;
+  load_due();
+  const auto done = [](const Pace& pace) { return pace.done >= pace.schedule.count(); };
+  if (done(publishing_) && done(asking_)) return true;
+  if (give_up_at_ == 0) give_up_at_ = now_ + options_.answer_timeout_ns;
+  return now_ > give_up_at_;
+}
+
 void Worker::end_load() {
-  if (loading_ && !options_.saturating()) load_due();
   loading_ = false;
   release_slow_readers();
+  // The pong says that the server has read everything before it, however long it was kept from running.
+  for (Connection& connection : connections_) {
+    if (connection.speaks != Speaks::websocket || connection.state != State::ready || connection.sent == 0) continue;
+    wire::append_masked_frame(write_to(connection), {.opcode = wire::WebSocketOpcode::ping}, {}, wire::MaskKey{});
+    connection.probing = true;
+    progress_.probes.add();
+  }
   progress_.load_ended.add();
 }
 
@@ -106,7 +122,10 @@ void Worker::ask_due() {
         connection = &next;
       }
     }
-    if (connection == nullptr && busy) return;
+    if (connection == nullptr && busy) {
+      askers_busy_ = true;
+      return;
+    }
     const int64_t intended = start + pace.schedule.time_of(pace.done++);
     if (connection == nullptr) continue;
     if (connection->speaks == Speaks::http) {

@@ -2,6 +2,7 @@
 // The way in: bytes become texts, whatever the transport; texts become payloads; payloads are counted.
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "wire/websocket_handshake.h"
@@ -88,8 +89,10 @@ void Worker::read_websocket(Connection& connection, std::span<uint8_t> bytes) {
 void Worker::on_frame(Connection& connection, const wire::WebSocketEvent& event) {
   using Kind = wire::WebSocketEventKind;
   switch (event.kind) {
-    case Kind::need_more:
-    case Kind::pong: return;
+    case Kind::need_more: return;
+    case Kind::pong:
+      if (std::exchange(connection.probing, false)) progress_.probes.subtract();
+      return;
     case Kind::text:
     case Kind::binary: return on_text(connection, view_of(event.payload));
     case Kind::ping:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/dialect/online_lists.h"
 
-#include <algorithm>
+#include <utility>
 
+#include "base/erase_at.h"
 #include "session/gate.h"
 #include "wire/json_writer.h"
 
@@ -16,25 +17,32 @@ void OnlineLists::note(const std::string& key, Room& room) {
 
 void OnlineLists::enter(ConnectionId connection, std::string_view room_key) {
   const auto at = rooms_.try_emplace(std::string(room_key)).first;
-  at->second.members.push_back(connection);
-  entered_.insert_or_assign(connection.slot, at);
+  std::vector<ConnectionId>& members = at->second.members;
+  entered_.insert_or_assign(connection.slot, Place{at, static_cast<uint32_t>(members.size())});
+  members.push_back(connection);
   note(at->first, at->second);
 }
 
 void OnlineLists::leave(ConnectionId connection) {
   const auto entered = entered_.find(connection.slot);
   if (entered == entered_.end()) return;
-  const Rooms::iterator at = entered->second;
-  entered_.erase(entered);
+  const auto [at, place] = entered->second;
+  erase_at(entered_, entered);
   Room& room = at->second;
-  std::erase(room.members, connection);
+  // The last one takes the place.
+  if (place + 1 != room.members.size()) {
+    room.members[place] = room.members.back();
+    entered_.at(room.members[place].slot).at = place;
+  }
+  room.members.pop_back();
   if (room.members.empty()) {
+    asked_.erase(room.correlation);
     rooms_.erase(at);
     return;
   }
   // The answer goes nowhere when the one who asked has gone.
   if (room.correlation != 0 && room.asker == connection) {
-    room.correlation = 0;
+    asked_.erase(std::exchange(room.correlation, 0));
     note(at->first, room);
   }
 }
@@ -54,6 +62,7 @@ void OnlineLists::ask() {
     room.changed = false;
     room.asker = room.members.front();
     room.correlation = ++last_correlation_;
+    asked_[room.correlation] = at;
     hub::Query query{hub::QueryKind::members};
     query.key = key;
     query.tenant = hub::tenant_of(key);
@@ -65,9 +74,10 @@ void OnlineLists::ask() {
 }
 
 void OnlineLists::take(const hub::Answer& answer, const std::function<void(ConnectionId, std::string_view)>& give) {
-  const auto at = std::find_if(rooms_.begin(), rooms_.end(),
-                               [&](const auto& room) { return room.second.correlation == answer.correlation; });
-  if (at == rooms_.end()) return;
+  const auto asked = asked_.find(answer.correlation);
+  if (asked == asked_.end()) return;
+  const Rooms::iterator at = asked->second;
+  erase_at(asked_, asked);
   Room& room = at->second;
   room.correlation = 0;
   list_.clear();

@@ -4,6 +4,8 @@
 // by the connections.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -42,8 +44,13 @@ class OnlineLists {
 
   Gate& gate_;
   using Rooms = std::map<std::string, Room, std::less<>>;
+  struct Place {
+    Rooms::iterator room;
+    uint32_t at;  // among its members
+  };
   Rooms rooms_;
-  std::map<uint32_t, Rooms::iterator> entered_;  // by slot
+  tsl::robin_map<uint32_t, Place> entered_;          // by slot
+  tsl::robin_map<uint64_t, Rooms::iterator> asked_;  // by correlation: those whose answer is outstanding
   std::vector<std::string> changed_;
   uint64_t last_correlation_ = 0;
   std::string list_;

@@ -36,9 +36,14 @@ export class TestContext {
   name(base) { return `${base}-${next_name++}`; }
 
   skip(reason) { throw new Skip(reason); }
-  after(cleanup) { this.cleanups.push(cleanup); }
+  // At once when the test is over: it ran out of time while this was being made.
+  after(cleanup) {
+    if (this.over) Promise.resolve().then(cleanup).catch(() => {});
+    else this.cleanups.push(cleanup);
+  }
 
   async clean_up() {
+    this.over = true;
     for (const cleanup of this.cleanups.reverse()) await cleanup();
   }
 

@@ -16,6 +16,7 @@ export class CuttingProxy {
     this.target_port = target_port;
     this.pairs = new Set();
     this.refusing = false;
+    this.held = null;  // the connections that wait for `release()`
     this.accepted = 0;
     this.listener = net.createServer({ pauseOnConnect: false }, (client) => this.accept(client));
   }
@@ -27,6 +28,10 @@ export class CuttingProxy {
   accept(client) {
     if (this.refusing) {
       client.resetAndDestroy();
+      return;
+    }
+    if (this.held) {
+      this.held.push(client.on('error', () => {}));
       return;
     }
     this.accepted++;
@@ -54,8 +59,18 @@ export class CuttingProxy {
     this.pairs.clear();
   }
 
+  // New connections are accepted and hear nothing, until `release()`.
+  hold() { this.held = []; }
+
+  release() {
+    const clients = this.held ?? [];
+    this.held = null;
+    for (const client of clients) this.accept(client);
+  }
+
   async stop() {
     this.refusing = true;
+    this.release();
     this.cut();
     this.listener.close();
   }

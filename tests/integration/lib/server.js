@@ -31,8 +31,9 @@ export function flags_of(settings) {
 const measurable = new Map();  // binary → measures_memory
 
 export class Server {
-  static async start(bin, settings) {
-    const server = new Server(bin, settings);
+  // `command`: what runs the program, as `prlimit --nofile=64`, and becomes it; `environment`: variables for it.
+  static async start(bin, settings, world) {
+    const server = new Server(bin, settings, world);
     try {
       await server.ready();
     } catch (error) {
@@ -43,13 +44,14 @@ export class Server {
     return server;
   }
 
-  constructor(bin, settings) {
+  constructor(bin, settings, { command = [], environment = {} } = {}) {
     this.bin = bin;
     this.flags = flags_of({ port: 0, listen: '127.0.0.1', web_root: kWebRoot, drain_delay: '0s', drain_period: '100ms', close_timeout: '500ms', ...settings });
     this.log = [];
     this.host = '127.0.0.1';
     this.port = 0;
-    this.process = spawn(bin, this.flags, { env: kEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program, ...words] = [...command, bin, ...this.flags];
+    this.process = spawn(program, words, { env: { ...kEnvironment, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
     // 'close' rather than 'exit': by then all that it has written was read.
     this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }));
     this.process.once('exit', (code, signal) => { this.gone = { code, signal }; });

@@ -190,6 +190,29 @@ TEST(TokenKey, KeysThatAreNoGoodSayWhy) {
   EXPECT_THAT(refused(Algorithm::es256, fresh_key(Algorithm::eddsa).secret_or_public), HasSubstr("not of the kind"));
 }
 
+// RFC 7517 section 5: keys whose members are missing or out of range are ignored.
+TEST(Jwks, AnUnusableKeyDoesNotTakeTheOthersWithIt) {
+  const std::string good =
+      R"({"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})";
+  const std::string short_modulus(171, 'v');  // 1,024 bits
+  for (const std::string& bad :
+       {R"({"kty":"RSA","kid":"short","n":")" + short_modulus + R"(","e":"AQAB"})",
+        std::string(R"({"kty":"RSA","n":"AQAB"})"),
+        std::string(R"({"kty":"oct","alg":"HS256","kid":17,"k":"c2VjcmV0"})"), std::string("{}"), std::string("null"),
+        std::string(
+            R"({"kty":"OKP","crv":"Ed25519","alg":"RS256","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})")}) {
+    for (const std::string& both : {bad + "," + good, good + "," + bad}) {
+      ::testing::internal::CaptureStderr();
+      const auto keys = keys_of_jwks(R"({"keys":[)" + both + "]}");
+      EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("jwks_key_skipped")) << bad;
+      ASSERT_TRUE(keys) << bad << keys.error().message;
+      ASSERT_EQ(keys->size(), 1u) << bad;
+      EXPECT_EQ((*keys)[0]->id(), "a");
+    }
+    EXPECT_FALSE(keys_of_jwks(R"({"keys":[)" + bad + "]}")) << "nothing is left of it";
+  }
+}
+
 TEST(Jwks, TakesWhatVerifiesTokensAndPassesOverTheRest) {
   const auto keys = keys_of_jwks(R"({"keys":[
     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <simdjson.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -11,9 +15,11 @@
 #include <limits>
 #include <mutex>
 #include <random>
+#include <sstream>
 #include <thread>
 #include <vector>
 
+#include "base/line_output.h"
 #include "base/log_record.h"
 
 namespace ringcast {
@@ -55,6 +61,7 @@ TEST(Log, TextForm) {
   log_warning("listener_opened",
               {{"address", "[::1]:8080"}, {"port", 8080}, {"ratio", 0.5}, {"tls", false}, {"n", -3}});
   log_debug("not_shown");
+  service.flush();
   const auto got = lines.take();
   ASSERT_EQ(got.size(), 1u);
   EXPECT_THAT(got[0], MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z warning listener_opened "
@@ -68,6 +75,7 @@ TEST(Log, JsonFormIsJson) {
                        {"big", std::numeric_limits<uint64_t>::max()},
                        {"nan", std::numeric_limits<double>::quiet_NaN()},
                        {"yes", true}});
+  service.flush();
   const auto got = lines.take();
   ASSERT_EQ(got.size(), 1u);
   simdjson::dom::parser parser;
@@ -141,36 +149,79 @@ TEST(Log, ThreadsWithARingKeepTheirOrder) {
   EXPECT_THAT(next, ::testing::ElementsAre(500, 500, 500, 100));
 }
 
+// A sink whose thread stands still in a write for as long as a lock is held.
+class HeldSink {
+ public:
+  explicit HeldSink(LogOptions& options) {
+    options.write = [this, write = options.write](std::string_view line) {
+      holding_.store(true);
+      holding_.notify_one();
+      std::lock_guard lock(held_);
+      write(line);
+    };
+  }
+  // `log` writes the line that it stands still in.
+  template <class F>
+  std::unique_lock<std::mutex> hold(F log) {
+    std::unique_lock lock(held_);
+    holding_.store(false);
+    log();
+    holding_.wait(false);
+    return lock;
+  }
+
+ private:
+  std::mutex held_;
+  std::atomic<bool> holding_{false};
+};
+
 TEST(Log, AFullRingLosesRecordsAndSaysHowMany) {
   Lines lines;
   LogOptions options = options_for(lines);
   options.ring_records = 4;
-  std::mutex held;
-  std::atomic<bool> holding{false};
-  options.write = [&, write = options.write](std::string_view line) {
-    holding.store(true);
-    holding.notify_one();
-    std::lock_guard lock(held);
-    write(line);
-  };
+  HeldSink sink(options);
   LogService service(std::move(options));
   {
     LogThread ring(7);
     {
-      std::unique_lock lock(held);
-      log_info("first");
-      holding.wait(false);  // the sink thread is inside the write of it, and its slot is not free yet
+      const auto lock = sink.hold([] { log_info("first"); });
       for (int i = 0; i < 10; ++i) log_info("more", {{"i", i}});
     }
     service.flush();
     const auto got = lines.take();
     ASSERT_EQ(got.size(), 5u);
-    EXPECT_THAT(got[1], HasSubstr("warning log_records_lost core=7 count=7"));
-    EXPECT_THAT(got[4], EndsWith("more core=7 i=2\n"));
+    EXPECT_THAT(got[3], EndsWith("more core=7 i=2\n"));
+    EXPECT_THAT(got[4], HasSubstr("warning log_records_lost core=7 count=7"));
     log_info("after");
     service.flush();
     EXPECT_EQ(lines.take().size(), 1u);
   }
+}
+
+TEST(Log, ABurstOfDebugLinesLeavesRoomForWarnings) {
+  Lines lines;
+  LogOptions options = options_for(lines);
+  options.level = LogLevel::debug;
+  HeldSink sink(options);
+  LogService service(std::move(options));
+  const auto burst = [&](auto line, int most) {
+    auto lock = sink.hold([] { log_debug("first"); });
+    for (int i = 0; i < most; ++i) line(i);
+    for (int i = 0; i < 10; ++i) log_warning("disk_full", {{"i", i}});
+    log_error("stopping");
+    lock.unlock();
+    service.flush();
+    size_t warnings = 0;
+    for (const std::string& text : lines.take()) {
+      warnings += text.find("disk_full") != std::string::npos || text.find("stopping") != std::string::npos;
+    }
+    EXPECT_EQ(warnings, 11u);
+  };
+  const auto debug = [](int i) { log_debug("noise", {{"i", i}}); };
+  burst(debug, 1000);  // in the ring that threads share
+  LogThread ring(7);
+  burst(debug, 100);
+  burst([](int i) { log_info("noise", {{"i", i}}); }, 100);
 }
 
 TEST(Log, LevelsChangeAtRunTime) {
@@ -181,6 +232,7 @@ TEST(Log, LevelsChangeAtRunTime) {
   log_debug("shown");
   service.set_level(LogLevel::off);
   log_error("hidden");
+  service.flush();
   EXPECT_EQ(lines.take().size(), 1u);
   EXPECT_EQ(log_level_from("warning"), LogLevel::warning);
   EXPECT_EQ(log_level_from("loud"), std::nullopt);
@@ -203,14 +255,146 @@ TEST(Log, FilesAreAppendedToAndReopened) {
     options.path = path;
     LogService service(options);
     log_info("before");
+    service.flush();
     std::filesystem::rename(path, moved);
     service.reopen();
     log_info("after");
   }
   EXPECT_THAT(read(moved), EndsWith("info before\n"));
   EXPECT_THAT(read(path), EndsWith("info after\n"));
-  EXPECT_THROW(LogService(LogOptions{.path = directory / "missing" / "server.log"}), std::system_error);
+  EXPECT_THROW(LogService(LogOptions{.path = directory / "missing" / "server.log"}), std::runtime_error);
   std::filesystem::remove_all(directory);
+}
+
+// A pipe that is full and that nobody reads, as a log file.
+class FullPipe {
+ public:
+  FullPipe() {
+    EXPECT_EQ(::pipe2(ends_, O_CLOEXEC | O_NONBLOCK), 0);
+    fill();
+    // The end that others hold is an ordinary one.
+    EXPECT_EQ(::fcntl(ends_[1], F_SETFL, 0), 0);
+  }
+  ~FullPipe() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(ends_[1]); }
+  int write_end() const { return ends_[1]; }
+  // What is in it; there is room afterwards.
+  std::string read() {
+    std::string text;
+    char piece[4096];
+    for (ssize_t got; (got = ::read(ends_[0], piece, sizeof piece)) > 0;) text.append(piece, static_cast<size_t>(got));
+    return text;
+  }
+  // What comes, until `wanted` is in it.
+  std::string read_until(std::string_view wanted) {
+    std::string text;
+    while (text.find(wanted) == std::string::npos) {
+      pollfd more{.fd = ends_[0], .events = POLLIN, .revents = 0};
+      if (::poll(&more, 1, 30'000) != 1) break;
+      text += read();
+    }
+    return text;
+  }
+
+ private:
+  void fill() {
+    const std::string page(4096, '.');
+    while (::write(ends_[1], page.data(), page.size()) > 0) continue;
+    while (::write(ends_[1], page.data(), 1) > 0) continue;
+  }
+  int ends_[2];
+};
+
+TEST(Log, NobodyWaitsForAReaderThatDoesNotRead) {
+  FullPipe pipe;
+  constexpr int kRecords = 2000;
+  {
+    LogService service(LogOptions{.path = pipe.path()});
+    std::thread reactor([] {
+      LogThread ring(3);
+      for (int i = 0; i < kRecords; ++i) log_info("hot", {{"i", i}});
+    });
+    std::thread cold([] {
+      for (int i = 0; i < kRecords; ++i) log_info("cold", {{"i", i}});
+    });
+    reactor.join();
+    cold.join();
+    service.flush();
+    service.reopen();
+    // Every record is there when there is room again, or counted.
+    std::string text = pipe.read_until("log_records_lost core=3");
+    service.flush();
+    log_info("room");
+    text += pipe.read_until("info room\n");
+    int kept = 0;
+    int lost = 0;
+    std::istringstream lines(text.substr(text.find_last_of('.', text.find("info ")) + 1));
+    for (std::string line; std::getline(lines, line);) {
+      const size_t count = line.find(" count=");
+      if (line.find("log_records_lost") != std::string::npos) {
+        ASSERT_NE(count, std::string::npos) << line;
+        lost += std::stoi(line.substr(count + 7));
+      } else {
+        kept += line.find("hot") != std::string::npos || line.find("cold") != std::string::npos;
+      }
+    }
+    EXPECT_EQ(kept + lost, 2 * kRecords);
+    EXPECT_GT(lost, 0);
+  }
+  // Nor does the end of the process.
+  FullPipe other;
+  LogService service(LogOptions{.path = other.path()});
+  log_info("never_read");
+}
+
+TEST(Log, ADescriptorOfTheProcessIsWrittenToWithoutWaiting) {
+  FullPipe pipe;
+  LineOutput output(pipe.write_end());
+  EXPECT_EQ(output.write_some("text"), -EAGAIN);
+  EXPECT_FALSE(output.write_within("text", std::chrono::milliseconds(1)));
+  EXPECT_EQ(::fcntl(pipe.write_end(), F_GETFL) & O_NONBLOCK, 0);  // others write to it as they did
+  pipe.read();
+  EXPECT_TRUE(output.write_within("text", std::chrono::milliseconds(0)));
+  EXPECT_EQ(pipe.read(), "text");
+
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  LineOutput socket(ends[0]);
+  const std::string large(1 << 20, 'x');
+  EXPECT_FALSE(socket.write_within(large, std::chrono::milliseconds(1)));
+  EXPECT_EQ(socket.write_some("text"), -EAGAIN);
+  ::close(ends[1]);
+  EXPECT_EQ(socket.write_some("text"), -EPIPE);
+  ::close(ends[0]);
+}
+
+TEST(Log, WhatAFullDiskTakesIsCounted) {
+  if (::access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full here";
+  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / "ringcast_log_test_link";
+  const std::filesystem::path file = path.string() + ".log";
+  std::filesystem::remove(path);
+  std::filesystem::remove(file);
+  std::filesystem::create_symlink("/dev/full", path);
+  {
+    LogService service(LogOptions{.path = path});
+    for (int i = 0; i < 5; ++i) {
+      log_info("lost");
+      service.flush();
+    }
+    std::filesystem::remove(path);
+    std::filesystem::create_symlink(file, path);
+    service.reopen();
+    log_info("kept");
+  }
+  std::ifstream from(file);
+  const std::string text(std::istreambuf_iterator<char>(from), {});
+  EXPECT_THAT(text, HasSubstr("warning log_records_lost count=5\n"));
+  EXPECT_THAT(text, EndsWith("info kept\n"));
+  std::filesystem::remove(path);
+  std::filesystem::remove(file);
 }
 
 TEST(Log, WorksBeforeItsServiceExists) {

@@ -183,6 +183,7 @@ void Cluster::tick(uint16_t core) {
     }
     hub(core).on_tick();
   } while (!pair(core, core).ring.empty());
+  hub(core).go_on();
 }
 
 bool Cluster::refill() {
@@ -213,9 +214,13 @@ void Cluster::run() {
   FAIL() << "the cores never come to rest";
 }
 
-void Cluster::advance(std::chrono::milliseconds time) {
+void Cluster::wait(std::chrono::milliseconds time) {
   clock_.advance_ns(std::chrono::nanoseconds(time).count());
   clock_.refresh();
+}
+
+void Cluster::advance(std::chrono::milliseconds time) {
+  wait(time);
   for (const auto& core : cores_) core->hub->sweep();
   run();
 }

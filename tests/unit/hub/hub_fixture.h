@@ -97,6 +97,8 @@ class Cluster {
   void tick(uint16_t core);
   void stall(uint16_t core, bool stalled);
   void advance(std::chrono::milliseconds time);
+  // Time passes, and nobody notices yet.
+  void wait(std::chrono::milliseconds time);
   // What the connection has been sent since the last look.
   std::string take(uint16_t core, uint32_t slot);
   uint64_t overflow_peak() const { return overflow_peak_; }

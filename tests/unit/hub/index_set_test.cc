@@ -53,18 +53,15 @@ TEST(Presence, FindsEverybodyInALargeRoomWhileOthersLeave) {
   const KeyedHash hash({1, 2});
   Presence presence(hash);
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(presence.enter("user-" + std::to_string(i)));
-  for (int i = 0; i < 1000; i += 3) EXPECT_TRUE(presence.leave("user-" + std::to_string(i), 0));
+  using Left = Presence::Left;
+  for (int i = 0; i < 1000; i += 3) EXPECT_EQ(presence.leave("user-" + std::to_string(i), 0), Left::gone);
   for (int i = 0; i < 1000; ++i) {
     ASSERT_EQ(presence.find("user-" + std::to_string(i)) != nullptr, i % 3 != 0) << i;
   }
-  for (int i = 1; i < 1000; i += 3) EXPECT_FALSE(presence.leave("user-" + std::to_string(i), 5'000'000));
-  size_t gone = 0;
-  presence.expire(4'000'000, [&](std::string_view) { ++gone; });
-  EXPECT_EQ(gone, 0u);
-  presence.expire(5'000'000, [&](std::string_view) { ++gone; });
-  EXPECT_EQ(gone, 333u);
+  for (int i = 1; i < 1000; i += 3) EXPECT_EQ(presence.leave("user-" + std::to_string(i), 5'000'000), Left::waits);
+  for (int i = 1; i < 1000; i += 3) EXPECT_TRUE(presence.expire("user-" + std::to_string(i), 5'000'000));
   EXPECT_EQ(presence.users(), 333u);
-  for (int i = 2; i < 1000; i += 3) EXPECT_TRUE(presence.leave("user-" + std::to_string(i), 0));
+  for (int i = 2; i < 1000; i += 3) EXPECT_EQ(presence.leave("user-" + std::to_string(i), 0), Left::gone);
   EXPECT_TRUE(presence.empty());
 }
 

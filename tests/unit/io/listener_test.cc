@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <memory>
+#include <thread>
 
 namespace ringcast::io {
 namespace {
@@ -69,6 +72,42 @@ TEST(Listener, AloneMeansThatNobodyElseListensThere) {
   EXPECT_TRUE(open_listener(bound, {.alone = true}));
 }
 
+TEST(Listener, AnAddressInUseIsWaitedFor) {
+  auto first = open_listener(address("127.0.0.1:0"), {.alone = true});
+  ASSERT_TRUE(first);
+  const SocketAddress bound = local_address(first->get());
+  EXPECT_FALSE(open_listener(bound, {.alone = true, .in_use_patience = std::chrono::milliseconds(30)}));
+  std::thread holder([&first] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));  // whether it is found in use or not, it is there then
+    first->reset();
+  });
+  const auto second = open_listener(bound, {.alone = true, .in_use_patience = std::chrono::seconds(60)});
+  EXPECT_TRUE(second) << second.error().message;
+  holder.join();
+}
+
+TEST(Listener, ASocketFileGoesWithItsOwnerUnlessItIsAnothersByThen) {
+  const std::string path = ::testing::TempDir() + "ringcast-file-" + std::to_string(::getpid()) + ".sock";
+  const SocketAddress where = address(("unix:" + path).c_str());
+  const auto exists = [&path] { return ::access(path.c_str(), F_OK) == 0; };
+  auto first = open_listener(where, {});
+  ASSERT_TRUE(first);
+  {
+    SocketFile file(where);
+    const SocketFile moved(std::move(file));
+  }
+  EXPECT_FALSE(exists());
+  first = open_listener(where, {});
+  auto file = std::make_unique<SocketFile>(where);
+  ::unlink(path.c_str());
+  const auto second = open_listener(where, {});
+  ASSERT_TRUE(second);
+  file.reset();
+  EXPECT_TRUE(exists());
+  ::unlink(path.c_str());
+  const SocketFile none(address("127.0.0.1:0"));
+}
+
 TEST(Listener, ForeignAddressIsNamed) {
   const auto refused = open_listener(address("192.0.2.200:0"), {});
   ASSERT_FALSE(refused);
@@ -94,6 +133,32 @@ TEST(Listener, StaleUnixSocketIsReplacedAndLiveOrForeignFilesAreNot) {
   EXPECT_FALSE(open_listener(where, {}));
   EXPECT_EQ(::access(path.c_str(), F_OK), 0);
   ::unlink(path.c_str());
+}
+
+TEST(Listener, CheckingRefusesWhatOpeningWouldAndTouchesNothing) {
+  const auto used = open_listener(address("127.0.0.1:0"), {});
+  ASSERT_TRUE(used);
+  EXPECT_TRUE(check_listener(local_address(used->get()))) << "another process may have it just now";
+  EXPECT_TRUE(check_listener(address("*:0")));
+  const auto foreign = check_listener(address("192.0.2.1:3000"));
+  ASSERT_FALSE(foreign);
+  EXPECT_EQ(foreign.error().code, "address_not_available");
+
+  const std::string path = testing::TempDir() + "check_listener." + std::to_string(::getpid());
+  const std::string unix_path = "unix:" + path;
+  EXPECT_TRUE(check_listener(address(unix_path.c_str())));
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+  {
+    const auto listener = open_listener(address(unix_path.c_str()), {});
+    ASSERT_TRUE(listener);
+    EXPECT_TRUE(check_listener(address(unix_path.c_str())));
+    EXPECT_EQ(::access(path.c_str(), F_OK), 0);
+  }
+  ::unlink(path.c_str());
+  std::ofstream(path) << "a file";
+  EXPECT_FALSE(check_listener(address(unix_path.c_str())));
+  ::unlink(path.c_str());
+  EXPECT_FALSE(check_listener(address("unix:/no/such/directory/socket")));
 }
 
 TEST(SocketAddress, PrintsWhatItParses) {

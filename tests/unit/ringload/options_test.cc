@@ -25,6 +25,24 @@ TEST(Options, RangesAreWrittenOut) {
   EXPECT_FALSE(parse_addresses("", true));
 }
 
+TEST(Options, TheCommandOfAReportCanBeRunAgainAndHoldsNoSecrets) {
+  const auto options =
+      parse_options({"fanout", "--fail-if", "p99>5ms", "--fail-if=lost>0", "--room-prefix", "it's a-", "--header",
+                     "Authorization: Bearer s3cret", "--header=Cookie: s3cret", "--joined", "", "--rate", "1.5"});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->command,
+            " fanout --fail-if 'p99>5ms' '--fail-if=lost>0' --room-prefix 'it'\\''s a-' --header 'Authorization: …' "
+            "'--header=Cookie: …' --joined '' --rate 1.5");
+}
+
+TEST(Options, TheCommandOfAReportHidesSecretsInTexts) {
+  const auto options = parse_options({"connect", "--path", "/ws?user={user}&token=s3cret&room=tokens", "--hello",
+                                      R"({"api_key": "s3cret", "room":"a"})"});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->command,
+            R"( connect --path '/ws?user={user}&token=…&room=tokens' --hello '{"api_key": "…", "room":"a"}')");
+}
+
 TEST(Options, DurationsHaveUnits) {
   EXPECT_EQ(parse_duration_ns("250ms"), 250'000'000);
   EXPECT_EQ(parse_duration_ns("1.5s"), 1'500'000'000);

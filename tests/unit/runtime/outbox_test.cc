@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -18,11 +19,6 @@ uint32_t frame_length(std::span<const uint8_t> bytes) {
 std::string frame(uint64_t id, size_t payload) {
   return std::string(1, static_cast<char>(payload)) + std::string(payload, static_cast<char>('a' + id % 26));
 }
-
-struct Kept {
-  uint64_t id;
-  uint32_t channel;
-};
 
 class OutboxTest : public ::testing::Test {
  protected:
@@ -60,6 +56,44 @@ TEST_F(OutboxTest, ARunOfFramesIsOneSegment) {
   outbox.consume(210, frame_length);
   EXPECT_TRUE(outbox.empty());
   EXPECT_EQ(outbox.messages(), 0u);
+}
+
+// Whose backlog never gets empty: what has been sent takes no memory.
+TEST_F(OutboxTest, ABacklogThatIsNeverEmptyStaysSmall) {
+  for (const uint32_t waiting : {2u, 40u, 300u}) {
+    Outbox outbox;
+    BlockWriter* const writers[] = {&writer_, &other_};  // in turn: each frame is a segment
+    uint64_t pushed = 0;
+    for (; pushed < waiting; ++pushed) push(outbox, *writers[pushed % 2], pushed + 1, 9);
+    size_t most = 0;
+    for (; pushed < 20'000; ++pushed) {
+      push(outbox, *writers[pushed % 2], pushed + 1, 9);
+      outbox.consume(10, frame_length);
+      most = std::max(most, outbox.capacity());
+    }
+    EXPECT_EQ(outbox.messages(), waiting);
+    EXPECT_LE(most, std::max<size_t>(64, 4 * waiting));
+    // Most of it is read at last: what the large backlog took goes.
+    outbox.consume(10 * (waiting - 2), frame_length);
+    EXPECT_LE(outbox.capacity(), 64u);
+    EXPECT_EQ(bytes_of(outbox), frame(pushed - 1, 9) + frame(pushed, 9));
+  }
+}
+
+TEST_F(OutboxTest, ABacklogOfWhichTheOldestIsDroppedStaysSmall) {
+  Outbox outbox;
+  BlockWriter* const writers[] = {&writer_, &other_};
+  size_t most = 0;
+  for (uint64_t id = 1; id <= 5'000; ++id) {
+    push(outbox, *writers[id % 2], id, 9);
+    if (id == 1) outbox.consume(3, frame_length);  // it has begun, and stays in front
+    if (outbox.messages() <= 50) continue;
+    outbox.drop_oldest(
+        UINT64_MAX, 25, frame_length, [](uint32_t) { return true; }, [](const Dropped&) {});
+    most = std::max(most, outbox.capacity());
+  }
+  EXPECT_LE(most, 256u);
+  EXPECT_EQ(bytes_of(outbox).substr(0, 7), frame(1, 9).substr(3));
 }
 
 TEST_F(OutboxTest, AGapInTheIdsBeginsANewSegment) {
@@ -178,79 +212,232 @@ TEST_F(OutboxTest, AWaitingNoticeCanBeTakenBack) {
   EXPECT_EQ(bytes_of(outbox), "ven" + frame(1, 9) + frame(2, 9));
 }
 
-// Against a model: any mix of appends, partial sends, drops and discards keeps bytes, counts and frame boundaries.
-TEST_F(OutboxTest, AgreesWithAModel) {
-  for (uint32_t seed = 1; seed <= 300; ++seed) {
-    std::mt19937 random(seed);
-    Outbox outbox;
-    BlockWriter writers[2] = {BlockWriter(64, 512), BlockWriter(64, 512)};
-    std::vector<std::pair<Kept, std::string>> model;  // frames that have not begun
-    std::string begun;                                // rest of the frame in progress
-    uint64_t next_id[2] = {1, 1};
-    for (int step = 0; step < 200; ++step) {
-      const auto model_bytes = [&] {
-        std::string all = begun;
-        for (const auto& [kept, bytes] : model) all += bytes;
-        return all;
-      };
-      switch (random() % 5) {
+TEST_F(OutboxTest, WhatIsLeftOfAForgottenChannelIsSentAndNotDropped) {
+  Outbox outbox;
+  push(outbox, writer_, 1, 10);
+  push(outbox, other_, 7, 10, 2);
+  push(outbox, writer_, 2, 10);
+  const Slice said = other_.append(frame(0, 3));
+  outbox.append({.hold = said.hold, .offset = said.offset, .length = said.length, .channel = 1});
+  outbox.forget_channel(1);
+  // The number means another channel now, whose frames come behind.
+  push(outbox, other_, 90, 10);
+  Slice notice;
+  EXPECT_EQ(outbox.take_notice(1, notice), Outbox::kNoNotice);
+  std::vector<Dropped> gone;
+  const auto note = [&](const Dropped& dropped) { gone.push_back(dropped); };
+  EXPECT_FALSE(outbox.drop_oldest(
+      0, 1, frame_length, [](uint32_t) { return true; }, note));
+  ASSERT_EQ(gone.size(), 2u);
+  EXPECT_EQ(gone[0].channel, 2u);
+  EXPECT_EQ(gone[1].first_id, 90u);
+  EXPECT_EQ(gone[1].channel, 1u);
+  EXPECT_EQ(outbox.messages(), 2u);
+  EXPECT_EQ(bytes_of(outbox), frame(1, 10) + frame(2, 10) + frame(0, 3));
+}
+
+// A frame as the model has it. `counted`: a message of a channel; else a control frame, a replayed one or a notice.
+struct ModelFrame {
+  std::string bytes;
+  uint32_t channel = kNoChannel;
+  uint64_t id = 0;
+  bool counted = false;
+  bool notice = false;
+};
+
+// Against a model of single frames: runs of any kind, partial sends, drops with their notices, notices taken back,
+// what goes before everything, discards, a close behind them. Bytes, counts and the ends of frames agree all the time.
+class OutboxModel {
+ public:
+  // `waiting`: so many frames stay, so that the backlog never gets empty; what is sent then leaves by little.
+  explicit OutboxModel(uint32_t seed, size_t waiting = 0) : random_(seed), waiting_(waiting) {}
+
+  void run(int steps) {
+    for (step_ = 0; step_ < steps; ++step_) {
+      switch (below(8)) {
         case 0:
-        case 1: {
-          const uint32_t channel = random() % 2;
-          const uint64_t id = next_id[channel]++;
-          const size_t payload = random() % 40;
-          push(outbox, writers[channel], id, payload, channel);
-          model.push_back({{id, channel}, frame(id, payload)});
+        case 1:
+        case 2: append(); break;
+        case 3:
+        case 4: consume_some(); break;
+        case 5: drop(); break;
+        case 6:
+          if (below(4) == 0) prepend();
           break;
-        }
-        case 2: {  // the kernel takes some
-          uint64_t take = outbox.bytes() == 0 ? 0 : random() % (outbox.bytes() + 1);
-          outbox.consume(take, frame_length);
-          while (take != 0) {
-            if (begun.empty()) {
-              begun = model.front().second;
-              model.erase(model.begin());
-            }
-            const size_t part = std::min<uint64_t>(take, begun.size());
-            begun.erase(0, part);
-            take -= part;
-          }
-          break;
-        }
-        case 3: {
-          const auto messages_max = static_cast<uint32_t>(random() % 12);
-          std::vector<Dropped> dropped;
-          outbox.drop_oldest(
-              UINT64_MAX, messages_max, frame_length, [](uint32_t channel) { return channel == 1; },
-              [&](const Dropped& gone) { dropped.push_back(gone); });
-          for (const Dropped& gone : dropped) {
-            uint64_t id = gone.first_id;
-            for (uint32_t n = 0; n < gone.frames; ++n, ++id) {
-              const auto found = std::find_if(model.begin(), model.end(), [&](const auto& entry) {
-                return entry.first.channel == gone.channel && entry.first.id == id;
-              });
-              ASSERT_NE(found, model.end()) << "seed " << seed;
-              model.erase(found);
-            }
-            EXPECT_EQ(gone.last_id, id - 1);
-          }
-          break;
-        }
-        case 4:
-          if (random() % 8 != 0) break;
-          outbox.discard_unsent(frame_length);
-          model.clear();
+        case 7:
+          if (below(8) == 0 && waiting_ == 0) close();
           break;
       }
-      ASSERT_EQ(outbox.bytes(), model_bytes().size()) << "seed " << seed << " step " << step;
-      ASSERT_EQ(outbox.messages(), model.size() + (begun.empty() ? 0 : 1)) << "seed " << seed << " step " << step;
-      std::string all;
-      iovec pieces[256];
-      uint64_t wanted;
-      const int count = outbox.gather(pieces, 256, wanted);
-      for (int i = 0; i < count; ++i) all.append(static_cast<char*>(pieces[i].iov_base), pieces[i].iov_len);
-      ASSERT_EQ(all, model_bytes()) << "seed " << seed << " step " << step;
+      check();
+      if (::testing::Test::HasFatalFailure()) return;
     }
+  }
+
+ private:
+  uint64_t below(uint64_t bound) { return random_() % bound; }
+  std::string some_frame(uint64_t id) { return frame(id, below(40)); }
+  Slice write(const std::string& bytes) { return writers_[below(2)].append(bytes); }
+
+  void append() {
+    const uint64_t kind = below(4);
+    const auto channel = static_cast<uint32_t>(below(2));
+    const uint64_t count = kind == 0 ? 1 : 1 + below(5);
+    std::string bytes;
+    const uint64_t first_id = next_id_[channel];
+    for (uint64_t i = 0; i < count; ++i) {
+      ModelFrame one{.bytes = some_frame(first_id + i)};
+      bytes += one.bytes;
+      if (kind >= 2) {  // live messages
+        one.channel = channel;
+        one.counted = true;
+        one.id = next_id_[channel]++;
+        if (i == count - 1 && below(8) == 0) ++next_id_[channel];
+      }
+      model_.push_back(one);
+    }
+    const Slice slice = write(bytes);
+    if (kind < 2) {
+      outbox_.append({.hold = slice.hold, .offset = slice.offset, .length = slice.length});
+    } else {
+      outbox_.append({slice.hold, slice.offset, slice.length, static_cast<uint32_t>(count), channel, first_id});
+    }
+  }
+
+  void consume_some() {
+    if (waiting_ == 0) return consume(outbox_.bytes() == 0 ? 0 : below(outbox_.bytes() + 1));
+    if (model_.size() > waiting_) consume(below(std::min<uint64_t>(outbox_.bytes(), 200)));
+  }
+
+  void consume(uint64_t bytes) {
+    outbox_.consume(bytes, frame_length);
+    while (bytes != 0) {
+      const uint64_t part = std::min<uint64_t>(bytes, model_.front().bytes.size() - begun_);
+      begun_ += part;
+      bytes -= part;
+      if (begun_ != model_.front().bytes.size()) continue;
+      model_.erase(model_.begin());
+      begun_ = 0;
+    }
+  }
+
+  void drop() {
+    const auto messages_max = static_cast<uint32_t>(waiting_ + below(12));
+    std::vector<Dropped> reports;
+    const bool enough = outbox_.drop_oldest(
+        UINT64_MAX, messages_max, frame_length, [](uint32_t channel) { return channel == 1; },
+        [&](const Dropped& gone) { reports.push_back(gone); });
+    EXPECT_EQ(enough, outbox_.messages() <= messages_max);
+    size_t place = SIZE_MAX;
+    for (const Dropped& gone : reports) {
+      ASSERT_EQ(gone.channel, 1u);
+      uint64_t id = gone.first_id;
+      for (uint32_t n = 0; n < gone.frames; ++n, ++id) {
+        const auto found = std::find_if(model_.begin() + (begun_ != 0 ? 1 : 0), model_.end(),
+                                        [&](const ModelFrame& at) { return at.channel == 1 && at.id == id; });
+        ASSERT_NE(found, model_.end()) << "step " << step_;
+        place = std::min(place, static_cast<size_t>(found - model_.begin()));
+        model_.erase(found);
+      }
+      EXPECT_EQ(gone.last_id, id - 1);
+    }
+    if (reports.empty()) return;
+    // One notice for all that the channel has lost, as the sessions write it.
+    uint32_t at = reports.front().at;
+    Slice said;
+    const uint32_t taken = outbox_.take_notice(1, said);
+    const auto waits =
+        std::find_if(model_.begin() + (begun_ != 0 ? 1 : 0), model_.end(), [](const auto& one) { return one.notice; });
+    ASSERT_EQ(taken != Outbox::kNoNotice, waits != model_.end());
+    if (taken != Outbox::kNoNotice) {
+      EXPECT_EQ(said.view(), waits->bytes);
+      said.hold->release();
+      at = std::min(at, taken);
+      place = std::min(place, static_cast<size_t>(waits - model_.begin()));
+      model_.erase(waits);
+    }
+    const ModelFrame notice{.bytes = some_frame(0), .channel = 1, .notice = true};
+    const Slice slice = write(notice.bytes);
+    outbox_.insert(at,
+                   {.hold = slice.hold, .offset = slice.offset, .length = slice.length, .channel = 1, .first_id = 9});
+    model_.insert(model_.begin() + static_cast<std::ptrdiff_t>(place), notice);
+  }
+
+  void prepend() {
+    if (begun_ != 0) return;
+    const ModelFrame first{.bytes = some_frame(3)};
+    const Slice slice = write(first.bytes);
+    outbox_.prepend({.hold = slice.hold, .offset = slice.offset, .length = slice.length});
+    model_.insert(model_.begin(), first);
+  }
+
+  // What is unsent goes, but for the rest of a frame that has begun; a last frame leaves in pieces.
+  void close() {
+    EXPECT_EQ(outbox_.begun_rest(frame_length), begun_ == 0 ? 0 : model_.front().bytes.size() - begun_);
+    outbox_.discard_unsent(frame_length);
+    model_.resize(begun_ == 0 ? 0 : 1);
+    check();
+    const ModelFrame last{.bytes = some_frame(5)};
+    const Slice slice = write(last.bytes);
+    outbox_.append({.hold = slice.hold, .offset = slice.offset, .length = slice.length});
+    model_.push_back(last);
+    while (!outbox_.empty()) {
+      check();
+      consume(1 + below(outbox_.bytes()));
+    }
+  }
+
+  void check() {
+    std::string expected;
+    uint32_t messages = 0;
+    for (const ModelFrame& one : model_) {
+      expected += one.bytes;
+      messages += one.counted ? 1 : 0;
+    }
+    expected.erase(0, begun_);
+    std::string all;
+    iovec pieces[512];
+    uint64_t wanted;
+    const int count = outbox_.gather(pieces, 512, wanted);
+    for (int i = 0; i < count; ++i) all.append(static_cast<char*>(pieces[i].iov_base), pieces[i].iov_len);
+    ASSERT_EQ(all, expected) << "step " << step_;
+    ASSERT_EQ(outbox_.bytes(), expected.size()) << "step " << step_;
+    ASSERT_EQ(outbox_.messages(), messages) << "step " << step_;
+    ASSERT_EQ(outbox_.empty(), expected.empty()) << "step " << step_;
+    most_ = std::max(most_, model_.size());
+    ASSERT_LE(outbox_.capacity(), std::max<size_t>(64, 4 * most_)) << "step " << step_;
+  }
+
+  std::mt19937 random_;
+  size_t waiting_;
+  size_t most_ = 0;
+  BlockWriter writers_[2] = {BlockWriter(64, 512), BlockWriter(64, 512)};
+  Outbox outbox_;
+  std::vector<ModelFrame> model_;
+  size_t begun_ = 0;  // bytes of the first frame that are sent
+  uint64_t next_id_[2] = {1, 1};
+  int step_ = 0;
+};
+
+TEST_F(OutboxTest, OfForgottenChannelsNothingIsAskedAbout) {
+  Outbox outbox;
+  push(outbox, writer_, 1, 10);
+  push(outbox, other_, 7, 10, 2);
+  outbox.forget_channels();
+  const auto ask = [](uint32_t channel) {
+    ADD_FAILURE() << channel;
+    return true;
+  };
+  EXPECT_FALSE(outbox.drop_oldest(0, 0, frame_length, ask, [](const Dropped&) {}));
+  EXPECT_EQ(bytes_of(outbox), frame(1, 10) + frame(7, 10));
+}
+
+TEST_F(OutboxTest, AgreesWithAModel) {
+  for (uint32_t seed = 1; seed <= 1000; ++seed) {
+    SCOPED_TRACE(seed);
+    OutboxModel(seed).run(200);
+    if (HasFatalFailure()) return;
+    if (seed % 10 == 0) OutboxModel(seed, 30).run(2000);
+    if (HasFatalFailure()) return;
   }
 }
 

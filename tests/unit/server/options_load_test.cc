@@ -95,7 +95,7 @@ TEST_F(Load, RoutesFromAFile) {
   EXPECT_TRUE(o.routes[1].settings.single_room);
 
   // What is printed is read as the same again.
-  file(print_config(o));
+  file(print_config(o, Secrets::shown));
   EXPECT_EQ(options().routes, o.routes);
 }
 
@@ -182,7 +182,13 @@ TEST_F(Load, UnknownNamesAreRefusedWithTheNearest) {
   EXPECT_EQ(refused({"--heartbeat-intervall", "25s"}),
             "command line: unknown flag \"--heartbeat-intervall\"; did you mean \"--heartbeat-interval\"?");
   EXPECT_EQ(refused({"--xyzzy=1"}), "command line: unknown flag \"--xyzzy\"");
-  EXPECT_EQ(refused({"serve"}), "unexpected argument \"serve\"");
+  EXPECT_EQ(refused({"--verison"}), "command line: unknown flag \"--verison\"; did you mean \"--version\"?");
+  EXPECT_EQ(refused({"--chek-config"}),
+            "command line: unknown flag \"--chek-config\"; did you mean \"--check-config\"?");
+  EXPECT_EQ(refused({"--no-deflat"}), "command line: unknown flag \"--no-deflat\"; did you mean \"--no-deflate\"?");
+  EXPECT_EQ(refused({"docter"}), "command line: unknown command \"docter\"; did you mean \"doctor\"?");
+  EXPECT_THAT(refused({"serve"}), StartsWith("command line: unknown command \"serve\"; there are doctor, "));
+  EXPECT_EQ(refused({"--port=1", "doctor"}), "command line: the command \"doctor\" comes before all flags");
 }
 
 TEST_F(Load, FlagForms) {
@@ -199,7 +205,9 @@ TEST_F(Load, FlagForms) {
   EXPECT_THAT(options({"--origins", "https://a", "--origins", "https://b,https://c"}).origins,
               ElementsAre("https://a", "https://b", "https://c"));
   EXPECT_THAT(refused({"--echo=maybe"}), HasSubstr("echo"));
-  EXPECT_THAT(refused({"--port"}), HasSubstr("--port"));
+  EXPECT_EQ(refused({"--port"}),
+            "command line: --port needs a value: a whole number from 1 to 65535, or 0 (any free port, said at start)");
+  EXPECT_EQ(refused({"--config"}), "command line: --config needs a value");
 }
 
 TEST_F(Load, KubernetesServiceLinksAreNotOurs) {
@@ -378,6 +386,76 @@ TEST_F(Load, ProxiesAndOriginsAreChecked) {
   EXPECT_TRUE(options({"--origins=https://a.example", "--cors-credentials"}).cors_credentials);
 }
 
+TEST_F(Load, WhatCanNeverMatchIsRefused) {
+  EXPECT_EQ(
+      refused({"--hosts=https://push.example.org"}),
+      "hosts = [\"https://push.example.org\"] (--hosts): \"https://push.example.org\" can match no Host header: it "
+      "has neither scheme nor path; write \"push.example.org\"");
+  for (const char* origin : {"example.org", "https://example.org/", "https://*"}) {
+    EXPECT_THAT(refused({std::string("--origins=https://a.example,") + origin}),
+                HasSubstr("can match no Origin header"));
+  }
+  EXPECT_THAT(refused({"--cors-credentials"}), HasSubstr("has no use without origins"));
+
+  EXPECT_EQ(refused({"--api-keys=0123456789abcdef,billing:0123456789abcde"}).find("0123456789"), std::string::npos);
+  EXPECT_THAT(refused({"--api-keys=0123456789abcdef,billing:0123456789abcde"}),
+              HasSubstr("api_keys (--api-keys): key 2 is not of the form NAME:SECRET"));
+  EXPECT_THAT(refused({"--api-keys=my name:0123456789abcdef"}), HasSubstr("NAME:SECRET"));
+  EXPECT_THAT(refused({"--api-keys=a: 0123456789abcdef"}), HasSubstr("a blank after the colon"));
+  EXPECT_THAT(refused({"--api-keys=a:0123456789abcdef,b:0123456789abcdef"}),
+              HasSubstr("key 2 has the secret of key 1"));
+  EXPECT_EQ(options({"--api-keys=a:0123456789abcdef,a:fedcba9876543210"}).api_keys.size(), 2u);  // an exchange
+
+  for (const char* flag :
+       {"--jwt-issuers=us", "--jwt-audiences=push", "--token-cookie=session", "--revocations-file=/x"})
+    EXPECT_THAT(refused({flag}), HasSubstr("has no use without jwt_keys or jwks")) << flag;
+  EXPECT_EQ(options({"--jwks=https://issuer/keys", "--jwt-issuers=us"}).jwt_issuers.size(), 1u);
+  EXPECT_THAT(refused({"--jwks=https://issuer/keys", "--token-cookie=my session"}), HasSubstr("no name of a cookie"));
+  EXPECT_THAT(refused({"--jwks=ftp://issuer/keys"}), HasSubstr("jwks (--jwks) must be a file or a URL"));
+  EXPECT_THAT(refused({"--jwks=https:///keys"}), HasSubstr("jwks (--jwks) must be a file or a URL"));
+  EXPECT_THAT(refused({"--jwks=http://issuer/keys", "--jwks-ca-file=/x"}), HasSubstr("has no use without jwks"));
+}
+
+TEST_F(Load, AddressesThatCannotBeTogetherAreRefused) {
+  EXPECT_THAT(refused({"--insecure", "--listen=*,127.0.0.1"}),
+              HasSubstr("127.0.0.1:3000 and [::]:3000 are the same port"));
+  EXPECT_THAT(refused({"--insecure", "--listen=127.0.0.1,0.0.0.0"}), HasSubstr("are the same port"));
+  EXPECT_THAT(refused({"--insecure", "--listen=[::1],*"}), HasSubstr("are the same port"));
+  EXPECT_THAT(refused({"--listen=unix:/tmp/a,unix:/tmp/a"}), HasSubstr("is there twice"));
+  EXPECT_THAT(refused({"--insecure", "--listen=*", "--admin-listen=127.0.0.1:3000"}), HasSubstr("must differ"));
+  EXPECT_THAT(refused({"--trusted-proxies=unix", "--proxy-listen=unix:/tmp/p", "--admin-listen=unix:/tmp/p"}),
+              HasSubstr("must differ from the addresses of proxy_listen"));
+  EXPECT_EQ(options({"--insecure", "--listen=0.0.0.0,[::1],*:3001"}).listen.size(), 3u);
+  EXPECT_EQ(options({"--listen=127.0.0.1:0,[::1]:0"}).listen.size(), 2u);
+}
+
+TEST_F(Load, SectionsThatAreNeverReachedAreRefused) {
+  const auto rooms = [&](const std::string& first, const std::string& second) {
+    file("[[rooms]]\nmatch = \"" + first + "\"\n[[rooms]]\nmatch = \"" + second + "\"\n");
+  };
+  for (const auto& [first, second] : {std::pair{"**", "a"}, {"*", "chat-*"}, {"a/**", "a/b*/c"}, {"**", "@*"}}) {
+    rooms(first, second);
+    EXPECT_THAT(refused(), HasSubstr("is never reached")) << second;
+  }
+  for (const auto& [first, second] : {std::pair{"*", "a/*"}, {"a/*", "a/**"}, {"a*/*b", "a**b"}, {"chat-*", "*"}}) {
+    rooms(first, second);
+    EXPECT_EQ(options().rooms.size(), 2u) << second;
+  }
+  rooms("a", "b,c");
+  EXPECT_THAT(refused(), HasSubstr("FILE:4: match = \"b,c\": it matches no room"));
+  rooms("a", "@me");
+  EXPECT_THAT(refused(), HasSubstr("it matches no room"));
+  file("[[permissions]]\nmatch = \"@me\"\nallow = \"publish\"\n");
+  EXPECT_THAT(refused(), HasSubstr("\"@{user}\""));
+
+  file("[[routes]]\npath = \"/a/{}\"\nwith = [\"x\"]\n[[routes]]\npath = \"/a/b\"\nwith = [\"x\", \"y\"]\n");
+  EXPECT_EQ(refused(), "FILE:4: path = \"/a/b\" is never reached: the section of \"/a/{}\" before it takes it");
+  file("[[routes]]\npath = \"/a/{}\"\nwith = [\"x\", \"y\"]\n[[routes]]\npath = \"/a/b\"\nwith = [\"x\"]\n");
+  EXPECT_EQ(options().routes.size(), 2u);
+  file("[[routes]]\npath = \"/\xc3\xa4\"\n");
+  EXPECT_THAT(refused(), HasSubstr("must be a path"));
+}
+
 TEST_F(Load, PrintedConfigurationLoadsBackToTheSame) {
   file("[[rooms]]\nmatch = 'a \"quoted\" \\ name'\nfirst_id = 1\n[[rooms]]\nmatch = \"ö/**\"\nhistory_ttl = \"90s\"\n");
   const std::vector<std::string> flags = {"--listen=127.0.0.1",   "--spin=50us", "--origins=https://a,https://b",
@@ -385,18 +463,48 @@ TEST_F(Load, PrintedConfigurationLoadsBackToTheSame) {
                                           "--history-messages=0", kKey};
   const Options first = options(flags);
   auto with_print = flags;
-  with_print.push_back("--print-config");
+  with_print.insert(with_print.end(), {"--print-config", "--show-secrets"});
   const auto printed = load(with_print);
   ASSERT_TRUE(printed);
   EXPECT_EQ(printed->action, Invocation::Action::print);
   file(printed->text);
   EXPECT_EQ(options(), first);
   EXPECT_NE(first, Options{});
-  EXPECT_EQ(print_config(options()), printed->text);
+  EXPECT_EQ(print_config(options(), Secrets::shown), printed->text);
+}
+
+TEST_F(Load, SecretsArePrintedOnlyWhenAskedForAndNotLoadedHidden) {
+  const std::string hooks =
+      "[[webhooks]]\nurl = \"https://user:pass-word@h.example/x?key=quite-secret\"\nsecret = \"hook-secret\"\nevents = "
+      "[\"join\"]\n";
+  file("api_keys = [\"billing:0123456789abcdef\", \"fedcba9876543210\"]\njwks = \"https://u:p@i.example/k?t=1234\"\n" +
+       hooks);
+  const auto hidden = load({"--print-config"});
+  ASSERT_TRUE(hidden) << hidden.error().message;
+  for (const char* secret :
+       {"0123456789abcdef", "fedcba9876543210", "u:p@", "1234", "pass-word", "quite-secret", "hook-secret"})
+    EXPECT_EQ(hidden->text.find(secret), std::string::npos) << secret;
+  EXPECT_THAT(hidden->text, HasSubstr("\"billing:(hidden; --show-secrets)\", \"(hidden; --show-secrets)\""));
+  EXPECT_THAT(hidden->text, HasSubstr("(hidden; --show-secrets) https://h.example/x"));
+  const auto shown_text = load({"--print-config", "--show-secrets"})->text;
+  EXPECT_THAT(shown_text, HasSubstr("hook-secret"));
+  EXPECT_THAT(refused({"--show-secrets"}), HasSubstr("beside --print-config"));
+
+  // Each hidden secret alone stops a start: nobody gets a server whose key everybody can read in the documentation.
+  file("api_keys = [\"(hidden; --show-secrets)\"]\n");
+  EXPECT_THAT(refused(), HasSubstr("was hidden when this was printed"));
+  file("api_keys = [\"billing:(hidden; --show-secrets)\"]\n");
+  EXPECT_THAT(refused(), HasSubstr("was hidden when this was printed"));
+  file("[[webhooks]]\nurl = \"http://h\"\nevents = [\"join\"]\nsecret = \"(hidden; --show-secrets)\"\n");
+  EXPECT_THAT(refused(), HasSubstr("was hidden when this was printed"));
+  file("[[webhooks]]\nurl = \"(hidden; --show-secrets) http://h/\"\nevents = [\"join\"]\n");
+  EXPECT_THAT(refused(), HasSubstr("must be a URL"));
+  file("jwks = \"(hidden; --show-secrets) https://i.example/k\"\n");
+  EXPECT_THAT(refused(), HasSubstr("must be a file or a URL"));
 }
 
 TEST_F(Load, PrintedDefaultsNameEverySetting) {
-  const std::string text = print_config(Options{});
+  const std::string text = print_config(Options{}, Secrets::shown);
   for (const Setting& setting : settings()) EXPECT_THAT(text, HasSubstr("\n" + std::string(setting.key) + " = "));
   file(text);
   EXPECT_EQ(options(), Options{});
@@ -405,8 +513,7 @@ TEST_F(Load, PrintedDefaultsNameEverySetting) {
 TEST_F(Load, CheckHelpAndVersionPrintAndEnd) {
   const auto checked = load({"--check-config"});
   ASSERT_TRUE(checked);
-  EXPECT_EQ(checked->action, Invocation::Action::print);
-  EXPECT_EQ(checked->text, "The configuration is valid.\n");
+  EXPECT_EQ(checked->action, Invocation::Action::check);
   EXPECT_THAT(refused({"--check-config", "--retry=0"}), HasSubstr("retry"));
   const auto help = load({"--help"});
   ASSERT_TRUE(help);

@@ -96,7 +96,7 @@ events = ["disconnect", "join", "leave", "occupied", "vacated"]
   EXPECT_EQ(two.batch_max, 100u);
   EXPECT_EQ(two.concurrency, 32u);
   // Printed, it loads back to the same; a change of it waits for a restart.
-  EXPECT_EQ(options(print_config(read)), read);
+  EXPECT_EQ(options(print_config(read, Secrets::shown)), read);
   EXPECT_THAT(diff_reloadable(Options{}, read).needs_restart, ElementsAre("webhooks"));
 }
 
@@ -154,6 +154,26 @@ TEST_F(Sections, ThereAreThirtyTwoAtMost) {
   for (int i = 0; i < 32; ++i) text += one;
   EXPECT_EQ(options(text).webhooks.size(), 32u);
   EXPECT_THAT(refused(text + one), HasSubstr("at most 32 [[webhooks]] sections, not 33"));
+}
+
+TEST_F(Sections, WhatIsNeverCalledIsRefused) {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return "[[webhooks]]\nurl = \"http://a/?key=secret\"\n" + first + "\n[[webhooks]]\nurl = \"http://b/\"\n" + second +
+           "\n";
+  };
+  const std::string connect = "events = [\"connect\"]";
+  const std::string publish = "events = [\"publish\"]";
+  EXPECT_THAT(refused(two(connect, connect)), HasSubstr(":4: connect is decided by the first section that has it, "
+                                                        "\"http://a/\"; this one is never asked"));
+  EXPECT_THAT(refused(two(publish, publish + "\nrooms = [\"a\"]")), HasSubstr("this one is never asked"));
+  EXPECT_THAT(refused(two(publish + "\nrooms = [\"a*\", \"b\"]", publish + "\nrooms = [\"ab\", \"b\"]")),
+              HasSubstr("this one is never asked"));
+  EXPECT_EQ(options(two(publish + "\nrooms = [\"a*\"]", publish + "\nrooms = [\"ab\", \"b\"]")).webhooks.size(), 2u);
+  EXPECT_EQ(options(two(publish + "\nrooms = [\"a*\"]", publish)).webhooks.size(), 2u);
+  EXPECT_EQ(options(two("events = [\"join\"]", "events = [\"join\"]")).webhooks.size(), 2u) << "both hear of it";
+  EXPECT_THAT(refused("[[webhooks]]\nurl = \"http://h/\"\n" + connect + "\nrooms = [\"a\"]\n"),
+              HasSubstr("none of these events is about a room"));
+  EXPECT_THAT(refused_key("rooms = [\"a,b\"]"), HasSubstr("matches no room"));
 }
 
 }  // namespace

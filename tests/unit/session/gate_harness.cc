@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gate_harness.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 
 #include "base/assert.h"
+#include "runtime/mesh_producer.h"
+#include "session/decisions.h"
+#include "session/foreign_requests.h"
 #include "wire/http_syntax.h"
 
 namespace ringcast::session {
@@ -37,7 +43,7 @@ void ScriptedBackend::deliver(io::Socket socket) {
 }
 
 void ScriptedBackend::end(io::Socket socket, io::CloseReason reason) {
-  if (!peer(socket).started) {
+  if (!peer(socket).started || peer(socket).paused) {
     peer(socket).ended = reason;
     return;
   }
@@ -71,12 +77,17 @@ void ScriptedBackend::start_receive(io::Socket socket, io::Owner owner) {
 void ScriptedBackend::resume_receive(io::Socket socket) {
   peer(socket).paused = false;
   deliver(socket);
+  if (peer(socket).ended != io::CloseReason::none) end(socket, std::exchange(peer(socket).ended, {}));
 }
 
 void ScriptedBackend::flush(std::span<io::SendOp> ops) {
   for (io::SendOp& op : ops) {
     Peer& at = peer(op.socket);
     RINGCAST_ASSERT(!at.closed && !at.fin_sent && !at.blocked);
+    if (at.broken) {
+      op.result = -ECONNRESET;
+      continue;
+    }
     for (uint16_t i = 0; i < op.iov_count; ++i) {
       const size_t taken = std::min(op.iov[i].iov_len, at.window);
       at.received.append(static_cast<const char*>(op.iov[i].iov_base), taken);
@@ -92,7 +103,8 @@ void ScriptedBackend::close(io::Socket socket, io::CloseMode mode) {
   peer(socket).reset = mode == io::CloseMode::reset;
 }
 
-std::span<const io::Event> ScriptedBackend::wait(io::Nanoseconds) {
+std::span<const io::Event> ScriptedBackend::wait(io::Nanoseconds timeout) {
+  waited_ = timeout;
   current_ = std::exchange(next_, {});
   buffers_ = std::exchange(next_buffers_, {});
   // What was sent meanwhile to somebody who has closed is never shown.
@@ -116,8 +128,9 @@ struct World::Core {
       : mailboxes(*world.mesh_, index), post(mailboxes), encoder(EncoderOptions{.deflate = false}) {
     auto owned = std::make_unique<ScriptedBackend>();
     backend = owned.get();
-    reactor = std::make_unique<runtime::Reactor>(runtime::ReactorOptions{.core = index, .connections_max = 100},
-                                                 std::move(owned), mailboxes, world.time_);
+    reactor = std::make_unique<runtime::Reactor>(
+        runtime::ReactorOptions{.core = index, .connections_max = 100, .checks_frames = true}, std::move(owned),
+        mailboxes, world.time_);
     gate = std::make_unique<Gate>(*reactor, encoder, world.options_.sessions, world.shared_);
     hub::HubOptions options;
     options.core = index;
@@ -157,7 +170,10 @@ World::World(WorldOptions options) : options_(std::move(options)) {
   for (uint16_t i = 0; i < options_.cores; ++i) cores_.push_back(std::make_unique<Core>(*this, i));
 }
 
-World::~World() = default;
+World::~World() {
+  for (const auto& core : cores_) core->mailboxes.abandon(discard_mail);
+  mesh_->discard(discard_mail);
+}
 
 Gate& World::gate(uint16_t core) {
   return *cores_[core]->gate;
@@ -167,11 +183,23 @@ ScriptedBackend& World::backend(uint16_t core) {
   return *cores_[core]->backend;
 }
 
+runtime::Reactor& World::reactor(uint16_t core) {
+  return *cores_[core]->reactor;
+}
+
 void World::work() {
   // Enough for the longest chain of mail between two cores, waits for credit among them, with room to spare.
   for (int round = 0; round < 200; ++round) {
     for (const auto& core : cores_) core->reactor->tick(io::Nanoseconds::zero());
   }
+}
+
+void World::decide(Ticket ticket) {
+  const HookDecision decision;
+  runtime::Producer thread = std::move(mesh_->attach_producer().value());
+  EXPECT_EQ(thread.try_send(ticket.core, decision_mail(ticket, decision), decision_bytes(decision)),
+            runtime::SendResult::sent);
+  work();
 }
 
 void World::pass(std::chrono::milliseconds time) {
@@ -228,6 +256,12 @@ std::string post(std::string_view target, std::string_view json, std::string_vie
   return "POST " + std::string(target) +
          " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(json.size()) + "\r\n" + std::string(fields) + "\r\n" + std::string(json);
+}
+
+size_t count(std::string_view text, std::string_view part) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++found;
+  return found;
 }
 
 int status_of(std::string_view bytes) {

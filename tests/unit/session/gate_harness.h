@@ -18,6 +18,7 @@
 #include "runtime/reactor.h"
 #include "session/encoder.h"
 #include "session/gate.h"
+#include "session/hooks.h"
 #include "session/routes.h"
 #include "session/static_files.h"
 
@@ -32,7 +33,9 @@ class ScriptedBackend final : public io::Backend {
     io::SocketAddress address;
     size_t window = SIZE_MAX;  // bytes that flush() still takes
     bool started = false, paused = false, blocked = false;
-    io::CloseReason ended = io::CloseReason::none;  // by the client before anything was received
+    bool broken = false;                            // a send fails
+    io::Delivery delivery;                          // of what was taken
+    io::CloseReason ended = io::CloseReason::none;  // by the client while the server did not read
     bool fin_sent = false, closed = false, reset = false;
   };
 
@@ -61,7 +64,9 @@ class ScriptedBackend final : public io::Backend {
   void shutdown_write(io::Socket socket) override { peer(socket).fin_sent = true; }
   void close(io::Socket socket, io::CloseMode mode) override;
   io::SocketAddress peer_address(io::Socket socket) override { return peer(socket).address; }
+  io::Delivery delivery(io::Socket socket) override { return peer(socket).delivery; }
   std::span<const io::Event> wait(io::Nanoseconds timeout) override;
+  io::Nanoseconds waited() const { return waited_; }  // what the last wait() might have taken
   const io::BackendStats& stats() const override { return stats_; }
 
  private:
@@ -73,6 +78,7 @@ class ScriptedBackend final : public io::Backend {
   std::vector<std::unique_ptr<std::string>> buffers_;
   std::vector<std::unique_ptr<std::string>> next_buffers_;
   int32_t last_socket_ = 0;
+  io::Nanoseconds waited_{0};
   bool listening_ = true, admin_listening_ = true;
   io::BackendStats stats_;
 };
@@ -106,9 +112,12 @@ class World {
   // Time passes while the other cores do nothing.
   void pass_alone(uint16_t core, std::chrono::milliseconds time);
   void work();
+  // A thread of its own, as it were, allows what is asked with the ticket.
+  void decide(Ticket ticket);
 
   Gate& gate(uint16_t core = 0);
   ScriptedBackend& backend(uint16_t core = 0);
+  runtime::Reactor& reactor(uint16_t core = 0);
   Shared& shared() { return shared_; }
   StaticFiles& files() { return files_; }
   SessionOptions& options() { return options_.sessions; }
@@ -130,6 +139,7 @@ class World {
 std::string get(std::string_view target, std::string_view fields = {});
 std::string post(std::string_view target, std::string_view json, std::string_view fields = {});
 // Of the first answer in `bytes`.
+size_t count(std::string_view text, std::string_view part);  // how often it is in there
 int status_of(std::string_view bytes);
 std::string header_of(std::string_view bytes, std::string_view name);  // empty when absent
 std::string body_of(std::string_view bytes);

@@ -164,7 +164,7 @@ TEST(HttpSession, RefusesBeforeTheBodyIsSent) {
   EXPECT_EQ(status_of(answer), 404);
   EXPECT_TRUE(world.closed(wrong)) << "the body may or may not follow";
   const World::Wire method = world.connect();
-  EXPECT_EQ(header_of(world.ask(method, head("/events")), "Allow"), "GET, HEAD");
+  EXPECT_EQ(header_of(world.ask(method, head("/history")), "Allow"), "GET, HEAD, OPTIONS");
 }
 
 TEST(HttpSession, HeadHasNoBody) {

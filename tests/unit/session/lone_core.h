@@ -19,6 +19,7 @@
 #include "runtime/mesh.h"
 #include "runtime/reactor.h"
 #include "session/encoder.h"
+#include "session/foreign_requests.h"
 #include "session/gate.h"
 #include "session/routes.h"
 
@@ -117,6 +118,7 @@ class LoneCore {
     EncoderOptions encoder;
     uint32_t connections_max = 64;
     bool echo = true;
+    bool checks_frames = true;  // of all that is queued
   };
 
   LoneCore() : LoneCore(Setup()) {}
@@ -136,6 +138,7 @@ class LoneCore {
     options.connections_max = setup.connections_max;
     options.outbox_bytes_max = setup.sessions.outbox_bytes_max;
     options.outbox_messages_max = setup.sessions.outbox_messages_max;
+    options.checks_frames = setup.checks_frames;
     reactor_ = std::make_unique<runtime::Reactor>(options, std::move(backend), mailboxes_, clock_);
     gate_ = std::make_unique<Gate>(*reactor_, encoder_, setup_.sessions, shared_);
     hub::HubOptions hub_options = setup.hub;
@@ -145,6 +148,10 @@ class LoneCore {
     gate_->attach(*hub_);
     reactor_->set_handler(gate_.get());
     shared_.cores[0] = {&gate_->stats(), &hub_->stats(), &reactor_->stats()};
+  }
+  ~LoneCore() {
+    mailboxes_.abandon(session::discard_mail);
+    mesh_->discard(session::discard_mail);
   }
 
   MemoryBackend& backend() { return *backend_; }

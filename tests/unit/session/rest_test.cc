@@ -19,12 +19,6 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-size_t count(std::string_view text, std::string_view what) {
-  size_t found = 0;
-  for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++found;
-  return found;
-}
-
 TEST(RestMessages, EveryTargetAnswersInItsPlace) {
   World world({.cores = 2});
   const World::Wire wire = world.connect();
@@ -108,6 +102,33 @@ TEST(RestMessages, AClientThatGoesWhileItWaitsForCreditIsForgotten) {
   EXPECT_TRUE(world.peer(second).closed);
 }
 
+// Closing one does not look through all that wait, and those that have closed do not pile up among them.
+TEST(RestMessages, ClientsThatGoWhileTheyWaitForCreditLeaveNothing) {
+  World world({.cores = 2, .credit_publishes = 1});
+  std::string room;
+  for (int i = 0; room.empty() || world.gate().hub().home_of(hub::channel_key("", room)) != 1; ++i) {
+    room = "r" + std::to_string(i);
+  }
+  std::vector<World::Wire> wires;
+  for (int i = 0; i < 80; ++i) wires.push_back(world.connect());
+  for (const World::Wire wire : wires) {
+    world.send_unworked(wire, post("/messages", R"({"room":")" + room + R"(","content":"x"})"));
+  }
+  for (int i = 0; i < 20; ++i) world.pass_alone(0, 50ms);
+  EXPECT_EQ(world.gate().stall_entries(), wires.size() - 1) << "the first one took the credit";
+  for (size_t i = 1; i + 1 < wires.size(); ++i) {
+    Client* const client = world.gate().find({static_cast<uint32_t>(i), 1});
+    ASSERT_NE(client, nullptr);
+    world.gate().close_now(*client, runtime::CloseCause::kicked);
+    world.pass_alone(0, 50ms);
+    ASSERT_EQ(world.gate().stall_entries(), wires.size() - 1 - i) << i;
+  }
+  world.work();
+  EXPECT_EQ(world.gate().stall_entries(), 0u);
+  EXPECT_EQ(status_of(world.take(wires.front())), 200);
+  EXPECT_EQ(status_of(world.take(wires.back())), 200);
+}
+
 TEST(RestMessages, OnlyJsonIsTaken) {
   World world;
   const World::Wire wire = world.connect();
@@ -146,6 +167,21 @@ TEST(RestRooms, NamesInPathsAndQueries) {
   EXPECT_EQ(status_of(world.ask(wire, get("/rooms?limit=0"))), 400);
   EXPECT_EQ(status_of(world.ask(wire, get("/rooms?limit=1001"))), 400);
   EXPECT_EQ(status_of(world.ask(wire, get("/rooms?limit=1000"))), 200);
+}
+
+// RFC 3986 section 6.2.2.2: an escaped letter is that letter, in the path of a call as in a name.
+TEST(RestRooms, EscapedLettersInPathsAreLetters) {
+  World world;
+  const World::Wire wire = world.connect();
+  world.ask(wire, post("/%6dess%61ges", R"({"room":"a/b-c","content":"x"})"));
+  for (const char* path : {"/rooms/a%2Fb-c/history", "/r%6Foms/%61%2fb%2Dc/h%69story", "/%72%6F%6F%6D%73/a/b-c/history",
+                           "/history?room=a/b-c", "/%68istory?%72oom=a%2Fb-c"}) {
+    EXPECT_THAT(body_of(world.ask(wire, get(path))), HasSubstr(R"("room":"a/b-c")")) << path;
+  }
+  EXPECT_EQ(status_of(world.ask(wire, get("/rooms%2Fa%2Fhistory"))), 404) << "an escaped slash is no slash";
+  EXPECT_EQ(status_of(world.ask(wire, get("/he%61lth"))), 200);
+  EXPECT_EQ(status_of(world.ask(wire, get("/h%zzalth"))), 400);
+  EXPECT_EQ(header_of(world.ask(wire, post("/%68istory", "{}")), "Allow"), "GET, HEAD, OPTIONS");
 }
 
 TEST(RestRooms, WhatIsNotThereIs404) {
@@ -188,7 +224,8 @@ TEST(RestStats, CountsAndNextId) {
   const uint64_t id = std::stoull(sent.substr(at));
   const std::string stats = body_of(world.ask(wire, get("/stats")));
   EXPECT_THAT(stats, HasSubstr(R"("next_event_id":)" + std::to_string(id + 1) + ','));
-  EXPECT_THAT(stats, HasSubstr(R"("rooms":{"general":0})"));
+  EXPECT_THAT(stats, HasSubstr(R"("rooms":{})"));
+  EXPECT_THAT(stats, HasSubstr(R"("occupied_rooms":0)"));
   EXPECT_THAT(stats, HasSubstr(R"("buffered_events":1)"));
   EXPECT_THAT(stats, HasSubstr(R"("total_clients":0)"));
   EXPECT_EQ(count(stats, R"("core":)"), 2u);
@@ -196,9 +233,67 @@ TEST(RestStats, CountsAndNextId) {
 
 TEST(RestStats, RoomNamesAreEscapedAsKeys) {
   World world;
-  const World::Wire wire = world.connect();
-  world.ask(wire, post("/messages", R"({"room":"a\"b\\","content":"x"})"));
-  EXPECT_THAT(body_of(world.ask(wire, get("/stats"))), HasSubstr(R"("rooms":{"a\"b\\":0})"));
+  world.ask(world.connect(), get("/events?rooms=a%22b%5C"));
+  EXPECT_THAT(body_of(world.ask(world.connect(), get("/stats"))), HasSubstr(R"("rooms":{"a\"b\\":1})"));
+}
+
+TEST(RestStats, TheRoomsWithTheMostMembersAreNamed) {
+  World world({.cores = 2});
+  world.options().stats_rooms_max = 2;
+  for (const char* rooms : {"quiet", "busy", "busy", "busiest", "busiest", "busiest"}) {
+    world.ask(world.connect(), get("/events?rooms=" + std::string(rooms)));
+  }
+  const std::string stats = body_of(world.ask(world.connect(), get("/stats")));
+  EXPECT_THAT(stats, HasSubstr(R"("rooms":{"busiest":3,"busy":2},)"));
+  EXPECT_THAT(stats, HasSubstr(R"("occupied_rooms":3)"));
+}
+
+// Counters are for everybody, names of rooms are not.
+TEST(RestStats, WhoSeesTheNamesOfRooms) {
+  struct Case {
+    const char* what;
+    bool keys;
+    const char* address;
+    uint16_t listener;
+    const char* target;
+    const char* fields;
+    bool sees;
+  };
+  constexpr const char *kLocal = "127.0.0.1:1", *kLocal6 = "[::1]:1", *kFar = "192.0.2.1:1";
+  constexpr const char *kKey = "X-API-Key: whole-key\r\n", *kWrong = "X-API-Key: wrong-key\r\n";
+  const Case cases[] = {
+      {"no keys, loopback", false, kLocal, 0, "/stats", "", true},
+      {"no keys, loopback of IPv6", false, kLocal6, 0, "/stats", "", true},
+      {"no keys, from elsewhere", false, kFar, 0, "/stats", "", false},
+      {"no keys, loopback, another site's page", false, kLocal, 0, "/stats", "Origin: https://evil.test\r\n", false},
+      {"keys, none given", true, kLocal, 0, "/stats", "", false},
+      {"keys, a wrong one given", true, kLocal, 0, "/stats", kWrong, false},
+      {"keys, given", true, kFar, 0, "/stats", kKey, true},
+      {"keys, given as bearer", true, kFar, 0, "/stats", "Authorization: Bearer whole-key\r\n", true},
+      {"the admin port", true, kFar, kAdminListener, "/stats", "", true},
+      {"the stream, no keys, loopback", false, kLocal, 0, "/stats/stream", "", true},
+      {"the stream, no keys, from elsewhere", false, kFar, 0, "/stats/stream", "", false},
+      {"the stream, keys, given", true, kFar, 0, "/stats/stream", kKey, true},
+      {"the stream, the admin port", true, kFar, kAdminListener, "/stats/stream", "", true},
+  };
+  for (const Case& at : cases) {
+    World world;
+    world.ask(world.connect(), get("/events?rooms=order-4711"));
+    if (at.keys) world.options().api_keys = {"whole-key"};
+    const std::string answer = world.ask(world.connect(0, at.address, at.listener), get(at.target, at.fields));
+    EXPECT_EQ(status_of(answer), 200) << at.what;
+    EXPECT_THAT(answer, HasSubstr(R"("occupied_rooms":1)")) << at.what;
+    EXPECT_THAT(answer, HasSubstr(at.sees ? R"("rooms":{"order-4711":1})" : R"("rooms":{})")) << at.what;
+  }
+}
+
+TEST(RestStats, ARequestIsOneOfTheLimits) {
+  World world;
+  world.options().limits.rate(auth::Scope::address, auth::Charge::messages) = {.amount = 1, .period = 1s, .burst = 1s};
+  const World::Wire wire = world.connect(0, "192.0.2.1:1");
+  EXPECT_EQ(status_of(world.ask(wire, get("/stats"))), 200);
+  EXPECT_EQ(status_of(world.ask(wire, get("/stats"))), 429);
+  EXPECT_EQ(status_of(world.ask(wire, get("/health"))), 200);
 }
 
 TEST(Metrics, TheEngineIsNamedWithTheReason) {

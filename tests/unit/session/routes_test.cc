@@ -24,6 +24,8 @@ TEST(Routes, FindsEachEndpoint) {
       {HttpMethod::get, "/events", Endpoint::events, "", ""},
       {HttpMethod::head, "/events", Endpoint::events, "", ""},
       {HttpMethod::get, "/poll", Endpoint::poll, "", ""},
+      {HttpMethod::post, "/events", Endpoint::events, "", ""},
+      {HttpMethod::post, "/poll", Endpoint::poll, "", ""},
       {HttpMethod::post, "/messages", Endpoint::messages, "", ""},
       {HttpMethod::get, "/rooms", Endpoint::rooms, "", ""},
       {HttpMethod::get, "/members", Endpoint::members, "", ""},
@@ -73,6 +75,17 @@ TEST(Routes, TheQueryDecidesBetweenDialectsOfOnePath) {
   EXPECT_EQ(dialect("/events", ""), Dialect::feed);
   EXPECT_EQ(dialect("/events", "rooms=a"), Dialect::native);
   EXPECT_EQ(dialect("/events/order-status/7", "rooms=a"), Dialect::order_status);
+}
+
+TEST(Routes, AnEscapedParameterNameIsThatParameter) {
+  const Routes routes{{}};
+  EXPECT_EQ(routes.match(HttpMethod::get, "/ws", "tok%65n=a").route->dialect, Dialect::token_hub);
+  EXPECT_EQ(routes.match(HttpMethod::get, "/ws", "token=a&%75ser=b").route->dialect, Dialect::native);
+}
+
+TEST(Routes, AConfiguredPathMayBeEscaped) {
+  const Routes routes{{.configured = {{HttpMethod::get, "/caf%c3%a9%2D1", Endpoint::events, Access::client}}}};
+  EXPECT_NE(routes.match(HttpMethod::get, "/caf%C3%A9-1").route, nullptr);
 }
 
 TEST(Routes, WhatTheDialectsSet) {

@@ -151,6 +151,49 @@ TEST(SseSession, ACursorForOtherRoomsIsAGapInEach) {
   EXPECT_EQ(other.types(), (Types{"connection_id", "gap", "gap", "message"}));
 }
 
+// EventSource would give up for good at a 400.
+TEST(SseSession, ACursorThatCannotBeReadIsAGapAndTheStreamBeginsLive) {
+  LoneCore core(small_ids());
+  publish(core, "\na", "\"before\"");
+  for (const std::string_view field :
+       {"evt_001", "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66", "-1", "a=x", "1a2b.c", "\xff", ""}) {
+    StreamPeer peer(core, "/events?rooms=a", "Last-Event-ID: " + std::string(field) + "\r\n");
+    EXPECT_EQ(peer.head.substr(0, 15), "HTTP/1.1 200 OK") << field;
+    const auto events = peer.events();
+    ASSERT_EQ(events.size(), 2u) << field;
+    EXPECT_EQ(events[1].type, "gap");
+    EXPECT_EQ(events[1].data, R"({"event_type":"gap","room":"a","oldest":2,"reset":false,"reason":"unknown_cursor"})");
+  }
+  StreamPeer named(core, "/events?rooms=a,b&since=abc");
+  EXPECT_EQ(named.types(), (Types{"connection_id", "gap", "gap"}));
+  // An empty field says less than the URL.
+  StreamPeer both(core, "/events?rooms=a&last_event_id=0", "Last-Event-ID: \r\n");
+  EXPECT_EQ(both.types(), (Types{"connection_id", "message"}));
+  publish(core, "\nb", "\"after\"");
+  EXPECT_EQ(named.types().back(), "message");
+}
+
+TEST(SseSession, InADialectACursorThatCannotBeReadIsNone) {
+  LoneCore core(small_ids());
+  StreamPeer peer(core, "/events/order-status/7", "Last-Event-ID: evt_001\r\n");
+  EXPECT_EQ(peer.head.substr(0, 15), "HTTP/1.1 200 OK");
+  EXPECT_EQ(peer.types(), Types{});
+}
+
+TEST(SseSession, EveryNamedRoomCountsAndOneNameHasNoComma) {
+  LoneCore core(small_ids());
+  StreamPeer peer(core, "/events?topic=a&topic=b&rooms=c&rooms=d,a");
+  peer.events();
+  for (const char* key : {"\na", "\nb", "\nc", "\nd", "\na,b"}) publish(core, key, "\"x\"");
+  EXPECT_EQ(peer.types(), (Types{"message", "message", "message", "message"}));
+  for (const char* query : {"room=a,b", "channel=a%2Cb", "rooms=c&topic=a,b"}) {
+    StreamPeer refused(core, std::string("/events?") + query);
+    EXPECT_EQ(refused.head.substr(0, 12), "HTTP/1.1 400") << query;
+  }
+  StreamPeer two(core, "/events?rooms=a&user=alice&user=bob");
+  EXPECT_EQ(two.head.substr(0, 12), "HTTP/1.1 400");
+}
+
 TEST(SseSession, AFinalMessageEndsTheStreamAndItsReconnectGets204) {
   LoneCore core(small_ids());
   StreamPeer peer(core, "/events?rooms=a,b");
@@ -168,6 +211,22 @@ TEST(SseSession, AFinalMessageEndsTheStreamAndItsReconnectGets204) {
   publish(core, "\nb", "\"goes on\"");
   StreamPeer later(core, "/events?rooms=a,b", "Last-Event-ID: " + peer.last_event_id() + "\r\n");
   EXPECT_EQ(later.types(), (Types{"connection_id", "message"}));
+}
+
+// A stream that had nothing to say leaves a connection of HTTP answers behind it, whose bodies hold no events.
+TEST(SseSession, After204ALargeAnswerMayLeaveInPieces) {
+  LoneCore core(small_ids());
+  publish(core, "\na", "\"" + std::string(5000, 'x') + "\"", true);
+  StreamPeer peer(core, "/events?rooms=a", "Last-Event-ID: 1\r\n");
+  ASSERT_EQ(peer.head.substr(0, 12), "HTTP/1.1 204");
+  const std::string request = "GET /rooms/a/history HTTP/1.1\r\nHost: test\r\n\r\n";
+  peer.send(request);
+  const std::string whole = peer.take();
+  ASSERT_GT(whole.size(), 5000u);
+  peer.socket().room = 100;
+  peer.send(request);
+  while (peer.socket().wants_room) peer.make_room(700);
+  EXPECT_EQ(peer.take(), whole);
 }
 
 TEST(SseSession, HeadHasTheHeadAndKeepsTheConnection) {
@@ -217,6 +276,49 @@ TEST(SseSession, DrainGivesRetryReconnectAndTheEnd) {
   EXPECT_NE(peer.socket().sent.find("retry: "), std::string::npos);
   EXPECT_EQ(peer.types(), (Types{"reconnect"}));
   EXPECT_TRUE(peer.ended);
+}
+
+TEST(SseSession, AReplayThatHasBegunIsFinishedBeforeTheDrainEndsTheStream) {
+  LoneCore::Setup setup = small_ids();
+  setup.sessions.drain_period = 100ms;
+  setup.hub.replay_chunk = 1;
+  LoneCore core(setup);
+  for (int i = 0; i < 12; ++i) publish(core, "\na", "1");
+  StreamPeer peer(core, "/events?rooms=a", "Last-Event-ID: 1\r\n");
+  peer.socket().room = 0;
+  core.gate().drain(DrainPhase::telling);
+  core.advance(500ms);
+  peer.make_room(SIZE_MAX);
+  for (int i = 0; i < 20; ++i) core.tick();
+  Types all{"connection_id"};
+  all.resize(12, "message");
+  all.push_back("reconnect");
+  EXPECT_EQ(peer.types(), all);
+  EXPECT_TRUE(peer.ended);
+}
+
+// A room that has ended gives its number to another one, which a stream may not be in.
+TEST(SseSession, WhatIsMissedIsToldOfItsOwnRoom) {
+  LoneCore::Setup setup = small_ids();
+  setup.sessions.outbox_messages_max = 8;
+  setup.room.slow = hub::SlowPolicy::drop_oldest;
+  LoneCore core(setup);
+  StreamPeer slow(core, "/events?rooms=a,b");
+  slow.events();
+  slow.socket().room = 10;
+  for (int i = 0; i < 4; ++i) publish(core, "\na", "1", i == 3);
+  StreamPeer other(core, "/events?rooms=secret");
+  for (int i = 0; i < 20; ++i) publish(core, "\nb", "1");
+  slow.make_room(SIZE_MAX);
+  uint64_t a = 0;
+  bool told = false;
+  for (const auto& event : slow.events()) {
+    EXPECT_EQ(event.data.find("secret"), std::string::npos) << event.data;
+    if (event.type == "message" && event.data.find("\"room\":\"a\"") != std::string::npos) ++a;
+    if (event.type == "lagged") told = event.data.find("\"room\":\"b\"") != std::string::npos;
+  }
+  EXPECT_EQ(a, 4u);
+  EXPECT_TRUE(told);
 }
 
 TEST(SseSession, ASlowReaderGetsProblemAndTheEnd) {

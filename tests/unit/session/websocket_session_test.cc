@@ -84,6 +84,8 @@ class WebSocketPeer : public Peer {
 
 using Events = std::vector<std::string>;
 
+constexpr wire::MaskKey kCloseMask{1, 2, 3, 4};
+
 TEST(WebSocketSession, ConnectionIdComesBeforeWhatItsJoinsBring) {
   LoneCore core;
   WebSocketPeer alice(core, "/ws?user=alice&rooms=one,two");
@@ -104,6 +106,66 @@ TEST(WebSocketSession, AReplayComesBetweenJoinedAndLiveMessages) {
   const std::string first = sent[2].payload.substr(6, 16);  // {"id":NNNNNNNNNNNNNNNN
   WebSocketPeer late(core, "/ws?user=l&rooms=room&since=room%3D" + first);
   EXPECT_EQ(late.events(), (Events{"connection_id", "joined", "message", "message"}));
+}
+
+TEST(WebSocketSession, ACursorThatCannotBeReadIsAGapAndTheRoomBeginsLive) {
+  LoneCore core;
+  WebSocketPeer writer(core, "/ws?user=w&rooms=room");
+  writer.say(R"({"action":"message","content":"before"})");
+  for (const char* since : {"abc", "evt_001", "", "room%3Dx"}) {
+    WebSocketPeer late(core, std::string("/ws?rooms=room&since=") + since);
+    const auto frames = late.frames();
+    ASSERT_GE(frames.size(), 3u) << since;
+    EXPECT_THAT(frames[1].payload, HasSubstr(R"("event_type":"joined","room":"room")"));
+    EXPECT_THAT(frames[1].payload, HasSubstr(R"("recovered":false)"));
+    EXPECT_THAT(frames[2].payload, HasSubstr(R"("reset":false,"reason":"unknown_cursor"})")) << since;
+    // A cursor with names is about `*` as well.
+    EXPECT_EQ(frames.size(), std::string_view(since) == "room%3Dx" ? 4u : 3u);
+  }
+  WebSocketPeer nowhere(core, "/ws?user=n&since=abc");
+  EXPECT_EQ(nowhere.events(), (Events{"connection_id", "gap", "gap"}));
+  for (const char* last_id : {R"("evt_001")", "-1", R"("")"}) {
+    WebSocketPeer peer(core, "/ws");
+    peer.events();
+    peer.say(R"({"action":"join","room":"room","last_id":)" + std::string(last_id) + "}");
+    EXPECT_EQ(peer.events(), (Events{"joined", "gap"})) << last_id;
+  }
+}
+
+TEST(WebSocketSession, ANumberIsAboutOneRoom) {
+  LoneCore core;
+  WebSocketPeer writer(core, "/ws?user=w&rooms=one");
+  writer.say(R"({"action":"message","content":"before"})");
+  WebSocketPeer two(core, "/ws?rooms=one,two&since=1");
+  EXPECT_EQ(two.events(), (Events{"connection_id", "joined", "gap", "message", "joined", "gap"}));
+}
+
+// Pieces are asked for one at a time: whichever channel's is under way, another's replay does not end with it.
+TEST(WebSocketSession, AReplayGoesOnWhenAnotherRoomIsLeftInTheMiddleOfIts) {
+  for (const std::string_view left : {"a", "b"}) {
+    const std::string_view stays = left == "a" ? "b" : "a";
+    for (int ticks = 0; ticks < 12; ++ticks) {
+      LoneCore::Setup setup;
+      setup.room.first_id = 1;
+      setup.hub.replay_chunk = 1;
+      LoneCore core(setup);
+      for (int i = 0; i < 6; ++i) {
+        for (const std::string_view key : {"\na", "\nb"}) {
+          core.hub().publish({.key = key, .user = "s", .payload = "1"});
+          core.tick();
+        }
+      }
+      WebSocketPeer peer(core, "/ws?user=l&rooms=a,b&since=a%3D1,b%3D1");
+      for (int i = 0; i < ticks; ++i) core.tick();
+      peer.say(R"({"action":"leave","room":")" + std::string(left) + "\"}");
+      for (int i = 0; i < 40; ++i) core.tick();
+      int got = 0;
+      for (const auto& frame : peer.frames()) {
+        if (frame.payload.find("\"message\",\"room\":\"" + std::string(stays)) != std::string::npos) ++got;
+      }
+      EXPECT_EQ(got, 5) << "left " << left << " after " << ticks << " ticks";
+    }
+  }
 }
 
 TEST(WebSocketSession, WhatArrivesDuringAnAnswerWaitsForIt) {
@@ -289,6 +351,74 @@ TEST(WebSocketSession, ASlowReaderOfAFeedIsToldWhatItMissed) {
   EXPECT_EQ(notices, 1);
 }
 
+// The hub's number for a room may go to another one as soon as the first has no members left.
+TEST(WebSocketSession, WhatIsMissedOfARoomIsNotToldAsAnothers) {
+  for (const bool by_end : {false, true}) {
+    LoneCore::Setup setup;
+    setup.sessions.outbox_messages_max = 8;
+    setup.room.slow = hub::SlowPolicy::drop_oldest;
+    setup.room.first_id = 1;
+    LoneCore core(setup);
+    WebSocketPeer slow(core, "/ws?user=slow&rooms=first");
+    slow.events();
+    slow.socket().room = 10;
+    for (int i = 0; i < 4; ++i) {
+      core.hub().publish({.key = "\nfirst", .user = "s", .payload = "1", .final = by_end && i == 3});
+      core.tick();
+    }
+    if (!by_end) slow.say(R"({"action":"leave","room":"first"})");
+    for (int i = 0; i < 100; ++i) core.hub().publish({.key = "\nsecond", .user = "s", .payload = "1"});
+    core.tick();
+    slow.say(R"({"action":"join","room":"second"})");
+    for (int i = 0; i < 20; ++i) {
+      core.hub().publish({.key = "\nsecond", .user = "s", .payload = "1"});
+      core.tick();
+    }
+    slow.make_room(SIZE_MAX);
+    uint64_t first = 0, second = 100;
+    for (const auto& frame : slow.frames()) {
+      uint64_t id = 0, missed = 0, from = 0, to = 0;
+      if (const size_t at = frame.payload.find("\"missed\""); at != std::string::npos) {
+        EXPECT_THAT(frame.payload, HasSubstr("\"room\":\"second\""));
+        std::sscanf(frame.payload.c_str() + at, "\"missed\":%lu,\"from\":%lu,\"to\":%lu", &missed, &from, &to);
+        EXPECT_EQ(from, second + 1);
+        EXPECT_EQ(missed, to - from + 1);
+        second = to;
+      } else if (std::sscanf(frame.payload.c_str(), "{\"id\":%lu", &id) == 1) {
+        uint64_t& last = frame.payload.find("\"room\":\"first\"") != std::string::npos ? first : second;
+        EXPECT_EQ(id, last + 1) << frame.payload;
+        last = id;
+      }
+    }
+    EXPECT_EQ(first, 4u) << "what was queued of the room that was left";
+    EXPECT_EQ(second, 120u);
+  }
+}
+
+TEST(WebSocketSession, WhileItsPeersAreToldToGoAReplayIsFinishedAndNoneBegins) {
+  LoneCore::Setup setup;
+  setup.sessions.drain_period = 100ms;
+  setup.room.first_id = 1;
+  setup.hub.replay_chunk = 1;
+  LoneCore core(setup);
+  for (int i = 0; i < 6; ++i) {
+    core.hub().publish({.key = "\nr", .user = "s", .payload = "1"});
+    core.tick();
+  }
+  WebSocketPeer late(core, "/ws?user=l&rooms=r&since=r%3D1");
+  late.socket().room = 0;
+  WebSocketPeer asks(core, "/ws?user=a");
+  EXPECT_EQ(asks.events(), (Events{"connection_id"}));
+  core.gate().drain(DrainPhase::telling);
+  asks.say(R"({"action":"join","room":"r","last_id":1})");
+  EXPECT_EQ(asks.events(), (Events{"reconnect", "close 1001"}));
+  core.advance(1s);
+  late.make_room(SIZE_MAX);
+  for (int i = 0; i < 20; ++i) core.tick();
+  EXPECT_EQ(late.events(), (Events{"connection_id", "joined", "message", "message", "message", "message", "message",
+                                   "reconnect", "close 1001"}));
+}
+
 TEST(WebSocketSession, WhatNamesNoRoomGoesToTheOneJoinedLastAsLongAsItLasts) {
   LoneCore core;
   WebSocketPeer peer(core, "/ws?user=ann&rooms=first,second");
@@ -347,6 +477,34 @@ TEST(WebSocketSession, AnEchoPeerThatDoesNotReadIsNotReadFrom) {
   peer.make_room(SIZE_MAX);
   EXPECT_EQ(peer.take().size(), 100 * 1004u);
   EXPECT_FALSE(peer.socket().paused);
+}
+
+// Head and payload of an echo are one piece of the outbox, also where they lie apart in memory: whatever a partial send
+// leaves of it, the payload is not looked at as if frames began there (0x7f would be the length of a huge one).
+TEST(WebSocketSession, AnEchoThatLeavesInPiecesAndTheCloseBehindItAreWhole) {
+  for (const size_t size : {12u, 200u, 65000u, 262144u}) {
+    for (const size_t room : {1u, 3u, 9u, 1000u, 131072u}) {
+      LoneCore::Setup setup;
+      setup.sessions.message_max = 1 << 20;
+      LoneCore core(setup);
+      WebSocketPeer peer(core, "/echo");
+      peer.make_room(room);
+      std::string bytes;
+      wire::append_masked_frame(bytes, {.opcode = WebSocketOpcode::text}, std::string(size, '\x7f'), {1, 2, 3, 4});
+      wire::append_masked_frame(bytes, {.opcode = WebSocketOpcode::text}, "behind it...", {1, 2, 3, 4});
+      wire::append_close_frame(bytes, 1000, {}, &kCloseMask);
+      wire::append_masked_frame(bytes, {.opcode = WebSocketOpcode::ping}, {}, {1, 2, 3, 4});
+      for (size_t at = 0; at < bytes.size(); at += 30000) peer.send(bytes.substr(at, 30000));
+      for (size_t step = std::max<size_t>(room, size / 20 + 1); !peer.socket().fin; peer.make_room(step)) {
+        ASSERT_LT(peer.socket().sent_bytes, 2 * size + 1000);
+      }
+      const auto frames = peer.frames();
+      ASSERT_EQ(frames.size(), 3u) << size << " " << room;
+      EXPECT_EQ(frames[0].payload, std::string(size, '\x7f'));
+      EXPECT_EQ(frames[1].payload, "behind it...");
+      EXPECT_EQ(frames[2].kind, WebSocketEventKind::close);
+    }
+  }
 }
 
 TEST(WebSocketSession, EveryBlockIsGivenBack) {

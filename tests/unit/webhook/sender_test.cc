@@ -160,6 +160,38 @@ TEST(Sender, GivesUpAndSaysSoInTheNextCall) {
   EXPECT_EQ(fixture.sender->stats(0).failed.get(), 1u);
 }
 
+TEST(Sender, AFailedCallKeepsTheCountOfWhatWasLostBefore) {
+  Receiver receiver([](const Received&, size_t number) { return Reply{.status = number < 3 ? 400 : 200}; });
+  EndpointOptions options = to(receiver);
+  options.batch_max = 1;
+  Fixture fixture({options});
+  for (uint64_t i = 0; i < 5; ++i) fixture.offer(Event::join, i, "r");
+  const auto got = receiver.wait_for(5);
+  EXPECT_TRUE(got[1].body.ends_with("],\"dropped\":1}")) << got[1].body;
+  EXPECT_TRUE(got[2].body.ends_with("],\"dropped\":2}")) << got[2].body;
+  EXPECT_TRUE(got[3].body.ends_with("],\"dropped\":3}")) << got[3].body;
+  EXPECT_TRUE(got[4].body.ends_with("}]}")) << got[4].body;
+}
+
+TEST(Sender, WhatTheRingHadNoRoomForIsSaidToEachEndpointThatWantedIt) {
+  Receiver all([](const Received&, size_t) { return Reply{}; });
+  Receiver some([](const Received&, size_t) { return Reply{}; });
+  EndpointOptions one = to(all), two = to(some);
+  two.events = static_cast<Events>(Event::join);
+  SenderOptions options{.endpoints = {one, two}, .ring_slots = 4};
+  const auto sender = *Sender::create(std::move(options), [](Call&, Decision&) { return true; });
+  for (uint64_t i = 0; i < 10; ++i) {
+    auto call = std::make_unique<Call>();
+    call->event = i % 2 == 0 ? Event::join : Event::leave;
+    call->room = "r";
+    EXPECT_EQ(sender->offer(0, call), i < 4);
+  }
+  sender->start();
+  EXPECT_TRUE(all.wait_for(1)[0].body.ends_with("],\"dropped\":6}"));
+  EXPECT_TRUE(some.wait_for(1)[0].body.ends_with("],\"dropped\":3}"));
+  EXPECT_EQ(sender->stats(0).dropped.get(), 6u);
+}
+
 TEST(Sender, DoesNotRepeatWhatIsRefused) {
   Receiver receiver([](const Received&, size_t number) { return Reply{.status = number == 0 ? 400 : 200}; });
   EndpointOptions options = to(receiver);

@@ -101,6 +101,22 @@ TEST(HttpRequestParser, SizedBody) {
             "head GET / q= host=a 1.1 keep-alive [Host=a] [Content-Length=003] body=abc\n");
 }
 
+// RFC 9110 section 5.6.1.2: empty elements of a list do not count.
+TEST(HttpRequestParser, AnExpectationIsAnElementOfAList) {
+  const auto trace = [](std::string_view value, std::string_view version = "1.1") {
+    return trace_requests("POST / HTTP/" + std::string(version) +
+                          "\r\nHost: a\r\nContent-Length: 2\r\nExpect: " + std::string(value) + "\r\n\r\nok");
+  };
+  for (const char* value : {"100-continue", ", 100-continue", "100-Continue,,", "100-continue, 100-continue"}) {
+    EXPECT_TRUE(trace(value).starts_with("head POST / q= host=a 1.1 keep-alive continue ")) << value;
+    EXPECT_TRUE(trace(value, "1.0").starts_with("head POST / q= host=a 1.0 [")) << value;
+  }
+  EXPECT_TRUE(trace(",").starts_with("head POST / q= host=a 1.1 keep-alive [")) << "nothing is expected";
+  for (const char* value : {"payment", "100-continue, payment", "100-continue;a"}) {
+    EXPECT_EQ(trace(value), "417 expectation_failed\n") << value;
+  }
+}
+
 TEST(HttpRequestParser, ChunkedBodyWithExtensionsAndTrailers) {
   EXPECT_EQ(trace_requests("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
                            "5;name=value\r\nhello\r\n00A\r\n, chunked!\r\n0;last\r\nX-Trailer: yes\r\n\r\n"),
@@ -125,6 +141,59 @@ TEST(HttpRequestParser, TargetForms) {
             "OPTIONS * q= host=a 1.1 keep-alive [Host=a] body=\n");
   EXPECT_EQ(trace_requests("GET //a?b?c HTTP/1.1\r\nHost: a\r\n\r\n"),
             "GET //a q=b?c host=a 1.1 keep-alive [Host=a] body=\n");
+}
+
+// RFC 9110 section 4.2.3: a scheme's default port means the same as none, and so does an empty one.
+TEST(HttpRequestParser, TheTargetMayGiveTheDefaultPortAndHostNone) {
+  struct {
+    const char* target;
+    const char* host;
+    bool same;
+  } const cases[] = {
+      {"http://a:80/", "a", true},
+      {"http://a/", "a:80", true},
+      {"http://a:/", "a", true},
+      {"http://a/", "a:", true},
+      {"ws://a:80/", "a", true},
+      {"https://a:443/", "A", true},
+      {"wss://A/", "a:443", true},
+      {"https://[::1]:443/", "[::1]", true},
+      {"http://[::80]/", "[::80]:80", true},
+      {"http://a:443/", "a", false},
+      {"https://a:80/", "a", false},
+      {"https://a/", "a:80", false},
+      {"http://a:8080/", "a", false},
+      {"http://a:80/", "a:8080", false},
+      {"http://a:80/", "b", false},
+      {"http://[::80]/", "[:]", false},
+  };
+  for (const auto& one : cases) {
+    const std::string text = std::string("GET ") + one.target + " HTTP/1.1\r\nHost: " + one.host + "\r\n\r\n";
+    const std::string trace = trace_requests(text);
+    EXPECT_EQ(trace == "400 host_mismatch\n", !one.same) << text << trace;
+    EXPECT_EQ(trace.starts_with("GET / "), one.same) << text << trace;
+  }
+}
+
+// RFC 9110 section 5.6.3: optional whitespace is blanks and tabs, before a value and behind it.
+TEST(HttpRequestParser, BlanksAndTabsAroundAValueAreNoPartOfIt) {
+  for (const std::string before : {"", " ", "\t", " \t ", "\t\t"}) {
+    for (const std::string behind : {"", " ", "\t", " \t", "\t ", "\t\t\t"}) {
+      const auto field = [&](std::string_view name, std::string_view value) {
+        return std::string(name) + ":" + before + std::string(value) + behind + "\r\n";
+      };
+      EXPECT_EQ(trace_requests("POST / HTTP/1.1\r\n" + field("Host", "a") + field("Content-Length", "2") +
+                               field("Connection", "close") + "\r\nok"),
+                "head POST / q= host=a 1.1 [Host=a] [Content-Length=2] [Connection=close] body=ok\n");
+      EXPECT_EQ(trace_requests("POST / HTTP/1.1\r\n" + field("Host", "a") + field("Transfer-Encoding", "chunked") +
+                               field("X", "") + "\r\n2\r\nok\r\n0\r\n\r\n"),
+                "head POST / q= host=a 1.1 keep-alive [Host=a] [Transfer-Encoding=chunked] [X=] body=ok\n");
+      EXPECT_EQ(trace_requests("GET / HTTP/1.1\r\n" + field("Host", "a") + field("Connection", "x ,\tUpgrade") +
+                               field("Upgrade", "websocket") + "\r\n"),
+                "GET / q= host=a 1.1 keep-alive upgrade [Host=a] [Connection=x ,\tUpgrade] [Upgrade=websocket] "
+                "body=\n");
+    }
+  }
 }
 
 TEST(HttpRequestParser, EveryMethodByName) {

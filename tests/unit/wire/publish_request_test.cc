@@ -38,7 +38,7 @@ std::string code_of_body(std::string_view text, const JsonLimits& limits = {}) {
 
 TEST(PublishRequest, ARoom) {
   const PublishRequest request = one(
-      R"({"room":"general","user":"System","content":"Welcome!","event":"news","exclude":"3-1","final":true,"echo":false,"idempotency_key":"k1"})");
+      R"({"room":"general","user":"System","content":"Welcome!","event":"news","exclude":"3-1","final":true,"idempotency_key":"k1"})");
   EXPECT_EQ(request.target, TargetKind::room);
   EXPECT_THAT(request.names, ElementsAre("general"));
   EXPECT_EQ(request.user, "System");
@@ -47,7 +47,6 @@ TEST(PublishRequest, ARoom) {
   EXPECT_EQ(request.event, "news");
   EXPECT_EQ(request.exclude, "3-1");
   EXPECT_TRUE(request.final_message);
-  EXPECT_FALSE(request.echo);
   EXPECT_EQ(request.idempotency_key, "k1");
 }
 
@@ -59,7 +58,6 @@ TEST(PublishRequest, TheDefaults) {
   EXPECT_EQ(request.user, "");
   EXPECT_EQ(request.payload, "\"\"");
   EXPECT_FALSE(request.final_message);
-  EXPECT_TRUE(request.echo);
 }
 
 TEST(PublishRequest, EveryTarget) {
@@ -128,6 +126,28 @@ TEST(PublishRequest, BadFieldsByName) {
                                      R"([{"content":"x"}] x)", R"([{"content":"x"},])", R"([{"content":"x"} 1])"}) {
     EXPECT_EQ(code_of_body(bad), "bad_json") << bad;
   }
+}
+
+TEST(PublishRequest, UnknownFieldsAreRefused) {
+  const Error error = error_of(R"({"rom":"x","content":"a"})");
+  EXPECT_EQ(error.code, "unknown_field");
+  EXPECT_THAT(error.message, StartsWith("a publish has no field \"rom\"; the nearest one is \"room\", of room, "));
+  EXPECT_EQ(http_status_of(error), 400);
+  for (const auto& [field, nearest] : {std::pair("Room", "room"),
+                                       {"chanel", "channel"},
+                                       {"toUser", "user"},
+                                       {"to_conection", "to_connection"},
+                                       {"finall", "final"},
+                                       {"idempotencyKey", "idempotency_key"},
+                                       {"echo", "to"},
+                                       {"brodcast", "broadcast"}}) {
+    EXPECT_THAT(error_of(R"({"content":"a",")" + std::string(field) + R"(":{"x":[1]}})").message,
+                testing::HasSubstr("nearest one is \"" + std::string(nearest) + "\""))
+        << field;
+  }
+  EXPECT_EQ(code_of_body(R"({"content":"a","x":null})"), "unknown_field");
+  EXPECT_EQ(code_of_body(R"({"content":"a","x":[1}})"), "bad_json");
+  EXPECT_THAT(error_of(R"([{"content":"1"},{"content":"2","x":1}])").message, StartsWith("item 1: a publish has no"));
 }
 
 TEST(PublishRequest, ABatchKeepsTheOrderAndEachItemsNames) {

@@ -36,6 +36,20 @@ TEST(Url, EncodingIsUndoneByDecoding) {
   EXPECT_EQ(decoded, every_ascii);
 }
 
+TEST(Url, EscapesHaveOneNormalForm) {
+  const auto normalized = [](std::string_view text) {
+    std::string out;
+    append_normalized_escapes(out, text);
+    return out;
+  };
+  EXPECT_EQ(normalized("/%72%6f%6Fms/%41%7e%2d%2E%5f%30"), "/rooms/A~-._0");
+  EXPECT_EQ(normalized("/a%2fb%2F%c3%a9%20%25%3f"), "/a%2Fb%2F%C3%A9%20%25%3F") << "reserved ones stay encoded";
+  EXPECT_EQ(normalized("%2561"), "%2561") << "decoded once only";
+  EXPECT_EQ(normalized("/%zz%4/%%41%"), "/%zz%4/%A%") << "what is no escape stays";
+  EXPECT_EQ(normalized("%41"), "A");
+  EXPECT_EQ(normalized("%4"), "%4");
+}
+
 TEST(Url, QueriesAsBrowsersWriteThem) {
   const Query query = Query::parse("user=Al+ice&rooms=a%2Cb&empty=&flag&&x=1=2&user=Bob").value();
   EXPECT_EQ(query.get("user"), "Al ice");
@@ -71,7 +85,8 @@ TEST(Url, NumbersHaveBounds) {
 
 TEST(Url, RoomListsInEverySpelling) {
   for (const std::string_view raw :
-       {"rooms=a,b/c,@me,*", "topics=a%2Cb%2Fc%2C%40me%2C*", "channels=a,b/c,@me,*,a", "rooms=a,b/c,@me,*&room=x"}) {
+       {"rooms=a,b/c,@me,*", "topics=a%2Cb%2Fc%2C%40me%2C*", "channels=a,b/c,@me,*,a", "rooms=a,b/c&rooms=@me,*",
+        "topic=a&topic=b/c&topic=%40me&topic=*&topic=a", "room=a&rooms=b/c,@me&channel=*"}) {
     const Query query = Query::parse(raw).value();
     EXPECT_THAT(room_list(query, 4).value(), ElementsAre("a", "b/c", "@me", "*")) << raw;
     EXPECT_EQ(room_list(query, 3).error().code, "too_many_rooms") << raw;
@@ -79,11 +94,31 @@ TEST(Url, RoomListsInEverySpelling) {
   for (const std::string_view raw : {"room=a", "channel=a", "topic=a"}) {
     const Query query = Query::parse(raw).value();
     EXPECT_THAT(room_list(query, 32).value(), ElementsAre("a")) << raw;
-    EXPECT_EQ(room_parameter(query), "a");
+    EXPECT_EQ(room_parameter(query).value(), "a");
+    EXPECT_TRUE(names_rooms(query));
   }
   EXPECT_THAT(room_list(Query::parse("user=x").value(), 32).value(), IsEmpty());
-  for (const std::string_view raw : {"rooms=", "rooms=a,,b", "rooms=a,", "rooms=%00", "rooms=@"}) {
+  for (const std::string_view raw : {"rooms=", "rooms=a,,b", "rooms=a,", "rooms=%00", "rooms=@", "room=a,b",
+                                     "topic=a%2Cb", "room=", "rooms=a&rooms="}) {
     EXPECT_EQ(room_list(Query::parse(raw).value(), 32).error().code, "bad_room") << raw;
+  }
+  EXPECT_FALSE(names_rooms(Query::parse("rooms=&user=x").value()));
+}
+
+TEST(Url, OneRoomAndTwo) {
+  EXPECT_EQ(room_parameter(Query::parse("x=1").value()).value(), std::nullopt);
+  EXPECT_EQ(room_parameter(Query::parse("room=a&room=a").value()).value(), "a");
+  for (const std::string_view raw : {"room=a&room=b", "room=a&channel=b", "topic=a&x=1&topic="}) {
+    EXPECT_EQ(room_parameter(Query::parse(raw).value()).error().code, "bad_query") << raw;
+  }
+}
+
+TEST(Url, AKeyWithTwoValues) {
+  EXPECT_EQ(Query::parse("user=a&token=t&user=b").value().contradiction(), "user");
+  EXPECT_EQ(Query::parse("since=&since=1").value().contradiction(), "since");
+  for (const std::string_view raw :
+       {"", "user=a", "user=a&user=a", "user=a&users=b", "room=a&room=b&rooms=c&rooms=d"}) {
+    EXPECT_EQ(Query::parse(raw).value().contradiction(), std::nullopt) << raw;
   }
 }
 

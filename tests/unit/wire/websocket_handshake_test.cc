@@ -48,12 +48,45 @@ TEST(WebSocketHandshake, RequestOfABrowser) {
   EXPECT_NE(negotiate_deflate(upgrade.headers), "");
 }
 
+// RFC 6455 section 9.1: what is well-formed and not understood is declined, what is not well-formed fails.
+TEST(WebSocketHandshake, OffersMustBeWellFormed) {
+  const auto code = [](std::string_view field) {
+    const Parsed parsed(
+        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-" +
+        std::string(field) + "\r\n\r\n");
+    WebSocketUpgrade upgrade;
+    HttpError error;
+    const bool accepted = check_websocket_request(parsed.parser.request(), upgrade, error);
+    EXPECT_EQ(accepted, error.code.empty());
+    return std::string(error.code);
+  };
+  for (const char* field :
+       {"Protocol:", "Protocol: ,", "Protocol: ringcast.v1,bearer.a-b_c.d", "Protocol: a\r\nSec-WebSocket-Protocol: b",
+        "Extensions:", "Extensions: ,a,", "Extensions: a;b ; c = d;e=\"f\"", "Extensions: a; b=\"\\1\\5\"",
+        "Extensions: permessage-deflate; client_max_window_bits; nonsense=1, x-webkit-deflate-frame"}) {
+    EXPECT_EQ(code(field), "") << field;
+  }
+  for (const char* field : {"Protocol: a b", "Protocol: a/b", "Protocol: \"a\"",
+                            "Protocol: a\r\nSec-WebSocket-Protocol: (", "Protocol: a, b=c"}) {
+    EXPECT_EQ(code(field), "bad_websocket_protocol") << field;
+  }
+  for (const char* field : {"Extensions: a;", "Extensions: ;a", "Extensions: a;;b", "Extensions: a b",
+                            "Extensions: a; b=", "Extensions: a; =b", "Extensions: a; b=\"c", "Extensions: a; b=\"\"",
+                            "Extensions: a; b=\"c\\\"", "Extensions: a; b=\"c d\"", "Extensions: a; b=c=d",
+                            "Extensions: a, \"b\"", "Extensions: a\r\nSec-WebSocket-Extensions: b;"}) {
+    EXPECT_EQ(code(field), "bad_websocket_extension") << field;
+  }
+}
+
 TEST(WebSocketHandshake, RefusalsSayWhatWouldBeTaken) {
   EXPECT_EQ(upgrade_error_headers({.status = 405, .code = "", .message = ""})[0].name, "Allow");
   const auto fields = upgrade_error_headers({.status = 426, .code = "", .message = ""});
-  ASSERT_EQ(fields.size(), 2u);
+  ASSERT_EQ(fields.size(), 3u);
   EXPECT_EQ(fields[1].name, "Sec-WebSocket-Version");
   EXPECT_EQ(fields[1].value, "13");
+  EXPECT_EQ(fields[2].name, "Connection");
+  EXPECT_EQ(fields[2].value, "Upgrade");
   EXPECT_TRUE(upgrade_error_headers({.status = 400, .code = "", .message = ""}).empty());
 }
 

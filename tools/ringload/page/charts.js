@@ -50,7 +50,8 @@ const kQuantileAxis = {
 };
 
 // lines: [{name, color, dashed, points: [[x, y], …]}]; null when there is nothing to draw.
-function line_chart({ id, title, lines, axis = kTimeAxis, unit, log = false }) {
+// phases: [{name, at}…]: a line where each begins.
+function line_chart({ id, title, lines, axis = kTimeAxis, unit, log = false, phases = [] }) {
   const shown = lines.filter(({ points }) => points.length > 0);
   if (shown.length === 0) return null;
   const legend = element('div', { class: 'legend' });
@@ -99,6 +100,13 @@ function line_chart({ id, title, lines, axis = kTimeAxis, unit, log = false }) {
       free_from = x + half + 8;
       canvas.append(svg('text', { x, y: kChartHeight - 6, 'text-anchor': 'middle' }, text));
     }
+    phases.forEach(({ name, at: begin }, i) => {
+      const [x, end] = [to_x(begin), i + 1 < phases.length ? to_x(phases[i + 1].at) : right];
+      if (x > right) return;
+      canvas.append(svg('line', { class: 'phase', x1: x, x2: x, y1: top, y2: bottom }));
+      // A phase that is shorter than its name has a line only.
+      if (end - x > 5.5 * name.length + 6) canvas.append(svg('text', { class: 'phase-name', x: x + 3, y: top + 8 }, name));
+    });
     shown.forEach(({ color, dashed, points }) => {
       const path = points.map(([x, y], i) => `${i ? 'L' : 'M'}${to_x(x).toFixed(1)} ${to_y(y).toFixed(1)}`).join('');
       // A single point would be no line at all.
@@ -148,7 +156,8 @@ function bar_chart({ title, bars }) {
 // rows: [[head, cell…]]; a cell is a text, or {text, class}.
 function table(columns, rows, label) {
   const cell = (value) => (typeof value === 'object' ? element('td', { class: value.class ?? '' }, value.text) : element('td', {}, value));
-  const head = element('tr', {}, ...columns.map((text) => element('th', { scope: 'col' }, text)));
+  const wordy = (i) => i > 0 && rows.some((row) => row[i]?.class === 'words');
+  const head = element('tr', {}, ...columns.map((text, i) => element('th', wordy(i) ? { scope: 'col', class: 'words' } : { scope: 'col' }, text)));
   const body = rows.map(([first, ...rest]) => element('tr', {}, element('th', { scope: 'row' }, first), ...rest.map(cell)));
   return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label },
     element('table', {}, element('thead', {}, head), element('tbody', {}, ...body)));

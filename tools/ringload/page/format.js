@@ -5,9 +5,13 @@ const kSteps = [1, 2, 2.5, 5, 10];
 
 function digits(value) {
   const size = Math.abs(value);
+  if (size > 0 && size < 0.1) return String(Number(value.toPrecision(3)));
   const fraction = size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
   return String(Number(value.toFixed(fraction)));
 }
+
+// All digits of what is large, in groups as tables have them.
+const grouped = (value) => (Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : digits(value));
 
 function scaled(value, base, units) {
   let index = 0;

@@ -18,10 +18,23 @@ const kFigures = [
   ['errors', 'Errors', (run) => Object.values(run.errors ?? {}).reduce((sum, count) => sum + count, 0), format.count],
   ['cpu', 'Server CPU per delivery', (run) => run.server?.cpu_us_per_delivery, format.us],
   ['load', 'Server load', (run) => run.server?.load, format.share],
-  ['memory', 'Server memory per connection', (run) => run.server?.memory_per_connection, format.bytes],
+  ['memory', 'Server memory per connection', (run) => run.server?.memory_per_connection, (bytes) => (bytes < 0 ? 'below the noise' : format.bytes(bytes))],
+  ['tcp_memory', 'TCP memory per connection', (run) => run.server?.tcp_memory_per_connection, (bytes) => (bytes < 0 ? 'below the noise' : format.bytes(bytes))],
   ['generator', 'Generator load', (run) => run.generator_load?.reduce((most, load) => Math.max(most, load), 0), format.share],
 ];
+// What was measured, when and how; older files do not say all of it.
+const kFacts = [
+  ['Date', (run) => run.started],
+  ['Command', (run) => run.command],
+  ['Target', (run) => run.target],
+  ['Server', (run) => run.server_version],
+  ['ringload', (run) => run.version],
+  ['Engine', (run) => run.engine && `${run.engine}, ${run.threads} ${run.threads === 1 ? 'thread' : 'threads'}`],
+  ['Load', (run) => (run.in_flight ? `${run.publishers} × ${run.in_flight} under way` : run.rate ? `${format.rate(run.rate)}${run.rooms > 1 ? ' a room' : ''}` : undefined)],
+  ['Payload', (run) => run.payload_bytes && format.bytes(run.payload_bytes)],
+];
 const kPartialSpan = 0.5;  // seconds
+const kWords = 36;  // characters of a cell
 const kCompared = ['p50', 'p99', 'p99.9', 'deliveries_per_s', 'connects_per_s', 'cpu', 'memory'];
 
 // A chart over time: id, title, unit, [[name, field, dashed]…], whether a logarithmic axis may be taken.
@@ -53,7 +66,7 @@ function curve_of(histogram) {
 }
 
 function percentile_charts(runs) {
-  const line = (run, kind, name, dashed) => ({ name, color: run.color, dashed, points: curve_of(run.latency_ms?.[kind]) });
+  const line = (run, kind, name, dashed) => ({ name, color: dashed && runs.length === 1 ? color_of(1) : run.color, dashed, points: curve_of(run.latency_ms?.[kind]) });
   const named = (run, text) => (runs.length > 1 ? `${run.name}${text ? `, ${text}` : ''}` : text || 'corrected');
   const latency = runs.flatMap((run) => [line(run, 'corrected', named(run, ''), false), line(run, 'uncorrected', named(run, 'uncorrected'), true)]);
   const others = kHistograms.slice(2).map(([kind, title]) =>
@@ -68,8 +81,12 @@ function whole_samples(series = []) {
   return whole.length > 0 ? whole : series;
 }
 
+// [{name, at}…]: where connect, settle, warm-up, ramps, hold and drain begin.
+const phases_of = (run) => (run.phases ?? []).map(({ name, at_s: at }) => ({ name: name.replace('warmup', 'warm-up').replace('_', ' '), at }));
+
 function time_charts(runs) {
-  return kOverTime.map(([id, title, unit, fields, log = false]) => line_chart({ id, title, unit, log,
+  const phases = runs.length === 1 ? phases_of(runs[0]) : [];
+  return kOverTime.map(([id, title, unit, fields, log = false]) => line_chart({ id, title, unit, log, phases,
     lines: runs.flatMap((run) => fields.map(([name, field, dashed = false], i) => ({
       name: runs.length > 1 ? `${run.name}, ${name}` : name,
       color: runs.length > 1 ? run.color : color_of(i),
@@ -85,7 +102,19 @@ function run_notices(runs) {
 
 function figures_table(runs) {
   const rows = [['Scenario', ...runs.map((run) => run.scenario)], ['Transport', ...runs.map((run) => run.transport)],
-    ['Counts', ...runs.map((run) => (run.valid === false ? { text: 'INVALID', class: 'worse' } : 'yes'))]];
+    ['Counts', ...runs.map((run) => (run.valid === false ? { text: 'INVALID', class: 'quiet' } : 'yes'))]];
+  for (const [title, fact] of kFacts) {
+    const values = runs.map(fact);
+    if (values.some((value) => value !== undefined)) rows.push([title, ...values.map((value) => (value === undefined ? '–' : { text: value, class: 'fact' }))]);
+  }
+  for (const text of new Set(runs.flatMap((run) => (run.thresholds ?? []).map((each) => each.text)))) {
+    rows.push([`fails if ${text}`, ...runs.map((run) => {
+      const verdict = run.thresholds?.find((each) => each.text === text);
+      if (!verdict) return '–';
+      const measured = verdict.value === undefined ? 'no such figure' : verdict.measured ?? digits(verdict.value);
+      return { text: `${verdict.crossed ? '✗' : '✓'} ${measured}`, class: verdict.crossed ? 'worse' : 'better' };
+    })]);
+  }
   for (const [, title, figure, unit] of kFigures) {
     const values = runs.map(figure);
     if (values.every((value) => value === undefined)) continue;
@@ -126,13 +155,14 @@ function show_comparison(parent, comparison) {
     title: `${title}, ${unit}`,
     bars: (comparison.servers ?? []).map(({ name }, i) => {
       const { median, mad } = values[name] ?? {};
-      return { name, color: color_of(i), value: median ?? NaN, text: `${digits(median ?? 0)} ± ${digits(mad ?? 0)}` };
+      return { name, color: color_of(i), value: median ?? NaN, text: `${grouped(median ?? 0)} ± ${grouped(mad ?? 0)}` };
     }),
   }));
   section(parent, 'Medians', bars);
 }
 
-const class_of = (text) => (/\bnoise\b/.test(text) ? 'noise' : /\bbetter\b/.test(text) ? 'better' : /\bworse\b|INVALID/.test(text) ? 'worse' : '');
+// What a cell says, by its text; sentences are set as such.
+const class_of = (text) => (text.length > kWords ? 'words' : /\bnoise\b/.test(text) ? 'noise' : /\bbetter\b/.test(text) ? 'better' : /\bworse\b/.test(text) ? 'worse' : /INVALID/.test(text) ? 'quiet' : '');
 
 // entries: [{name, document}…]; a document is a run or a comparison.
 function show(entries) {

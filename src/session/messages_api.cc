@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/messages_api.h"
+
+#include "base/assert.h"
+#include "session/decisions.h"
+#include "session/dialect/posted.h"
+#include "session/gate.h"
+#include "session/guard.h"
+#include "session/http_session.h"
+#include "session/request.h"
+#include "session/request_limits.h"
+#include "session/rooms_api.h"
+#include "wire/http_syntax.h"
+#include "wire/publish_request.h"
+#include "wire/rest_json.h"
+
+namespace ringcast::session {
+
+using runtime::Connection;
+using wire::TargetKind;
+
+namespace {
+
+bool declares_json(std::string_view content_type) {
+  std::string_view type;
+  if (!wire::next_part(content_type, ';', type)) return false;
+  if (wire::equal_ignoring_case(type, "application/json")) return true;
+  constexpr std::string_view kSuffix = "+json";
+  return type.size() > kSuffix.size() && wire::equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix);
+}
+
+wire::JsonLimits json_limits_of(const SessionOptions& options) {
+  return {options.json_depth_max, options.message_max, options.batch_items_max};
+}
+
+hub::PayloadKind kind_of(wire::PayloadKind kind) {
+  return kind == wire::PayloadKind::data ? hub::PayloadKind::data : hub::PayloadKind::content;
+}
+
+size_t units_of(const wire::PublishRequest& request) {
+  return request.target == TargetKind::broadcast ? 1 : request.names.size();
+}
+
+bool has_results(const wire::PublishRequest& request) {
+  return request.target == TargetKind::rooms || request.target == TargetKind::users;
+}
+
+// The second time a body is parsed nothing can be wrong with it: what was accepted stays accepted, also when a reload
+// in between has made a limit narrower.
+wire::PublishBody parse_again(Dialect dialect, const HttpState& state) {
+  constexpr wire::JsonLimits kWide{1024, UINT32_MAX, UINT32_MAX};
+  wire::PublishBody body;
+  const auto error = read_posted(dialect, state.parser->request().body, kWide, body);
+  RINGCAST_ASSERT(!error);
+  return body;
+}
+
+std::string_view author_for(const PublishProgress& progress, const wire::PublishRequest& item) {
+  return progress.forced || item.user.empty() ? std::string_view(progress.author) : item.user;
+}
+
+const Error* error_of(hub::PublishError error) {
+  static const Error kDraining{"draining", "this server is about to stop"};
+  static const Error kFull{"channels_full", "there are as many rooms as there may be"};
+  switch (error) {
+    case hub::PublishError::none: return nullptr;
+    case hub::PublishError::draining: return &kDraining;
+    case hub::PublishError::channels_full: return &kFull;
+  }
+  return nullptr;
+}
+
+wire::PublishResult result_of(const PublishOutcome& outcome) {
+  wire::PublishResult result;
+  if (outcome.has_id && outcome.error == hub::PublishError::none) result.event_id = outcome.id;
+  result.receivers = outcome.receivers;
+  result.duplicate = outcome.duplicate;
+  result.error = outcome.refusal != nullptr ? outcome.refusal.get() : error_of(outcome.error);
+  return result;
+}
+
+}  // namespace
+
+void MessagesApi::begin(Client& client, Connection& connection, const Request& request) {
+  // A page of another host cannot leave the declaration out without asking first, and those of this host may.
+  const std::string_view type = request.http.headers.find_or("Content-Type", "");
+  const bool declared = declares_json(type) || (type.empty() && request.route.endpoint == Endpoint::send);
+  if (!declared) {
+    return http_.refuse(client, connection, 415, "not_json",
+                        "the body must be declared as Content-Type: application/json");
+  }
+  wire::PublishBody body;
+  const Dialect dialect = request.route.dialect;
+  if (const auto error = read_posted(dialect, request.http.body, json_limits_of(gate_.options()), body)) {
+    return http_.refuse(client, connection, static_cast<uint16_t>(wire::http_status_of(*error)), error->code,
+                        error->message);
+  }
+  if (!may_publish(client, connection, request.identity, body)) return;
+  size_t units = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    units += units_of(item);
+    gate_.stats().messages_in.add();
+    gate_.stats().message_bytes_in.add(item.payload.size());
+  }
+  HttpState& current = http_.state(client);
+  current.endpoint = Endpoint::messages;
+  current.name = request.identity.tenant;
+  current.publish = std::make_unique<PublishProgress>();
+  current.publish->outcomes.resize(units);
+  current.publish->forced = request.identity.method == auth::Method::token;
+  // Nobody by name is `anonymous` here as over a WebSocket; a server need not name an author.
+  if (!request.identity.is_server() || !request.identity.anonymous()) {
+    current.publish->author = request.identity.user;
+  }
+  current.publish->asks_hooks = gate_.hooks() != nullptr && !request.identity.is_server();
+  current.publish->single = !body.is_batch && !has_results(body.requests[0]);
+  gate_.await(client);
+  current.identity = request.identity;
+  const auth::Question cost{.messages = static_cast<uint32_t>(units), .bytes = request.http.body.size()};
+  if (http_.limits().ask(client, request.identity, cost)) return;
+  publish(client, connection, body);
+}
+
+bool MessagesApi::may_publish(Client& client, Connection& connection, const auth::Identity& identity,
+                              const wire::PublishBody& body) {
+  if (identity.method != auth::Method::token && identity.grant == nullptr) return true;
+  const std::string others = identity.is_server() ? "only keys without rules may " : "only servers may ";
+  size_t index = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    std::string why;
+    if (item.target == TargetKind::connection) {
+      why = others + "send to one connection";
+    } else if (item.final_message) {
+      why = others + "end a room with a final message";
+    } else if (item.target == TargetKind::broadcast) {
+      if (!gate_.guard().may(identity, auth::Operation::publish, wire::kBroadcastChannel)) {
+        why = "clients may not publish to everyone here";
+      }
+    } else {
+      const bool inbox = item.target == TargetKind::user || item.target == TargetKind::users;
+      for (const std::string_view name : item.names) {
+        key_.assign(inbox ? "@" : "");
+        key_ += name;
+        if (gate_.guard().may(identity, auth::Operation::publish, key_)) continue;
+        why = "no rule allows publish in " + wire::quoted(key_);
+        break;
+      }
+    }
+    if (!why.empty()) {
+      if (body.is_batch) why.insert(0, "item " + std::to_string(index) + ": ");
+      http_.refuse(client, connection, 403, "forbidden", why);
+      return false;
+    }
+    ++index;
+  }
+  return true;
+}
+
+void MessagesApi::publish(Client& client, Connection& connection, const wire::PublishBody& body) {
+  HttpState& current = http_.state(client);
+  PublishProgress& progress = *current.publish;
+  const std::string_view tenant = current.name;
+
+  size_t unit = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    const size_t units = units_of(item);
+    if (unit + units <= progress.next) {
+      unit += units;
+      continue;
+    }
+    for (size_t i = 0; i < units; ++i, ++unit) {
+      if (unit < progress.next) continue;
+      if (progress.asking || progress.ticket != 0) return;
+      const uint64_t correlation = uint64_t{client.correlation} << 32 | unit;
+      if (item.target == TargetKind::connection) {
+        send_to_connection(client, item, item.names[i], tenant, correlation);
+        ++progress.next;
+        continue;
+      }
+      key_.assign(tenant);
+      key_ += hub::kTenantEnd;
+      const bool inbox = item.target == TargetKind::user || item.target == TargetKind::users;
+      if (item.target == TargetKind::broadcast) {
+        key_ += wire::kBroadcastChannel;
+      } else {
+        if (inbox) key_ += '@';
+        key_ += item.names[i];
+      }
+      hub::Publish publish;
+      publish.key = key_;
+      publish.user = author_for(progress, item);
+      publish.event = inbox && item.event == wire::kDefaultEventType ? "direct" : item.event;
+      publish.kind = kind_of(item.payload_kind);
+      publish.payload = item.payload;
+      publish.idempotency_key = item.idempotency_key;
+      publish.final = item.final_message;
+      if (!item.exclude.empty()) {
+        // A name that this process did not give belongs to a connection that is gone: nobody to leave out.
+        if (const auto excluded = gate_.parse_name(item.exclude)) publish.exclude = *excluded;
+      }
+      publish.from = client.id;
+      publish.acknowledge = true;
+      publish.correlation = correlation;
+      if (progress.asks_hooks) {
+        const Verdict verdict = ask_about(client, publish, progress.outcomes[unit]);
+        if (verdict == Verdict::wait) return;
+        if (verdict == Verdict::refused) {
+          ++progress.next;
+          continue;
+        }
+      }
+      if (gate_.hub().publish(publish) == hub::PublishResult::no_credit) return gate_.stall(client, key_);
+      progress.decision.reset();
+      ++progress.next;
+      ++progress.outstanding;
+    }
+  }
+  if (progress.outstanding == 0 && !progress.asking) finish(client, connection);
+}
+
+void MessagesApi::send_to_connection(Client& client, const wire::PublishRequest& item, std::string_view name,
+                                     std::string_view tenant, uint64_t correlation) {
+  PublishProgress& progress = *http_.state(client).publish;
+  PublishOutcome& outcome = progress.outcomes[progress.next];
+  outcome.has_id = false;
+  const auto address = gate_.parse_name(name);
+  if (!address) return;
+  key_.assign(tenant);
+  key_ += hub::kTenantEnd;
+  hub::MessageView message;
+  message.timestamp_us = gate_.reactor().wall_us();
+  message.key = key_;
+  message.user = author_for(progress, item);
+  message.event = item.event;
+  message.kind = kind_of(item.payload_kind);
+  message.payload = item.payload;
+  body_.clear();
+  gate_.encoder().canonical(message, body_);
+  hub::Query query{hub::QueryKind::send_to_connection};
+  query.address = *address;
+  query.tenant = tenant;
+  query.payload = body_;
+  query.from = client.id;
+  query.correlation = correlation;
+  progress.asking = true;
+  gate_.hub().query(query);
+}
+
+void MessagesApi::on_published(Client& client, Connection& connection, const hub::Published& published) {
+  if (!client.waiting || client.extra == nullptr) return;
+  HttpState& current = client.extra_as<HttpState>();
+  if (current.publish == nullptr || published.correlation >> 32 != client.correlation) return;
+  PublishProgress& progress = *current.publish;
+  const auto unit = static_cast<size_t>(published.correlation & UINT32_MAX);
+  if (unit >= progress.outcomes.size() || progress.outstanding == 0) return;
+  progress.outcomes[unit] = {
+      .error = published.error, .duplicate = published.duplicate, .id = published.id, .receivers = published.receivers};
+  --progress.outstanding;
+  if (progress.outstanding == 0 && progress.next == progress.outcomes.size() && !progress.asking) {
+    finish(client, connection);
+  }
+}
+
+void MessagesApi::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
+  PublishProgress& progress = *http_.state(client).publish;
+  if (!progress.asking || answer.correlation >> 32 != client.correlation) return;
+  const auto unit = static_cast<size_t>(answer.correlation & UINT32_MAX);
+  progress.outcomes[unit].receivers = static_cast<uint32_t>(affected(answer));
+  progress.asking = false;
+  if (progress.next < progress.outcomes.size()) {
+    // From within a call of the hub nothing may be published: the rest goes on before the flush.
+    http_.continue_later(client);
+  } else if (progress.outstanding == 0) {
+    finish(client, connection);
+  }
+}
+
+void MessagesApi::go_on(Client& client, Connection& connection) {
+  if (client.extra == nullptr) return;
+  const HttpState& current = client.extra_as<HttpState>();
+  if (current.publish != nullptr) publish(client, connection, parse_again(gate_.route_of(client).dialect, current));
+}
+
+void MessagesApi::finish(Client& client, Connection& connection) {
+  gate_.proceed(client);
+  HttpState& current = http_.state(client);
+  const PublishProgress& progress = *current.publish;
+  body_.clear();
+  if (progress.single) {
+    const wire::PublishResult result = result_of(progress.outcomes[0]);
+    if (result.error != nullptr) {
+      const PublishOutcome& outcome = progress.outcomes[0];
+      const uint16_t status = outcome.refusal != nullptr && !outcome.passing ? 403 : 503;
+      const Error error = *result.error;  // the outcome goes with the request
+      return http_.refuse(client, connection, status, error.code, error.message);
+    }
+    wire::append_publish_result(body_, result);
+    return http_.respond(client, connection, {200, kJson, body_});
+  }
+  const wire::PublishBody body = parse_again(gate_.route_of(client).dialect, current);
+  if (body.is_batch) wire::append_batch_begin(body_);
+  size_t unit = 0;
+  for (const wire::PublishRequest& item : body.requests) {
+    if (unit != 0) wire::append_batch_next(body_);
+    if (!has_results(item)) {
+      wire::append_publish_result(body_, result_of(progress.outcomes[unit++]));
+      continue;
+    }
+    results_.clear();
+    for (const std::string_view name : item.names) {
+      results_.push_back(result_of(progress.outcomes[unit++]));
+      results_.back().target_key = item.target == TargetKind::rooms ? "room" : "user";
+      results_.back().target = name;
+    }
+    wire::append_publish_results(body_, results_);
+  }
+  if (body.is_batch) wire::append_batch_end(body_);
+  http_.respond(client, connection, {200, kJson, body_});
+}
+
+MessagesApi::Verdict MessagesApi::ask_about(Client& client, hub::Publish& publish, PublishOutcome& outcome) {
+  PublishProgress& progress = *http_.state(client).publish;
+  if (!progress.decision) {
+    Hooks& hooks = *gate_.hooks();
+    const HookMessage message{
+        .room = hub::name_of(publish.key), .event = publish.event, .kind = publish.kind, .payload = publish.payload};
+    if (!hooks.wants(HookEvent::publish, message.room)) return Verdict::publish;
+    const Ticket ticket = gate_.decisions().open(Decisions::About::message_over_http, client.id);
+    const HookClient asked{.connection = {},
+                           .user = publish.user,
+                           .tenant = hub::tenant_of(publish.key),
+                           .transport = "http",
+                           .address = {}};
+    progress.decision = hooks.decide_publish(asked, message, gate_.reactor().wall_us(), ticket);
+    if (!progress.decision) {
+      progress.ticket = ticket.number;
+      return Verdict::wait;
+    }
+    gate_.decisions().close(ticket);
+  }
+  HookDecision& decision = *progress.decision;
+  if (!decision.allow) {
+    complete_refusal(decision, "this message");
+    outcome.refusal = std::make_unique<Error>(Error{decision.code, decision.reason});
+    outcome.passing = decision.passing;
+    progress.decision.reset();
+    return Verdict::refused;
+  }
+  if (decision.event) publish.event = *decision.event;
+  if (decision.payload) {
+    publish.payload = *decision.payload;
+    publish.kind = decision.kind;
+  }
+  return Verdict::publish;
+}
+
+}  // namespace ringcast::session

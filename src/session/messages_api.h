@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// POST /messages. Everything is checked before anything is published; then the units go to the hub in order, as far as
+// its credit reaches, and the answer is written when the last outcome has come. One per core, its reactor's thread
+// only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/identity.h"
+#include "hub/types.h"
+#include "runtime/connection.h"
+#include "session/client.h"
+#include "session/publish_progress.h"
+#include "wire/publish_request.h"
+#include "wire/rest_json.h"
+
+namespace ringcast::session {
+
+class Gate;
+class HttpSession;
+struct Request;
+
+class MessagesApi {
+ public:
+  using Connection = runtime::Connection;
+
+  MessagesApi(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+
+  void begin(Client& client, Connection& connection, const Request& request);
+  // Goes on where it stopped: there is credit, the limits allow it, or somebody has decided about the next unit.
+  void go_on(Client& client, Connection& connection);
+  void on_published(Client& client, Connection& connection, const hub::Published& published);
+  // Of a unit for one connection.
+  void on_answer(Client& client, Connection& connection, const hub::Answer& answer);
+
+ private:
+  // Whether who has only a token may publish all of it; refuses it else.
+  bool may_publish(Client& client, Connection& connection, const auth::Identity& identity,
+                   const wire::PublishBody& body);
+  void publish(Client& client, Connection& connection, const wire::PublishBody& body);
+  // Whether the unit may be published now, as it was changed; else the answer is waited for, or it was refused (and the
+  // unit is over).
+  enum class Verdict : uint8_t { publish, wait, refused };
+  Verdict ask_about(Client& client, hub::Publish& publish, PublishOutcome& outcome);
+  void send_to_connection(Client& client, const wire::PublishRequest& item, std::string_view name,
+                          std::string_view tenant, uint64_t correlation);
+  void finish(Client& client, Connection& connection);
+
+  Gate& gate_;
+  HttpSession& http_;
+  std::string body_;
+  std::string key_;
+  std::vector<wire::PublishResult> results_;
+};
+
+}  // namespace ringcast::session

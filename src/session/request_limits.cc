@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/request_limits.h"
+
+#include "session/admission.h"
+#include "session/client_address.h"
+#include "session/gate.h"
+#include "session/http_session.h"
+#include "session/meters.h"
+#include "session/request.h"
+#include "wire/names.h"
+
+namespace ringcast::session {
+
+using auth::Charge;
+using auth::Scope;
+using runtime::Connection;
+
+namespace {
+
+std::string_view noun_of(Charge charge) {
+  switch (charge) {
+    case Charge::connects: return "connects a minute";
+    case Charge::messages: return "messages a second";
+    case Charge::bytes: return "bytes a second";
+    default: return "connections at once";
+  }
+}
+
+uint64_t limit_of(const auth::RateLimits& limits, Scope scope, Charge charge) {
+  return charge == Charge::connections ? limits.connections(scope) : limits.rate(scope, charge).amount;
+}
+
+}  // namespace
+
+std::string limit_text(const auth::RateLimits& limits, const Judgement& judgement, std::string_view whose) {
+  std::string text = whose.empty() ? "the limit of this " : "the limit of ";
+  text += to_string(judgement.scope);
+  if (!whose.empty()) text += " " + wire::quoted(whose);
+  text += " is " + std::to_string(limit_of(limits, judgement.scope, judgement.why)) + " ";
+  text += noun_of(judgement.why);
+  return text;
+}
+
+// False: refused.
+bool RequestLimits::find_address(Client& client, Connection& connection, const wire::HttpRequest& http) {
+  const SessionOptions& options = gate_.options();
+  if (options.trusted_proxies.empty() && !options.limits.any()) return true;
+  auto address = gate_.addresses().of_request(client, http.headers);
+  if (!address) {
+    http_.refuse(client, connection, 400, address.error().code, address.error().message);
+    return false;
+  }
+  http_.state(client).address = *address;
+  return true;
+}
+
+void RequestLimits::subjects_of(const Client& client, const auth::Identity& identity, const IpAddress& address,
+                                const Subjects& add) {
+  const Admission& admission = gate_.admission();
+  if (identity.method == auth::Method::admin) return;
+  if (identity.method == auth::Method::api_key) {
+    return add(admission.subject_of(Scope::key, identity.key_name), false);
+  }
+  if (address.is_set() && !address.is_loopback()) add(admission.subject_of(address), client.by_address);
+  if (identity.anonymous()) return;
+  key_.assign(identity.tenant);
+  key_ += hub::kTenantEnd;
+  key_ += identity.user;
+  add(admission.subject_of(Scope::user, key_), false);
+}
+
+bool RequestLimits::ask(Client& client, const auth::Identity& identity, const auth::Question& cost) {
+  const auth::RateLimits& limits = gate_.options().limits;
+  if (!limits.any()) return false;
+  questions_.clear();
+  const bool opens = cost.connects != 0;
+  subjects_of(
+      client, identity, http_.state(client).address, [&](const auth::LimitSubject& subject, bool counted_already) {
+        auth::Question question = cost;
+        question.subject = subject;
+        question.counted = opens && limits.connections(subject.scope) != 0 && !counted_already;
+        const bool rated =
+            opens ? limits.rate(subject.scope, Charge::connects).limited() : limits.limits_sending(subject.scope);
+        if (question.counted || rated) questions_.push_back(question);
+      });
+  if (questions_.empty()) return false;
+  client.standing = true;
+  if (!client.waiting) gate_.await(client);
+  gate_.admission().ask(client.id, questions_, false);
+  return true;
+}
+
+void RequestLimits::meter(Client& client, const auth::Identity& identity, const IpAddress& address) {
+  if (!gate_.options().limits.limits_sending() || identity.method == auth::Method::admin) return;
+  std::array<auth::LimitSubject, Meters::kSubjectsMax> subjects;
+  size_t count = 0;
+  subjects_of(client, identity, address, [&](const auth::LimitSubject& subject, bool) { subjects[count++] = subject; });
+  gate_.meters().open(client, {subjects.data(), count});
+}
+
+void RequestLimits::refuse(Client& client, Connection& connection, const Judgement& judgement) {
+  const HttpState& current = http_.state(client);
+  std::string whose;
+  if (judgement.scope == Scope::address) whose = current.address.to_string();
+  if (judgement.scope == Scope::user) whose = current.identity.user;
+  if (judgement.scope == Scope::key) whose = current.identity.key_name;
+  const auto after = std::chrono::ceil<milliseconds>(judgement.wait);
+  http_.refuse(client, connection, 429, judgement.why == Charge::connections ? "too_many_connections" : "rate_limited",
+               limit_text(gate_.options().limits, judgement, whose), {}, after);
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a request has to be allowed by the limits of its address, its user or its API key, before anything is done for
+// it. One per core, its reactor's thread only.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/identity.h"
+#include "auth/rate_limits.h"
+#include "auth/subject_table.h"
+#include "base/ip_address.h"
+#include "runtime/connection.h"
+#include "session/client.h"
+#include "wire/http_request_parser.h"
+
+namespace ringcast::session {
+
+class Gate;
+class HttpSession;
+struct Judgement;
+
+// "the limit of user “alice” is 10 messages a second"
+std::string limit_text(const auth::RateLimits& limits, const Judgement& judgement, std::string_view whose);
+
+class RequestLimits {
+ public:
+  RequestLimits(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+
+  // Notes the client's address in the request's state, where limits or proxies need it; false: refused.
+  bool find_address(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
+  // True: it has been asked, HttpSession::on_judged goes on.
+  bool ask(Client& client, const auth::Identity& identity, const auth::Question& cost);
+  // A WebSocket has opened: what it sends is counted from here on.
+  void meter(Client& client, const auth::Identity& identity, const IpAddress& address);
+  void refuse(Client& client, runtime::Connection& connection, const Judgement& judgement);
+
+ private:
+  // Those whose limits hold for what this caller does; the second: its connection is counted already.
+  using Subjects = std::function<void(const auth::LimitSubject&, bool)>;
+  void subjects_of(const Client& client, const auth::Identity& identity, const IpAddress& address, const Subjects& add);
+
+  Gate& gate_;
+  HttpSession& http_;
+  std::string key_;
+  std::vector<auth::Question> questions_;
+};
+
+}  // namespace ringcast::session

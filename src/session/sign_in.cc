@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/sign_in.h"
+
+#include "session/gate.h"
+#include "session/guard.h"
+#include "session/http_session.h"
+#include "session/request.h"
+#include "wire/http_syntax.h"
+#include "wire/names.h"
+
+namespace ringcast::session {
+
+using auth::Method;
+
+namespace {
+
+// The credentials of `Authorization: Bearer` (RFC 6750 section 2.1).
+std::string_view bearer_of(const wire::HttpHeaders& headers) {
+  constexpr std::string_view kBearer = "Bearer ";
+  const std::string_view field = headers.find_or("Authorization", "");
+  if (field.size() <= kBearer.size() || !wire::equal_ignoring_case(field.substr(0, kBearer.size()), kBearer)) return {};
+  return wire::trim_blanks(field.substr(kBearer.size()));
+}
+
+// A browser cannot give a WebSocket other fields than this: Sec-WebSocket-Protocol: ringcast.v1, bearer.<token>
+std::string_view token_of_protocols(const wire::HttpHeaders& headers) {
+  constexpr std::string_view kPrefix = "bearer.";
+  for (const wire::HttpHeader& field : headers.all()) {
+    if (!wire::equal_ignoring_case(field.name, "Sec-WebSocket-Protocol")) continue;
+    std::string_view list = field.value, protocol;
+    while (wire::next_list_element(list, protocol)) {
+      if (protocol.starts_with(kPrefix)) return protocol.substr(kPrefix.size());
+    }
+  }
+  return {};
+}
+
+// RFC 6265 section 4.2: pairs, each with one '='.
+std::string_view cookie_of(const wire::HttpHeaders& headers, std::string_view name) {
+  for (const wire::HttpHeader& field : headers.all()) {
+    if (!wire::equal_ignoring_case(field.name, "Cookie")) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      std::string_view pair = rest.substr(0, rest.find(';'));
+      rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+      pair = wire::trim_blanks(pair);
+      if (!pair.starts_with(name) || pair.size() <= name.size() || pair[name.size()] != '=') continue;
+      std::string_view value = pair.substr(name.size() + 1);
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      return value;
+    }
+  }
+  return {};
+}
+
+bool is_websocket(Endpoint endpoint) {
+  return endpoint == Endpoint::websocket || endpoint == Endpoint::echo;
+}
+
+bool takes_user(Endpoint endpoint) {
+  return is_websocket(endpoint) || endpoint == Endpoint::events || endpoint == Endpoint::poll ||
+         endpoint == Endpoint::send;
+}
+
+}  // namespace
+
+std::string_view SignIn::token_of(const wire::HttpRequest& http, const Route& route, const HttpState& current) const {
+  if (const std::string_view bearer = bearer_of(http.headers); !bearer.empty()) return bearer;
+  if (is_websocket(route.endpoint)) {
+    if (const std::string_view token = token_of_protocols(http.headers); !token.empty()) return token;
+  }
+  if (const std::string_view token = current.query.get("token").value_or(""); !token.empty()) return token;
+  const std::string& cookie = gate_.options().token_cookie;
+  return cookie.empty() ? std::string_view() : cookie_of(http.headers, cookie);
+}
+
+// RFC 6750 section 3: without credentials only the scheme is named.
+void SignIn::challenge(Client& client, runtime::Connection& connection, const Error* error, std::string_view wanted) {
+  static constexpr wire::HttpHeader kAsk{"WWW-Authenticate", "Bearer"};
+  const std::string_view denied = table_of(gate_.route_of(client).dialect).denied;
+  const std::string_view why = error == nullptr ? wanted : error->message;
+  http_.refuse(client, connection, 401, "unauthorized", denied.empty() ? why : denied,
+               {error == nullptr ? &kAsk : &kInvalidToken, 1});
+}
+
+bool SignIn::authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http,
+                          const Route& route) {
+  const SessionOptions& options = gate_.options();
+  Guard& guard = gate_.guard();
+  guard.refresh();
+  HttpState& current = http_.state(client);
+  auth::Identity& identity = current.identity;
+  identity = {};
+  current.denial.reset();
+  current.query = {};
+  if (route.endpoint != Endpoint::file) {
+    auto query = wire::Query::parse(http.query);
+    if (!query) return http_.refuse(client, connection, 400, query.error().code, query.error().message), false;
+    current.query = *std::move(query);
+    // Which of the two would count is not for the server to guess. The clients of other systems are taken as they are.
+    if (const auto key = current.query.contradiction(); key && route.dialect == Dialect::native) {
+      http_.refuse(client, connection, 400, "bad_query", "the query gives " + wire::quoted(*key) + " two values");
+      return false;
+    }
+  }
+  const bool for_people = route.access == Access::client || route.access == Access::user;
+  const bool for_servers = route.access == Access::user || route.access == Access::key ||
+                           (route.access == Access::status && !options.status_open);
+  // Everybody may read the counters of /stats: a key that is given makes them more, and is not asked for.
+  const bool counters = route.endpoint == Endpoint::stats && !for_servers;
+  if (!for_people && !for_servers && !counters) return true;
+
+  std::string_view key = http.headers.find_or("X-API-Key", "");
+  if (key.empty()) key = bearer_of(http.headers);
+  bool asked = false;
+  if (connection.listener == kAdminListener) {
+    identity.method = Method::admin;
+  } else if (const auth::ApiKey* found = options.api_keys.find(key); found != nullptr) {
+    identity.method = Method::api_key;
+    identity.key_name = found->name;
+    identity.grant = guard.policy().grant_of_key(found->name);
+  } else if (guard.tokens() && !counters) {
+    if (const std::string_view token = token_of(http, route, current); !token.empty()) {
+      asked = true;
+      auto proved = guard.verify(token);
+      if (proved) {
+        identity = *std::move(proved);
+      } else if (proved.error().code == "try_again") {
+        if (!is_websocket(route.endpoint)) {
+          http_.refuse(client, connection, 503, "try_again", proved.error().message);
+          return false;
+        }
+        current.denial = std::move(proved.error());
+      } else {
+        gate_.stats().auth_failure(auth_failure_of(proved.error().code)).add();
+        current.denial = std::move(proved.error());
+      }
+    }
+  }
+  if (identity.is_server()) {
+    if (identity.grant == nullptr || route.access != Access::key) return true;
+    gate_.stats().auth_failure(AuthFailure::needs_key).add();
+    http_.refuse(
+        client, connection, 403, "forbidden",
+        "the API key " + wire::quoted(identity.key_name) + " may do what its [[permissions]] allow, and nothing else");
+    return false;
+  }
+
+  if (counters) return true;
+  if (route.access == Access::client) {
+    if (guard.tokens() && !asked && options.token_required) {
+      gate_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
+      current.denial = Error{"unauthorized",
+                             "this needs a token: Authorization: Bearer …, token=, or bearer.… beside "
+                             "the subprotocol of a WebSocket"};
+    }
+    // A browser learns nothing from a failed upgrade: it gets its WebSocket, and that says why.
+    if (!current.denial || is_websocket(route.endpoint)) return true;
+    return challenge(client, connection, asked ? &*current.denial : nullptr, current.denial->message), false;
+  }
+  if (route.access == Access::user && identity.method == Method::token) return true;
+  // Where the server calls have an address of their own, nothing here says that they exist.
+  if (options.admin_apart && route.access == Access::user) {
+    http_.refuse(client, connection, 404, "not_found", "there is nothing at this path");
+    return false;
+  }
+  if (options.api_keys.empty() && !guard.tokens()) return true;
+  if (identity.method == Method::token) {
+    gate_.stats().auth_failure(AuthFailure::needs_key).add();
+    http_.refuse(client, connection, 403, "forbidden",
+                 "this call is for servers: it needs an API key, not a user's token");
+    return false;
+  }
+  if (!asked) gate_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
+  challenge(client, connection, current.denial ? &*current.denial : nullptr,
+            route.access == Access::user && guard.tokens()
+                ? "this call needs a user's token or an API key (Authorization: Bearer …, or X-API-Key)"
+                : "this call needs an API key (Authorization: Bearer …, or X-API-Key)");
+  return false;
+}
+
+Result<void> SignIn::name(Request& request) const {
+  const SessionOptions& options = gate_.options();
+  auth::Identity& identity = request.identity;
+  const DialectTable& dialect = table_of(request.route.dialect);
+  // The token has said it all; who may come without one is nobody in particular.
+  const bool tokens = gate_.guard().tokens();
+  const bool proved = identity.method == Method::token;
+  if (!proved && options.tenants && (identity.is_server() || (options.api_keys.empty() && !tokens))) {
+    const std::string_view tenant = request.query.get_any({"tenant", "tenant_id"}).value_or("");
+    if (auto checked = tenant.empty() ? Result<void>() : wire::check_tenant(tenant); !checked) return checked;
+    identity.tenant = tenant;
+  }
+  if (!takes_user(request.route.endpoint)) return {};
+  if (!proved && (!tokens || identity.is_server())) {
+    const std::string_view user = request.query.get(dialect.user_parameter).value_or("");
+    if (auto checked = user.empty() ? Result<void>() : wire::check_user(user); !checked) return checked;
+    if (!user.empty()) identity.user = user;
+  }
+  if (request.route.endpoint == Endpoint::send || dialect.check_user == nullptr) return {};
+  return dialect.check_user(identity.anonymous() ? std::string_view() : std::string_view(identity.user));
+}
+
+}  // namespace ringcast::session

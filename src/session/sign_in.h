@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who a request comes from. The one place where an Identity is made, for every transport: what is proved by the head of
+// the request, and once it is routed, the names that it gives, as far as that lets them be. One per core, its reactor's
+// thread only.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+#include "runtime/connection.h"
+#include "session/client.h"
+#include "wire/http_request_parser.h"
+
+namespace ringcast::session {
+
+class Gate;
+class HttpSession;
+struct HttpState;
+struct Request;
+struct Route;
+
+class SignIn {
+ public:
+  SignIn(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+
+  // Sets identity, query and denial of the request's state; false: refused.
+  bool authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
+  Result<void> name(Request& request) const;
+
+ private:
+  std::string_view token_of(const wire::HttpRequest& http, const Route& route, const HttpState& current) const;
+  // 401: `error` is what is wrong with the credentials that were given; without any, `wanted` says which are.
+  void challenge(Client& client, runtime::Connection& connection, const Error* error, std::string_view wanted);
+
+  Gate& gate_;
+  HttpSession& http_;
+};
+
+}  // namespace ringcast::session

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/statistics_api.h"
+
+#include <utility>
+
+#include "session/gate.h"
+#include "session/guard.h"
+#include "session/http_session.h"
+#include "session/metrics.h"
+#include "session/request.h"
+#include "wire/http_response.h"
+#include "wire/json_writer.h"
+#include "wire/names.h"
+#include "wire/sse.h"
+
+namespace ringcast::session {
+
+using runtime::CloseCause;
+using runtime::Connection;
+
+namespace {
+
+constexpr std::chrono::seconds kPeriod{1};
+
+wire::SseFraming framing_of(const Client& client) {
+  return client.http10 ? wire::SseFraming::bare : wire::SseFraming::chunked;
+}
+
+}  // namespace
+
+void StatisticsApi::answer_status(Client& client, Connection& connection, const Request& request) {
+  if (request.route.endpoint == Endpoint::ready && gate_.drain_phase() >= DrainPhase::unready) {
+    return http_.refuse(client, connection, 503, "draining", "this server is about to stop");
+  }
+  http_.respond(client, connection, {200, "text/plain; charset=utf-8", "OK\n"});
+}
+
+void StatisticsApi::answer_metrics(Client& client, Connection& connection) {
+  body_.clear();
+  append_metrics(body_, gate_.shared(), gate_.reactor().wall_us(), static_cast<int>(gate_.drain_phase()));
+  http_.respond(client, connection, {200, "text/plain; version=0.0.4; charset=utf-8", body_});
+}
+
+// Names of rooms are often those of orders or people. Without keys, as on the developer's own machine, who is there
+// sees them, unless a page from elsewhere asks.
+bool StatisticsApi::sees_rooms(Client& client, const Request& request) const {
+  if (request.identity.is_server()) return request.identity.grant == nullptr;
+  if (!gate_.options().api_keys.empty() || gate_.guard().tokens()) return false;
+  if (http_.state(client).origin == OriginVerdict::forbidden) return false;
+  const IpAddress address = http_.address_of(client);
+  return !address.is_set() || address.is_loopback();  // a unix socket has none
+}
+
+void StatisticsApi::ask(Client& client, const Request& request) {
+  http_.state(client).sees_rooms = request.route.endpoint == Endpoint::stats && sees_rooms(client, request);
+  ask_busiest(client, request.identity.tenant, request.route.endpoint);
+}
+
+// Two questions: the rooms, then the position of `general`.
+void StatisticsApi::ask_busiest(Client& client, std::string tenant, Endpoint endpoint) {
+  HttpState& current = http_.state(client);
+  current.endpoint = endpoint;
+  current.name = std::move(tenant);
+  current.partial.clear();
+  hub::Query query{hub::QueryKind::busiest};
+  query.tenant = current.name;
+  query.limit = current.sees_rooms ? gate_.options().stats_rooms_max : 0;
+  query.from = client.id;
+  query.correlation = gate_.await(client);
+  gate_.hub().query(query);
+}
+
+bool StatisticsApi::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
+  const Endpoint endpoint = http_.state(client).endpoint;
+  if (endpoint == Endpoint::broker_stats) return answer_broker_stats(client, connection, answer), true;
+  if (endpoint == Endpoint::stats) return answer_stats(client, connection, answer), true;
+  return false;
+}
+
+void StatisticsApi::answer_stats(Client& client, Connection& connection, const hub::Answer& answer) {
+  HttpState& current = http_.state(client);
+  if (answer.kind == hub::QueryKind::busiest) {
+    current.occupied_rooms = answer.count;
+    wire::JsonWriter rooms(current.partial);
+    rooms.begin_object();
+    std::string quoted;
+    for (const hub::Row& row : answer.rows) {
+      // The writer takes keys as they are.
+      quoted.clear();
+      wire::append_json_string(quoted, row.name);
+      rooms.uint(std::string_view(quoted).substr(1, quoted.size() - 2), row.a);
+    }
+    rooms.end_object();
+    http_.continue_later(client);
+    return;
+  }
+  gate_.proceed(client);
+  const Shared& shared = gate_.shared();
+  Totals all;
+  for (const CoreView& core : shared.cores) all.add(core);
+
+  body_.clear();
+  wire::JsonWriter json(body_);
+  json.begin_object();
+  json.uint("total_clients", all.clients()).raw("rooms", current.partial);
+  json.uint("active_connections", all.clients()).uint("online_users", all.online_users);
+  json.uint("buffered_events", all.history_messages);
+  // A room that nobody has used yet begins at the clock when it is used.
+  json.uint("next_event_id", (answer.found || answer.newest != 0 ? answer.newest : gate_.reactor().wall_us()) + 1);
+  json.key("transports").begin_object();
+  for (size_t i = 0; i < static_cast<size_t>(TransportKind::count_); ++i) {
+    json.uint(to_string(static_cast<TransportKind>(i)), all.open[i]);
+  }
+  json.end_object();
+  json.uint("channels", all.channels).uint("occupied_rooms", current.occupied_rooms);
+  json.uint("memberships", all.memberships);
+  json.uint("resident_bytes", shared.resident_bytes == nullptr ? 0 : shared.resident_bytes());
+  json.uint("history_bytes", all.history_bytes).uint("connections", all.sockets);
+  json.uint("messages_total", all.published).uint("deliveries_total", all.delivered);
+  json.uint("bytes_in_total", all.bytes_in).uint("bytes_out_total", all.bytes_out);
+  json.uint("resumed_total", all.resumed).uint("gaps_total", all.gaps).uint("slow_closed_total", all.slow_closed);
+  const uint64_t now = gate_.reactor().wall_us();
+  json.uint("timestamp_ms", now / 1000);
+  json.uint("uptime_seconds", now > shared.started_wall_us ? (now - shared.started_wall_us) / 1'000'000 : 0);
+  json.string("version", shared.version).string("io", shared.engine);
+  for (const EngineView& engine : shared.engines) {
+    if (engine.fallback.empty()) continue;
+    json.string("io_fallback", engine.fallback);
+    break;
+  }
+  json.boolean("draining", gate_.drain_phase() != DrainPhase::running);
+  json.key("cores").begin_array();
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    Totals one;
+    one.add(shared.cores[i]);
+    json.begin_object().uint("core", i).uint("clients", one.clients()).uint("memberships", one.memberships);
+    json.uint("channels", one.channels).uint("published", one.published).uint("delivered", one.delivered);
+    json.uint("cpu_us", shared.cores[i].sessions->cpu_ns.get() / 1000).uint("history_bytes", one.history_bytes);
+    json.uint("queued_bytes", one.queued_bytes).uint("ticks", one.ticks).end_object();
+  }
+  json.end_array().end_object();
+  if (current.stream) return send_stats(client, connection);
+  http_.respond(client, connection, {200, kJson, body_});
+}
+
+// What clients of a chat hub ask for.
+void StatisticsApi::answer_online(Client& client, Connection& connection) {
+  Totals all;
+  for (const CoreView& core : gate_.shared().cores) all.add(core);
+  body_.clear();
+  wire::JsonWriter(body_).begin_object().uint("online_users", all.clients()).end_object();
+  http_.respond(client, connection, {200, kJson, body_});
+}
+
+// What clients of a broker ask for.
+void StatisticsApi::answer_broker_stats(Client& client, Connection& connection, const hub::Answer& answer) {
+  gate_.proceed(client);
+  Totals all;
+  for (const CoreView& core : gate_.shared().cores) all.add(core);
+  body_.clear();
+  wire::JsonWriter json(body_);
+  json.begin_object().uint("TotalClients", all.open[static_cast<size_t>(TransportKind::sse)]);
+  json.uint("TotalUsers", all.online_users).uint("TotalTopics", answer.count);
+  json.boolean("IsRunning", !gate_.draining()).end_object();
+  http_.respond(client, connection, {200, kJson, body_});
+}
+
+void StatisticsApi::go_on(Client& client) {
+  HttpState& current = http_.state(client);
+  key_.assign(current.name);
+  key_ += hub::kTenantEnd;
+  key_ += wire::kDefaultRoom;
+  hub::Query query{hub::QueryKind::history};
+  query.key = key_;
+  query.tenant = current.name;
+  query.after = wire::kMessageIdMax;  // nothing but the numbers
+  query.limit = 1;
+  query.from = client.id;
+  query.correlation = client.correlation;
+  gate_.hub().query(query);
+}
+
+// --- the stream ---
+
+bool StatisticsApi::is_stream(const Client& client) {
+  return client.extra != nullptr && static_cast<const HttpState&>(*client.extra).stream;
+}
+
+void StatisticsApi::open_stream(Client& client, Connection& connection, const Request& request) {
+  std::vector<wire::HttpHeader> headers{{"Cache-Control", kStreamCacheControl}, {"X-Accel-Buffering", "no"}};
+  http_.append_cors(headers, http_.allow_origin(client));
+  body_.clear();
+  wire::append_response_head(body_,
+                             {.framing = client.http10 ? wire::BodyFraming::until_close : wire::BodyFraming::chunked,
+                              .keep_alive = client.head_only && client.keep_alive,
+                              .version_minor = static_cast<uint8_t>(client.http10 ? 0 : 1),
+                              .content_type = "text/event-stream",
+                              .date = gate_.http_date(),
+                              .headers = headers});
+  if (client.head_only) return http_.respond_raw(client, connection, 200, body_);
+  gate_.stats().requests[2].add();
+  gate_.reactor().send_copy(connection, body_);
+  http_.state(client).stream = true;
+  http_.state(client).sees_rooms = sees_rooms(client, request);
+  ask_busiest(client, request.identity.tenant, Endpoint::stats);
+}
+
+void StatisticsApi::on_timer(Client& client) {
+  if (!client.waiting) ask_busiest(client, http_.state(client).name, Endpoint::stats);
+}
+
+// body_ has the figures.
+void StatisticsApi::send_stats(Client& client, Connection& connection) {
+  if (connection.dead || connection.closing) return;
+  if (connection.outbox.empty()) {
+    out_.clear();
+    wire::append_sse_event(out_, framing_of(client), std::string_view(), "stats", body_);
+    gate_.reactor().send_copy(connection, out_);
+  }
+  gate_.reactor().arm_timer(connection, kPeriod);
+}
+
+void StatisticsApi::end_stream(Client& client, Connection& connection, CloseCause cause) {
+  out_.clear();
+  wire::append_sse_end(out_, framing_of(client));
+  gate_.reactor().send_copy(connection, out_);
+  gate_.close_gently(client, cause);
+}
+
+}  // namespace ringcast::session

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Figures of the server over HTTP: /stats and /stats/stream, /metrics, /health and /ready, and the counts that clients
+// of other systems ask for. Counters of other cores are read where they are: each has one writer, and a figure may be a
+// moment old. One per core, its reactor's thread only.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "hub/types.h"
+#include "runtime/connection.h"
+#include "session/client.h"
+#include "session/routes.h"
+
+namespace ringcast::session {
+
+class Gate;
+class HttpSession;
+struct Request;
+
+class StatisticsApi {
+ public:
+  using Connection = runtime::Connection;
+
+  StatisticsApi(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+
+  // /stats and what is like it: questions to the hub, then the answer.
+  void ask(Client& client, const Request& request);
+  // Whether such an answer was taken here.
+  bool on_answer(Client& client, Connection& connection, const hub::Answer& answer);
+  // The second question; from HttpSession::on_tick().
+  void go_on(Client& client);
+  void answer_online(Client& client, Connection& connection);
+  void answer_metrics(Client& client, Connection& connection);
+  void answer_status(Client& client, Connection& connection, const Request& request);
+
+  // The figures of /stats as Server-Sent Events, one a second. A reader that has not taken the last one gets none until
+  // it has, so nothing piles up.
+  void open_stream(Client& client, Connection& connection, const Request& request);
+  static bool is_stream(const Client& client);
+  void on_timer(Client& client);
+  void end_stream(Client& client, Connection& connection, runtime::CloseCause cause);
+
+ private:
+  bool sees_rooms(Client& client, const Request& request) const;
+  void ask_busiest(Client& client, std::string tenant, Endpoint endpoint);
+  void answer_stats(Client& client, Connection& connection, const hub::Answer& answer);
+  void answer_broker_stats(Client& client, Connection& connection, const hub::Answer& answer);
+  void send_stats(Client& client, Connection& connection);
+
+  Gate& gate_;
+  HttpSession& http_;
+  std::string body_;
+  std::string out_;
+  std::string key_;
+};
+
+}  // namespace ringcast::session

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reactor over a backend whose sockets are strings: flushes whose handlers reach into other connections, closing
+// with bytes on their way, memory of what is copied, tables that load fills.
+#include "runtime/reactor.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ringcast::runtime {
+namespace {
+
+class FakeBackend final : public io::Backend {
+ public:
+  struct Peer {
+    std::string received;
+    size_t window = SIZE_MAX;
+    io::Owner owner = io::kNoOwner;
+    bool broken = false, blocked = false, fin = false, closed = false;
+  };
+
+  io::Socket arrive() {
+    const io::Socket socket{static_cast<int32_t>(peers.size())};
+    peers[socket.value] = {};
+    next_.push_back({.kind = io::EventKind::accepted, .socket = socket});
+    return socket;
+  }
+  void open_window(io::Socket socket, size_t bytes) {
+    Peer& peer = peers[socket.value];
+    peer.window = bytes;
+    if (std::exchange(peer.blocked, false)) {
+      next_.push_back({.kind = io::EventKind::writable, .socket = socket, .owner = peer.owner});
+    }
+  }
+
+  std::string_view name() const override { return "fake"; }
+  std::string features() const override { return {}; }
+  Result<void> add_listener(int, uint16_t) override { return {}; }
+  void close_listeners(uint16_t) override {}
+  void pause_accepting(bool) override {}
+  Result<io::Socket> connect(const io::SocketAddress&, const io::SocketAddress*, io::Owner) override {
+    return fail("unused", "no test connects");
+  }
+  void start_receive(io::Socket socket, io::Owner owner) override { peers[socket.value].owner = owner; }
+  void pause_receive(io::Socket) override {}
+  void resume_receive(io::Socket) override {}
+  void flush(std::span<io::SendOp> ops) override {
+    for (io::SendOp& op : ops) {
+      Peer& peer = peers.at(op.socket.value);
+      EXPECT_FALSE(peer.closed || peer.fin || peer.blocked) << "socket " << op.socket.value;
+      EXPECT_GE(op.iov_count, 1) << "socket " << op.socket.value;
+      if (peer.broken) {
+        op.result = -EPIPE;
+        continue;
+      }
+      for (uint16_t i = 0; i < op.iov_count && !peer.blocked; ++i) {
+        const size_t taken = std::min(op.iov[i].iov_len, peer.window);
+        peer.received.append(static_cast<const char*>(op.iov[i].iov_base), taken);
+        if (peer.window != SIZE_MAX) peer.window -= taken;
+        op.result += static_cast<int64_t>(taken);
+        peer.blocked = taken != op.iov[i].iov_len;
+      }
+    }
+  }
+  void shutdown_write(io::Socket socket) override {
+    EXPECT_FALSE(std::exchange(peers[socket.value].fin, true)) << "FIN twice";
+  }
+  void close(io::Socket socket, io::CloseMode) override { peers[socket.value].closed = true; }
+  io::SocketAddress peer_address(io::Socket) override { return {}; }
+  std::span<const io::Event> wait(io::Nanoseconds) override {
+    current_ = std::exchange(next_, {});
+    return current_;
+  }
+  const io::BackendStats& stats() const override { return stats_; }
+
+  std::map<int32_t, Peer> peers;
+
+ private:
+  std::vector<io::Event> next_, current_;
+  io::BackendStats stats_;
+};
+
+class TestHandler final : public Handler {
+ public:
+  explicit TestHandler(Reactor*& reactor) : reactor_(reactor) {}
+  void on_accepted(ConnectionId id, uint16_t) override {
+    reactor_->start_receive(*reactor_->find(id));
+    ids.push_back(id);
+  }
+  void on_bytes(ConnectionId, std::span<uint8_t>) override {}
+  void on_peer_gone(ConnectionId id, io::CloseReason) override {
+    gone.push_back(id.slot);
+    if (when_gone) when_gone(id);
+    if (Connection* connection = reactor_->find(id)) reactor_->close(*connection, CloseCause::peer_reset);
+  }
+  void on_drained(ConnectionId id) override {
+    if (when_drained) when_drained(id);
+  }
+  void on_slow(ConnectionId id, CloseCause) override {
+    if (when_slow) when_slow(id);
+  }
+  void on_timer(ConnectionId) override {}
+  void on_mail(const Mail&) override {}
+  void on_tick() override {
+    if (when_tick) std::exchange(when_tick, nullptr)();
+  }
+  void on_interval() override {}
+  void on_closed(ConnectionId id, CloseCause) override { closed.push_back(id.slot); }
+
+  std::vector<ConnectionId> ids;
+  std::vector<uint32_t> gone, closed;
+  std::function<void(ConnectionId)> when_drained, when_gone, when_slow;
+  std::function<void()> when_tick;
+
+ private:
+  Reactor*& reactor_;
+};
+
+class ReactorTest : public ::testing::Test {
+ protected:
+  ReactorTest() : handler_(reactor_) {
+    MeshOptions options;
+    options.wake_hook = {[](void*, MemberId) noexcept {}, nullptr};
+    mesh_ = std::move(*Mesh::create(options));
+    mailboxes_ = std::make_unique<Mailboxes>(*mesh_, 0);
+    auto backend = std::make_unique<FakeBackend>();
+    backend_ = backend.get();
+    owned_ = std::make_unique<Reactor>(
+        ReactorOptions{.connections_max = 1000, .unread_bytes_max = kUnreadMax, .checks_frames = true},
+        std::move(backend), *mailboxes_, clock_);
+    reactor_ = owned_.get();
+    reactor_->set_handler(&handler_);
+  }
+  static constexpr uint64_t kUnreadMax = 100'000;
+  // Sockets and connections have the same numbers.
+  void accept(int count) {
+    for (int i = 0; i < count; ++i) backend_->arrive();
+    tick();
+    ASSERT_EQ(handler_.ids.size(), backend_->peers.size());
+  }
+  void tick() { reactor_->tick(io::Nanoseconds(0)); }
+  void in_tick(std::function<void()> what) {
+    handler_.when_tick = std::move(what);
+    tick();
+  }
+  Connection& at(uint32_t number) { return *reactor_->find(handler_.ids[number]); }
+  FakeBackend::Peer& peer(int number) { return backend_->peers.at(number); }
+  // Segments that are too large to be laid together: as many as one send takes.
+  void send_many(uint32_t number) {
+    for (int i = 0; i < io::kIovMax; ++i) {
+      const OwnedSlice slice = reactor_->copy(std::string(300, 'm'));
+      reactor_->send(at(number), {.hold = slice->hold,
+                                  .offset = slice->offset,
+                                  .length = slice->length,
+                                  .frames = 1,
+                                  .channel = 1,
+                                  .first_id = static_cast<uint64_t>(10 + 2 * i)});
+    }
+  }
+
+  VirtualClock clock_;
+  std::unique_ptr<Mesh> mesh_;
+  std::unique_ptr<Mailboxes> mailboxes_;
+  Reactor* reactor_ = nullptr;
+  TestHandler handler_;
+  FakeBackend* backend_ = nullptr;
+  std::unique_ptr<Reactor> owned_;
+};
+
+// The batch leaves when its table of pieces is full, and handlers are called then: whatever they do to the connection
+// that comes next must be seen.
+TEST_F(ReactorTest, AHandlerMayCloseTheConnectionThatIsSentNext) {
+  accept(6);
+  in_tick([&] {
+    at(0).want_drained = true;
+    for (uint32_t i = 0; i < 6; ++i) send_many(i);
+    handler_.when_drained = [&](ConnectionId) { reactor_->close(at(4), CloseCause::kicked); };
+  });
+  EXPECT_TRUE(peer(4).closed);
+  EXPECT_EQ(peer(4).received, "");
+  EXPECT_EQ(peer(5).received, std::string(300 * io::kIovMax, 'm'));
+}
+
+// Handlers find every outbox of the batch as the kernel has left it.
+TEST_F(ReactorTest, AHandlerFindsWhatOthersHaveSentGone) {
+  accept(4);
+  peer(2).window = 5;
+  peer(3).broken = true;
+  std::string seen;
+  in_tick([&] {
+    at(0).want_drained = true;
+    for (uint32_t i = 0; i < 4; ++i) reactor_->send_copy(at(i), "0123456789");
+    handler_.when_drained = [&](ConnectionId id) {
+      if (id.slot != 0) return;
+      for (uint32_t i = 1; i < 4; ++i) seen += std::to_string(at(i).outbox.bytes()) + " ";
+      at(2).outbox.discard_unsent(nullptr);
+      reactor_->send_copy(at(1), "more");
+      reactor_->close_after_flush(at(1), CloseCause::kicked, std::chrono::seconds(1));
+    };
+  });
+  EXPECT_EQ(seen, "0 5 0 ");
+  EXPECT_EQ(peer(1).received, "0123456789more");
+  EXPECT_TRUE(peer(1).fin);
+  EXPECT_EQ(handler_.gone, std::vector<uint32_t>{3});
+  EXPECT_TRUE(peer(3).closed);
+}
+
+TEST_F(ReactorTest, AHandlerMayCloseAConnectionOfTheSameBatch) {
+  accept(3);
+  peer(1).broken = true;
+  in_tick([&] {
+    for (uint32_t i = 0; i < 3; ++i) {
+      at(i).want_drained = true;
+      reactor_->send_copy(at(i), "x");
+    }
+    handler_.when_drained = [&](ConnectionId id) {
+      if (id.slot != 0) return;
+      reactor_->close(at(1), CloseCause::kicked);
+      reactor_->close_after_flush(at(2), CloseCause::kicked, std::chrono::seconds(1));
+    };
+  });
+  EXPECT_TRUE(handler_.gone.empty());
+  EXPECT_TRUE(peer(2).fin);
+  EXPECT_FALSE(peer(2).closed);
+}
+
+// Whatever a send takes, everything leaves before FIN, and nothing is queued behind it.
+TEST_F(ReactorTest, ClosingSendsAllThatIsQueuedAndNothingMore) {
+  for (const size_t step : {1u, 3u, 300u, 5000u}) {
+    handler_.ids.clear();
+    backend_->peers.clear();
+    accept(1);
+    Connection& connection = at(0);
+    const int32_t socket = connection.socket.value;
+    peer(socket).window = step;
+    in_tick([&] {
+      reactor_->send_copy(connection, "head ", std::string(4000, 'b'));
+      reactor_->send_copy(connection, "last");
+      reactor_->close_after_flush(connection, CloseCause::done, std::chrono::seconds(1));
+      reactor_->send_copy(connection, "too late");
+    });
+    for (int i = 0; i < 5000 && !peer(socket).fin; ++i) {
+      backend_->open_window(connection.socket, step);
+      tick();
+    }
+    reactor_->send_copy(connection, "far too late");
+    tick();
+    EXPECT_EQ(peer(socket).received, "head " + std::string(4000, 'b') + "last");
+    reactor_->close(connection, CloseCause::done);
+    tick();
+  }
+}
+
+// Closed because all slow readers hold too much, a connection is sent a last frame that takes it over its own limits,
+// too. That is looked at in the next tick, when it is gone.
+TEST_F(ReactorTest, AConnectionThatWasNotedAsSlowMayBeGone) {
+  for (uint32_t round = 0; round < 2; ++round) {
+    accept(1);
+    peer(static_cast<int>(round)).window = 5;
+    reactor_->set_output(at(round), {nullptr, 2 * kUnreadMax, 10});
+    int asked = 0;
+    handler_.when_slow = [&](ConnectionId) {
+      if (++asked == 1) return reactor_->send_copy(at(round), std::string(kUnreadMax, 'l'));
+      reactor_->close(at(round), CloseCause::unread_total);
+    };
+    in_tick([&] { reactor_->send_copy(at(round), std::string(2 * kUnreadMax, 'b')); });
+    EXPECT_TRUE(peer(static_cast<int>(round)).closed);
+    if (round == 0) tick();
+    if (round == 1) accept(1);  // gets the slot
+    EXPECT_EQ(asked, 2) << "another one was taken for slow";
+  }
+}
+
+TEST_F(ReactorTest, CopiesStayUntilTheyAreLetGo) {
+  const int64_t before = Block::live_blocks();
+  {
+    const OwnedSlice first = reactor_->copy("first");
+    const OwnedSlice second = reactor_->copy(std::string(100'000, 's'));  // ends the block of the first
+    EXPECT_EQ(Block::live_blocks(), before + 2);
+    EXPECT_EQ(first->view(), "first");
+    EXPECT_EQ(second->view(), std::string(100'000, 's'));
+  }
+  EXPECT_EQ(Block::live_blocks(), before + 1);  // the one that is written to
+}
+
+uint32_t other_frames(std::span<const uint8_t> bytes) {
+  return static_cast<uint32_t>(bytes.size());
+}
+
+// As many limits as reloads have set; the table has an end, and a wire form that comes later still finds its own.
+TEST_F(ReactorTest, LimitsMayChangeForAsLongAsTheServerRuns) {
+  accept(2);
+  for (uint32_t bytes = 1; bytes < 70'000; bytes += 10) reactor_->set_output(at(0), {nullptr, bytes, 10});
+  EXPECT_EQ(reactor_->output_of(at(0)).frame_length, nullptr);
+  reactor_->set_output(at(1), {other_frames, 1, 1});
+  EXPECT_EQ(reactor_->output_of(at(1)).frame_length, other_frames);
+  reactor_->set_output(at(1), {other_frames, 2, 1});
+  EXPECT_EQ(reactor_->output_of(at(1)).frame_length, other_frames);
+  reactor_->reset_output(at(1));
+  EXPECT_EQ(reactor_->output_of(at(1)).frame_length, nullptr);
+}
+
+}  // namespace
+}  // namespace ringcast::runtime

@@ -51,7 +51,7 @@ function start() {
   connection = mine;
   files = new FileTransfers(mine);
   mine.on('*', (event) => { if (connection === mine) take(event); });
-  mine.watch((state) => { if (connection === mine && state.state !== 'idle') show_state(state); });
+  mine.on('state', (state) => { if (connection === mine) show_state(state); });
   mine.open();
   enable(true);
   show_room();
@@ -74,7 +74,7 @@ function enable(on) {
   ui.connect.textContent = on ? 'Join room' : 'Connect';
 }
 
-function show_state({ state, reason = '', delay_ms = 0, token = false }) {
+function show_state({ name: state, reason = '', delayMs = 0, needsToken = false }) {
   clearInterval(countdown);
   ui.state.dataset.state = state;
   if (state === 'open') {
@@ -82,7 +82,7 @@ function show_state({ state, reason = '', delay_ms = 0, token = false }) {
     show_notice('');
     for (const room of rooms.values()) refresh(room);
   } else if (state === 'waiting') {
-    const until = Date.now() + delay_ms;
+    const until = Date.now() + delayMs;
     const tick = () => {
       const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
       ui.state_text.textContent = seconds ? `Reconnecting in ${seconds} s` : 'Reconnecting';
@@ -92,7 +92,7 @@ function show_state({ state, reason = '', delay_ms = 0, token = false }) {
     show_notice(`${sentence(reason)} What is said meanwhile will be delivered after the reconnect.`);
   } else if (state === 'stopped') {
     ui.state_text.textContent = sentence(reason);
-    show_notice(token ? `${sentence(reason)} Enter a valid token and connect again.` : sentence(reason));
+    show_notice(needsToken ? `${sentence(reason)} Enter a valid token and connect again.` : sentence(reason));
     finish();
   } else {
     ui.state_text.textContent = 'Connecting';
@@ -287,7 +287,7 @@ const kHandlers = {
 
 function take(event) {
   const room = rooms.get(event.room);
-  const handler = Object.hasOwn(kHandlers, event.event_type) ? kHandlers[event.event_type] : null;
+  const handler = Object.hasOwn(kHandlers, event.type) ? kHandlers[event.type] : null;
   if (handler) {
     handler(event, room);
     return;
@@ -347,7 +347,7 @@ ui.message.addEventListener('input', () => {
   typing_sent_at = Date.now();
   connection.typing(current);
 });
-ui.status.addEventListener('change', () => connection?.status(ui.status.value));
+ui.status.addEventListener('change', () => connection?.setStatus(ui.status.value));
 ui.file.addEventListener('change', () => {
   const [file] = ui.file.files;
   if (file && connection && current) files.send(current, file).catch((error) => show_notice(`${file.name}: ${error.message}`));

@@ -2,8 +2,8 @@
 // The dashboard: the server's figures, a second apart, from the stream /stats/stream.
 
 import { Chart } from './chart.js';
-import { read_events } from './client/index.js';
-import { backoff_ms } from './client/resume.js';
+import { readEvents } from './client/index.js';
+import { backoffMs } from './client/connection.js';
 
 const kKeyName = 'ringcast-api-key';
 const kSilentMs = 15000;
@@ -72,7 +72,7 @@ function show(stats) {
     charts.load.add(Object.fromEntries(rates.load.map((load, core) => [`core ${core}`, load])));
   }
   show_tiles(stats, rates);
-  show_rooms(stats.rooms);
+  show_rooms(stats.rooms, stats.occupied_rooms);
   show_cores(stats.cores, rates);
   $('about').textContent = `version ${stats.version}, ${stats.io}${stats.draining ? ', draining' : ''}`;
 }
@@ -98,9 +98,9 @@ function row_head(text) {
   return head;
 }
 
-function show_rooms(rooms) {
+function show_rooms(rooms, occupied) {
   const entries = Object.entries(rooms).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-  $('room-count').textContent = count(entries.length);
+  $('room-count').textContent = count(occupied);
   $('rooms-empty').hidden = entries.length > 0;
   $('rooms').tBodies[0].replaceChildren(...entries.slice(0, kRoomsShown).map(([room, members]) => {
     const row = element('tr');
@@ -150,10 +150,10 @@ async function read() {
   let status = 0;
   listen();
   try {
-    await read_events(new URL('stats/stream', location.href), {
+    await readEvents(new URL('stats/stream', location.href), {
       signal: mine.signal,
       headers: key ? { 'X-API-Key': key } : {},
-      on_event: ({ type, data }) => {
+      onEvent: ({ type, data }) => {
         listen();
         if (stream !== mine || type !== 'stats') return;
         attempt = 0;
@@ -170,7 +170,7 @@ async function read() {
   if (stream !== mine) return;
   if (status === 401) return ask_for_key();
   if (status === 403 || status === 404) return show_state('stopped', status === 404 ? 'Figures are on the admin port' : 'Forbidden');
-  const delay = Math.max(1000, backoff_ms(attempt++));
+  const delay = Math.max(1000, backoffMs(attempt++));
   show_state('waiting', 'Reconnecting');
   timer = setTimeout(read, delay);
 }

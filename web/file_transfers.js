@@ -15,9 +15,9 @@ export class FileTransfers {
     this.client = client;
     this.known = new Map();           // number → Incoming
     this.sending = new Map();         // number → {room, under_way, problem, wake()}
-    client.on('error', (event) => { if (event.ref === undefined) this.fail(event.message ?? event.code); });
+    client.on('error', (event) => { if (event.room === undefined) this.fail(event.message ?? event.code); });
     client.on('left', ({ room, reason }) => this.fail(`taken out of the room: ${reason}`, room));
-    client.watch(({ state, reason }) => { if (state === 'waiting' || state === 'stopped') this.fail(reason); });
+    client.on('state', ({ name, reason }) => { if (name === 'waiting' || name === 'stopped') this.fail(reason); });
   }
 
   // Resolves when everything has come back.
@@ -35,7 +35,7 @@ export class FileTransfers {
         if (sending.problem) throw sending.problem;
         if (piece < pieces && sending.under_way < kPiecesUnderWay && this.known.has(name)) {
           const bytes = await file.slice(piece * kPieceBytes, (piece + 1) * kPieceBytes).arrayBuffer();
-          this.client.send_binary(room, with_head(number, piece++, bytes));
+          this.client.sendBinary(room, with_head(number, piece++, bytes));
           sending.under_way++;
         } else {
           await new Promise((resolve) => { sending.wake = resolve; });
@@ -61,13 +61,13 @@ export class FileTransfers {
 
   // True when the event was part of a file and nothing else is to be made of it.
   take(event, log) {
-    if (event.event_type === 'file') return this.offer(event, log);
-    if (event.event_type === 'file.cancelled') {
+    if (event.type === 'file') return this.offer(event, log);
+    if (event.type === 'file.cancelled') {
       const incoming = this.known.get(event.data?.number);
       if (incoming && incoming.user === event.user) incoming.end('cancelled by the sender');
       return true;
     }
-    if (event.event_type !== 'binary') return false;
+    if (event.type !== 'binary') return false;
     const piece = read_piece(event.data);
     if (!piece) return false;
     const incoming = this.known.get(piece.name);

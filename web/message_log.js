@@ -5,7 +5,7 @@ const kEntriesMax = 500;
 const time_format = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 function text_of(event) {
-  if (event.event_type === 'binary') return `Binary message, ${event.bytes ?? '?'} bytes`;
+  if (event.type === 'binary') return `Binary message, ${event.bytes ?? '?'} bytes`;
   if (typeof event.content === 'string') return event.content;
   return JSON.stringify(event.data ?? event.content ?? null);
 }

@@ -52,7 +52,7 @@ suite('files', { at_once: 1 }, (test) => {
     }
   });
 
-  test('while it comes, its progress shows', async (t) => {
+  test('while it comes, its progress shows', { deadline_ms: 60000 }, async (t) => {
     const room = t.name('room');
     const proxy = await BlockingProxy.start(t.server.port);
     t.after(() => proxy.stop());
@@ -68,8 +68,8 @@ suite('files', { at_once: 1 }, (test) => {
     });
     await watcher.picture('file-progress');
     proxy.release();
-    await watcher.page.waitForSelector('a.download');
-    await sender.page.waitForSelector('a.download');
+    await watcher.page.waitForSelector('a.download', { timeout: 45000 });
+    await sender.page.waitForSelector('a.download', { timeout: 45000 });
   });
 
   test('a file that is too big is refused, and the limit is named', async (t) => {
@@ -118,8 +118,8 @@ suite('files', { at_once: 1 }, (test) => {
     const tab = await open_tab(t, { base: server.url });
     await tab.connect({ user: 'Alice', room: t.name('room'), transport: 'websocket' });
     await tab.page.setInputFiles('#file', file_of('pieces.bin', randomBytes(20_000)));
-    await tab.page.waitForFunction(() => /too big/i.test(document.querySelector('#state-text').textContent));
-    await tab.page.waitForFunction(() => /not sent: message too big/.test(document.querySelector('.entry .kind').textContent));
+    await tab.page.waitForFunction(() => /too large/i.test(document.querySelector('#state-text').textContent));
+    await tab.page.waitForFunction(() => /not sent: too large/.test(document.querySelector('.entry .kind').textContent));
   });
 
   test('taken out of the room while sending', async (t) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of the client's tests. They use the runner of the integration tests.
 
+import { close_browser } from '../browser/browser.js';
 import { command_line, run_tests } from '../integration/lib/command_line.js';
 
 const kHelp = `Usage: tests/client/run [BINARY] [options]
@@ -14,6 +15,7 @@ const kHelp = `Usage: tests/client/run [BINARY] [options]
   --at-once N        tests of a suite at once  (default 6)
   --shuffle SEED     the tests of a suite in an order that is this seed's
   --junit FILE       write the results as JUnit XML too
-  --verbose          say how long each test took`;
+  --verbose          say how long each test took
+  RINGCAST_CHROMIUM  the browser (default /usr/bin/chromium); without it the tests of scripts and pages are skipped`;
 
-await run_tests(import.meta.url, command_line(kHelp, { io: 'uring', reactors: '2', jobs: 2 }));
+await run_tests(import.meta.url, command_line(kHelp, { io: 'uring', reactors: '2', jobs: 2 }), close_browser);

@@ -2,29 +2,15 @@
 // The client's parts by themselves: the parser of streams, the cursors, the types.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { suite } from '../integration/lib/runner.js';
-import { EventParser } from '../../web/client/index.js';
-import { named_cursor, read_cursor } from '../../web/client/resume.js';
-import { verdict_of_close } from '../../web/client/verdict.js';
+import { Emitter } from '../../web/client/emitter.js';
+import { Client, EventParser } from '../../web/client/index.js';
+import { Ladder } from '../../web/client/ladder.js';
+import { reactionToClose, reactionToRefusal } from '../../web/client/reactions.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-
-const kStrict = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--moduleResolution', 'nodenext', '--lib', 'es2022,dom'];
-
-// What a program says; it has to end well.
-async function run(program, args, options = {}) {
-  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { output += text; });
-  assert.equal((await once(child, 'close'))[0], 0, output);
-  return output;
-}
 
 function parse(bytes, sizes) {
   const seen = [];
@@ -33,7 +19,7 @@ function parse(bytes, sizes) {
   return seen;
 }
 
-suite('parts', {}, (test) => {
+suite('parts', { server: false }, (test) => {
   test('a stream gives the same events in whatever pieces it comes', async () => {
     const text = ': comment\nretry: 300\nid: 1\nevent: message\ndata: {"ü":"😀"}\ndata:second\n\r\nid: 2\rdata: cr\r\rdata: lf\n\nevent: no data\n\ndata\n\ndata: unfinished';
     const bytes = new TextEncoder().encode(text);
@@ -43,45 +29,82 @@ suite('parts', {}, (test) => {
     for (const size of [1, 2, 3, 5, 7, 64]) assert.deepEqual(parse(bytes, [size]), whole, `pieces of ${size}`);
   });
 
-  test('the cursors of the server are read', async (t) => {
-    const names = [t.name('z'), t.name('ｚ'), t.name('😀'), t.name('a b')];
-    for (const name of names) await t.say(name, 'x');
-    const ids = new Map();
-    for (const name of names) ids.set(name, (await t.read('/history', { room: name })).newest);
-    const { cursor } = await t.poll({ rooms: names });
-    assert.deepEqual(read_cursor(cursor, names), new Map([...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))).map((name) => [name, ids.get(name)])));
-    assert.equal(read_cursor(cursor, [...names.slice(1), 'other']), null);
-    assert.equal(read_cursor(cursor, names.slice(1)), null);
-    assert.deepEqual(read_cursor((await t.poll({ rooms: names[0] })).cursor, [names[0]]), new Map([[names[0], ids.get(names[0])]]));
-    assert.equal(named_cursor([['a=b,c', 7], ['*', 8]]), 'a%3Db%2Cc=7,*=8');
+  test('positions survive JSON; what is no list of rooms, or no room, is refused', async () => {
+    const first = new Client({ url: 'http://localhost/', positions: { general: 17, '@me': 3 } });
+    const kept = JSON.parse(JSON.stringify(first.positions));
+    assert.deepEqual(new Client({ url: 'http://localhost/', positions: kept }).positions, { general: 17, '@me': 3 });
+    assert.deepEqual(new Client({ url: 'http://localhost/', positions: new Map([['a', 1]]) }).positions, { a: 1 });
+    assert.throws(() => new Client({ url: 'http://localhost/', rooms: 'general' }), TypeError);
+    for (const room of ['', 'a,b', '*', '@bob', 'x'.repeat(129), 'a\nb', '\ud800']) {
+      await assert.rejects(first.join(room), { code: 'bad_room' }, JSON.stringify(room));
+    }
+    assert.deepEqual(first.rooms, []);
   });
 
-  test('the types fit an application, and what the package exports', { deadline_ms: 120000 }, async () => {
-    await run(process.execPath, [here('../node_modules/typescript/bin/tsc'), ...kStrict, here('application.ts')]);
-    const declared = [...readFileSync(here('../../web/client/index.d.ts'), 'utf8').matchAll(/^export (?:class|function) (\w+)/gm)].map(([, name]) => name);
-    assert.deepEqual(Object.keys(await import('../../web/client/index.js')).sort(), [...new Set(declared)].sort());
+  test('listeners: once, off, signals; loops end with the client, the signal and when they are too slow', async () => {
+    const emitter = new Emitter();
+    const seen = [];
+    const listener = (event) => seen.push(event.n);
+    const stopping = new AbortController();
+    emitter.on('a', listener, { once: true });
+    emitter.on('*', ({ n }) => seen.push(`* ${n}`), { signal: stopping.signal });
+    emitter.emit('a', { n: 1 });
+    emitter.on('a', listener);
+    emitter.off('a', listener);
+    emitter.emit('a', { n: 2 });
+    stopping.abort();
+    emitter.emit('a', { n: 3 });
+    emitter.emit('state', { n: 4 });
+    assert.deepEqual(seen, [1, '* 1', '* 2']);
+    const loop = emitter.iterate('a');
+    const waiting = loop.next();
+    emitter.emit('a', { n: 5 });
+    emitter.emit('a', { n: 6 });
+    assert.equal((await waiting).value.n, 5);
+    emitter.end();
+    assert.deepEqual([(await loop.next()).value.n, (await loop.next()).done], [6, true]);
+    const slow = emitter.iterate('a');
+    for (let n = 0; n <= 10000; n++) emitter.emit('a', { n });
+    await assert.rejects(slow.next(), { code: 'too_slow' });
+    const aborted = emitter.iterate('a', { signal: stopping.signal });
+    assert.equal((await aborted.next()).done, true);
   });
 
-  test('the package, installed elsewhere by its name, has all it needs and no more', { deadline_ms: 120000 }, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'ringcast-client-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const npm = (...args) => run('npm', [...args, '--offline', '--no-audit', '--no-fund', '--cache', join(folder, 'cache')], { cwd: folder });
-    await npm('pack', here('../../web/client'));
-    const [archive] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-    writeFileSync(join(folder, 'package.json'), '{"name": "application", "type": "module"}');
-    await npm('install', `./${archive}`);
-    assert.deepEqual(readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.')), ['@ringcast']);
-    const installed = readdirSync(join(folder, 'node_modules/@ringcast/client')).sort();
-    assert.deepEqual(installed, readdirSync(here('../../web/client')).sort());
-    writeFileSync(join(folder, 'application.js'), `import { Client } from '@ringcast/client';
-      const client = new Client({ url: ${JSON.stringify(t.server.url)}, rooms: ['packed'] });
-      client.on('message', ({ content }) => { console.log(content); client.close(); });
-      client.watch(({ state, transport }) => { if (state === 'open') client.publish('packed', 'over ' + transport); });
-      client.open();`);
-    const said = await run(process.execPath, ['application.js'], { cwd: folder });
-    assert.equal(said.trim(), globalThis.WebSocket ? 'over websocket' : 'over sse');
-    writeFileSync(join(folder, 'typed.ts'), readFileSync(here('application.ts'), 'utf8').replace('../../web/client/index.js', '@ringcast/client'));
-    await run(process.execPath, [here('../node_modules/typescript/bin/tsc'), ...kStrict, 'typed.ts'], { cwd: folder });
+  test('a better transport is probed after seconds, then minutes; one that breaks at once is passed over', () => {
+    let now = 0;
+    const ladder = new Ladder(['websocket', 'sse', 'poll'], { clock: { now: () => now }, random: () => 0.5 });
+    ladder.begin();
+    assert.equal(ladder.failed(), true);
+    ladder.opened('sse');
+    const delays = [];
+    for (let i = 0; i < 8; i++) {
+      const { kind, delayMs } = ladder.nextProbe();
+      assert.equal(kind, 'websocket');
+      delays.push(delayMs);
+      now += delayMs;
+      ladder.probeFailed('websocket');
+    }
+    assert.deepEqual(delays, [5000, 10000, 20000, 40000, 80000, 160000, 300000, 300000]);
+    now += 300000;
+    ladder.opened('websocket');
+    assert.equal(ladder.nextProbe(), null);
+    ladder.ended('websocket', 'early');
+    ladder.begin();
+    assert.equal(ladder.kind, 'sse', 'it has not worked since it was passed over');
+    now += 400000;
+    ladder.opened('websocket');
+    ladder.ended('websocket', 'well');
+    for (let i = 0; i < 2; i++) ladder.ended('websocket', 'early');
+    ladder.begin();
+    assert.equal(ladder.kind, 'websocket');
+    ladder.ended('websocket', 'early');
+    ladder.begin();
+    assert.equal(ladder.kind, 'sse');
+    // When nothing gets through, the next round begins at the top.
+    for (const rung of ladder.rungs) rung.failures = 2;
+    while (ladder.failed());
+    ladder.begin();
+    assert.equal(ladder.kind, 'websocket');
   });
 
   // The reference page says what a client does; ends.test.js shows that this one does it.
@@ -92,12 +115,35 @@ suite('parts', {}, (test) => {
     const ends = readFileSync(here('ends.test.js'), 'utf8');
     for (const [, codes, does] of rows) {
       for (const code of codes.split(/[, ]+/).filter(Boolean)) {
-        const verdict = verdict_of_close(Number(code), '');
-        assert.equal(verdict.do, words[/^\w+/.exec(does)[0]], `${code} ${does}`);
-        assert.equal(verdict.busy ?? false, does.startsWith('backs'), `${code} ${does}`);
+        const reaction = reactionToClose(Number(code), '');
+        assert.equal(reaction.do, words[/^\w+/.exec(does)[0]], `${code} ${does}`);
+        assert.equal(reaction.busy ?? false, does.startsWith('backs'), `${code} ${does}`);
         assert.match(ends, new RegExp(`\\b${code}\\b`), `no test of ${code}`);
       }
     }
     assert.ok(rows.length >= 7);
+  });
+
+  test('the table of ends is what the client does', () => {
+    const page = readFileSync(here('../../docs/client.md'), 'utf8');
+    const table = page.split('## When a connection ends')[1].split('\n\n')[2].split('\n').slice(2);
+    const cells = table.map((row) => row.split('|').map((cell) => cell.trim()));
+    const numbers = (cell, digits) => [...cell.matchAll(new RegExp(`\\b\\d{${digits}}\\b`, 'g'))].map(Number);
+    const checked = { 3: 0, 4: 0 };
+    for (const [, what, codes, socket, stream, poll, does] of cells) {
+      const known = [...codes.matchAll(/`(\w+)`/g)].map(([, code]) => code);
+      const kind = /^(stops|reconnects|backs off|fetches)/.exec(does)?.[1];
+      const check = (reaction, from) => {
+        checked[String(from).length]++;
+        assert.equal(reaction.do, { stops: 'stop', reconnects: 'again', 'backs off': 'again', fetches: 'token' }[kind], `${what}: ${from}`);
+        assert.equal(reaction.busy ?? false, kind === 'backs off', `${what}: ${from}`);
+        assert.ok(known.includes(reaction.code), `${what}: ${from} is ${reaction.code}`);
+      };
+      for (const code of numbers(socket, 4)) check(reactionToClose(code, ''), code);
+      for (const status of [...numbers(stream, 3), ...numbers(poll, 3)]) {
+        check(reactionToRefusal({ status, error: status === 204 ? undefined : { code: known[0] }, message: '', retryAfterMs: 0 }), status);
+      }
+    }
+    assert.ok(checked[4] >= 16 && checked[3] >= 14, JSON.stringify(checked));
   });
 });

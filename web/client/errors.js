@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why something was not done. `code` is the server's, or the client's own: 'closed', 'disconnected', 'left',
-// 'too_many_pending', 'needs_websocket', 'http_STATUS'.
-
+/**
+ * Why something was not done. `code` is the server's, or one of the client's own: `closed`, `disconnected`, `left`,
+ * `too_many_pending`, `needs_websocket`, `bad_room`, `timeout`, `unreachable`, `http_STATUS`.
+ */
 export class RingcastError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} [message]
+   */
   constructor(code, message) {
     super(message ?? code);
     this.name = 'RingcastError';

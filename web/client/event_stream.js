@@ -1,28 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// Server-Sent Events (WHATWG HTML 9.2.6) over fetch: unlike EventSource it tells the status of a refusal, sends headers,
-// leaves the reconnecting to its owner, and is there in Node 18.
+// Server-Sent Events (WHATWG HTML 9.2.6) over fetch: unlike EventSource it reports the status of a refusal, sends a body
+// and headers, leaves reconnecting to its owner, and exists in Node 18.
 
+/** @typedef {{ type: string, data: string, id: string }} StreamEvent */
+
+/** The parser of a stream, fed with its bytes in any pieces. */
 export class EventParser {
-  // on_event({type, data, id}), on_retry(ms)
-  constructor(on_event, on_retry = () => {}) {
-    this.on_event = on_event;
-    this.on_retry = on_retry;
-    this.decoder = new TextDecoder();
-    this.rest = '';
-    this.id = '';
-    this.type = '';
-    this.data = [];
+  /**
+   * @param {(event: StreamEvent) => void} onEvent
+   * @param {(ms: number) => void} [onRetry]
+   */
+  constructor(onEvent, onRetry = () => {}) {
+    /** @private */ this.onEvent = onEvent;
+    /** @private */ this.onRetry = onRetry;
+    /** @private */ this.decoder = new TextDecoder();
+    /** @private */ this.rest = '';
+    /** @private */ this.id = '';
+    /** @private */ this.type = '';
+    /** @private @type {string[]} */ this.data = [];
   }
 
+  /** @param {Uint8Array} bytes */
   feed(bytes) {
     const lines = (this.rest + this.decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/);
-    this.rest = lines.pop();
+    this.rest = lines.pop() ?? '';
     for (const line of lines) this.line(line);
   }
 
+  /**
+   * @private
+   * @param {string} line
+   */
   line(line) {
     if (line === '') {
-      if (this.data.length) this.on_event({ type: this.type || 'message', data: this.data.join('\n'), id: this.id });
+      if (this.data.length) this.onEvent({ type: this.type || 'message', data: this.data.join('\n'), id: this.id });
       this.type = '';
       this.data = [];
       return;
@@ -33,31 +44,56 @@ export class EventParser {
     if (field === 'data') this.data.push(value);
     else if (field === 'event') this.type = value;
     else if (field === 'id' && !value.includes('\0')) this.id = value;
-    else if (field === 'retry' && /^\d+$/.test(value)) this.on_retry(Number(value));
+    else if (field === 'retry' && /^\d+$/.test(value)) this.onRetry(Number(value));
   }
 }
 
-// An answer that is no stream: {status, error: the server's {code, message} if it is one of its answers, retry_after_s}.
+/** An answer with another status or type than the one that was asked for. */
 export class Refusal extends Error {
-  constructor(status, error, retry_after_s) {
+  /**
+   * @param {number} status
+   * @param {{ code: string, message?: string } | undefined} error the server's own, when the answer is one of its answers
+   * @param {number} retryAfterMs
+   */
+  constructor(status, error, retryAfterMs) {
     super(error?.message ?? `HTTP ${status}`);
-    Object.assign(this, { status, error, retry_after_s });
+    this.status = status;
+    this.error = error;
+    this.retryAfterMs = retryAfterMs;
   }
 
+  /** @param {Response} response */
   static async from(response) {
     const body = await response.json().catch(() => null);
     const error = typeof body?.error?.code === 'string' ? body.error : undefined;
-    return new Refusal(response.status, error, Number(response.headers.get('Retry-After')) || 0);
+    return new Refusal(response.status, error, 1000 * Number(response.headers.get('Retry-After')) || 0);
   }
 }
 
-// Reads a stream to its end. Throws a Refusal when it is refused, what fetch throws when it breaks.
-export async function read_events(url, { fetch = globalThis.fetch, headers = {}, signal, on_event, on_retry }) {
-  const response = await fetch(url, { headers: { Accept: 'text/event-stream', ...headers }, cache: 'no-store', signal });
-  if (response.status !== 200 || !(response.headers.get('Content-Type') ?? '').startsWith('text/event-stream')) {
+/**
+ * @typedef {object} StreamOptions
+ * @property {(event: StreamEvent) => void} onEvent
+ * @property {(ms: number) => void} [onRetry]
+ * @property {Record<string, string>} [headers]
+ * @property {string} [body] sent with POST
+ * @property {AbortSignal} [signal]
+ * @property {typeof globalThis.fetch} [fetch]
+ */
+
+/**
+ * Reads a stream of Server-Sent Events to its end. Throws a Refusal when it is refused, what fetch throws when it breaks.
+ * @param {string | URL} url
+ * @param {StreamOptions} options
+ * @returns {Promise<void>}
+ */
+export async function readEvents(url, { fetch = globalThis.fetch, headers = {}, body, signal, onEvent, onRetry }) {
+  const response = await fetch(url, {
+    method: body === undefined ? 'GET' : 'POST', body, headers: { Accept: 'text/event-stream', ...headers }, cache: 'no-store', signal,
+  });
+  if (response.status !== 200 || !response.body || !(response.headers.get('Content-Type') ?? '').startsWith('text/event-stream')) {
     throw await Refusal.from(response);
   }
-  const parser = new EventParser(on_event, on_retry);
+  const parser = new EventParser(onEvent, onRetry);
   const reader = response.body.getReader();
   for (;;) {
     const { value, done } = await reader.read();

@@ -1,67 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
-// The WebSocket transport: rooms and cursors in the URL, so that a reconnect is one round trip.
+// The WebSocket transport. Rooms and positions go into the URL as far as they fit, so that a reconnect is one round trip.
+// Every action that has an answer goes through one queue: a few are under way at a time, and what the server refuses for
+// a passing reason is sent again.
 
 import { Timer, Watchdog } from './environment.js';
 import { RingcastError } from './errors.js';
-import { name_list, named_cursor } from './resume.js';
-import { kSilent, kUnreachable, verdict_of_close } from './verdict.js';
+import { Link } from './link.js';
+import { namedCursor } from './names.js';
+import { isPassing, kCut, kSilent, reactionToClose, unreachable } from './reactions.js';
 
-const kUrlRoomsMax = 30;       // the server takes 32 cursors in the query; the inbox and `*` need two
-const kUrlBytesMax = 4000;     // of rooms and cursors; a request line may have 8 KiB by default, and the token is in it, too
-const kPassing = new Set(['draining']);  // nothing was published, and it will be after the reconnect
+const kUrlRoomsMax = 30;       // the server takes 32 positions in the query; the inbox and `*` need two
+const kUrlBytesMax = 4000;     // of rooms and positions; a request line may have 8 KiB by default, and the token is in it, too
+const kUnderWayMax = 32;
+const kPassingRetryMs = 1000;  // where the server names no time
+const kErrorMs = 1000;         // for the close to follow an error
 
-export class WebSocketLink {
-  constructor(client) {
-    this.client = client;
+/**
+ * @typedef {object} Call
+ * @property {string} ref
+ * @property {() => Record<string, unknown> | null} fields as they are when it is sent; null: not wanted any more
+ * @property {(error: RingcastError | null, event?: any) => void} done
+ */
+
+export class WebSocketLink extends Link {
+  /** @param {import('./core.js').Core} core */
+  constructor(core) {
+    super('websocket', core);
+    /** @type {WebSocket | null} */
     this.socket = null;
     this.ready = false;
-    this.joined = new Set();      // asked for on this connection
-    this.answers = new Map();     // ref → {resolve, reject}
+    /** @type {Set<string>} rooms with a join or a leave under way */
+    this.changing = new Set();
+    /** @type {Set<string>} refs of messages in the queue */
+    this.publishing = new Set();
+    /** @type {Call[]} */
+    this.queue = [];
+    /** @type {Map<string, Call>} */
+    this.underWay = new Map();
+    this.window = kUnderWayMax;
     this.refs = 0;
-    this.announced = null;        // the `binary` event whose frame is next
-    this.binary_room = null;
-    this.timer = new Timer(client.env.clock);
-    this.watchdog = new Watchdog(client.env.clock);
-    this.asked = false;           // the server has been silent, and whether it lives
+    /** @type {any} the `binary` event whose frame is next */
+    this.announced = null;
+    /** @type {string | null} */
+    this.binaryRoom = null;
+    /** @type {any} an `error` before it has opened: why it is about to be closed */
+    this.refusal = null;
+    this.timer = new Timer(core.env.clock);
+    this.holdTimer = new Timer(core.env.clock);
+    this.watchdog = new Watchdog(core.env.clock);
+    this.heartbeatMs = 25000;
+    this.pinged = false;
   }
 
   connect() {
-    const { client } = this;
-    const in_url = this.rooms_for_url();
-    this.joined = new Set(in_url);
-    const cursor = named_cursor([...client.known(in_url), ...client.known(['@me', '*'])]);
-    const url = client.url('/ws', { rooms: { raw: name_list(in_url) }, ...(cursor && { since: { raw: cursor } }) });
+    const { core } = this;
+    const rooms = this.connection.roomsInUrl ? this.roomsForUrl() : [];
+    this.asked = new Map(rooms.map((room) => [room, core.subscriptions.get(room)]));
+    this.subscriptions = new Map(this.asked);
+    this.from = new Map(core.known([...rooms, '@me', '*']));
+    const url = core.url('/ws', { rooms: rooms.join(','), since: namedCursor(this.from) });
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    /** @type {WebSocket} */
     let socket;
     try {
-      socket = new client.env.WebSocket(url.href, ['ringcast.v1']);
+      socket = new core.env.WebSocket(url.href, ['ringcast.v1']);
     } catch (error) {  // not allowed here, e.g. without TLS from a page that has it
-      client.lost(this, { ...kUnreachable, reason: error.message });
-      return;
+      return this.lost({ ...unreachable(core.base), reason: String(/** @type {Error} */ (error).message) });
     }
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
-    this.timer.set(client.open_timeout_ms, () => client.lost(this, { ...kSilent, reason: 'no answer' }));
     socket.onmessage = ({ data }) => {
       if (this.socket !== socket) return;
-      if (this.asked) this.watch();
+      if (this.pinged) this.watch();
       else this.watchdog.heard();
       if (typeof data === 'string') this.take(JSON.parse(data));
-      else this.take_bytes(data);
+      else this.takeBytes(data);
     };
-    socket.onerror = () => {};  // the close that follows says more
+    // The close that follows says more. Not every runtime sends one (Node 22 after a refused connect).
+    socket.onerror = () => {
+      if (this.socket !== socket) return;
+      if (socket.readyState === 0) this.lost(unreachable(core.base));
+      else this.timer.set(kErrorMs, () => this.lost(kCut));
+    };
     socket.onclose = ({ code, reason }) => {
       if (this.socket !== socket) return;
-      this.socket = null;
-      client.lost(this, verdict_of_close(code, reason));
+      // One of the rooms is refused, but which? They are joined one by one.
+      if (!this.ready && code === 4003 && this.asked.size && this.connection.candidate === this) {
+        this.connection.roomsInUrl = false;
+        this.connection.try('websocket');
+        return;
+      }
+      const reaction = reactionToClose(code, reason, this.refusal);
+      this.lost(!this.ready && reaction.code === 'connection_lost' ? unreachable(core.base) : reaction);
     };
+    return undefined;
   }
 
-  rooms_for_url() {
-    const { client } = this;
+  roomsForUrl() {
     const rooms = [];
     let bytes = 0;
-    for (const room of client.rooms) {
+    for (const room of this.core.subscriptions.keys()) {
       bytes += 2 * encodeURIComponent(room).length + 20;
       if (rooms.length === kUrlRoomsMax || bytes > kUrlBytesMax) break;
       rooms.push(room);
@@ -69,118 +107,242 @@ export class WebSocketLink {
     return rooms;
   }
 
+  /** @param {any} event */
   take(event) {
-    const { client } = this;
-    if (event.event_type === 'connection_id') {
-      this.ready = true;
-      this.timer.clear();
-      this.heartbeat_ms = event.heartbeat_interval_ms ?? 25000;
-      this.watch();
-      client.deliver(event);
-      for (const room of [...this.joined].filter((name) => !client.rooms.has(name))) this.leave(room);
-      for (const room of client.rooms) this.join(room);
-      client.opened(this, event);
+    const { core } = this;
+    const { event_type: type, ref } = event;
+    if (!this.ready) {
+      if (type === 'error') this.refusal = event;
+      if (type === 'connection_id') this.open(event);
       return;
     }
-    if (event.event_type === 'binary') {
+    if (type === 'binary') {
       this.announced = event;  // taken with its frame, or not at all: a cut between the two brings both again
-      return;
+    } else if (ref !== undefined) {
+      this.takeAnswer(event);
+    } else if (type === 'joined') {
+      const subscription = this.asked.get(event.room);
+      if (subscription) this.confirm(event, subscription);
+    } else if (type !== 'pong') {
+      if (type === 'error' || type === 'problem') this.refusal = event;
+      core.deliver(this, event);
     }
-    if (event.event_type === 'pong' && event.ref === undefined) return;
-    const answered = event.ref !== undefined && this.take_answer(event);
-    if (!answered || event.event_type === 'joined' || event.event_type === 'left') client.deliver(event);
   }
 
-  take_bytes(data) {
+  /** @param {any} event */
+  open(event) {
+    const { core } = this;
+    this.ready = true;
+    if (!this.connection.opened(this, event.connection_id ?? '')) return;
+    this.heartbeatMs = event.heartbeat_interval_ms ?? this.heartbeatMs;
+    this.watch();
+    const { event_type: _type, positions = {}, ...rest } = event;
+    for (const [name, id] of Object.entries(positions)) {
+      if (name[0] === '@' || name === '*') core.begin(this, { [name]: id });
+      else if (this.subscriptions.has(name) && !core.positions.has(name)) core.positions.set(name, id);
+    }
+    core.deliver(this, { event_type: 'connection_id', ...rest });
+    if (core.status) this.action({ action: 'status', status: core.status });
+    this.sync();
+    this.publish();
+  }
+
+  /** @param {ArrayBuffer} data */
+  takeBytes(data) {
     const event = this.announced;
     this.announced = null;
-    if (event) this.client.deliver({ ...event, data: new Uint8Array(data) });
+    if (event) this.core.deliver(this, { ...event, data: new Uint8Array(data) });
   }
 
-  // True when it was somebody's answer and not an event.
-  take_answer(event) {
-    const { client } = this;
-    const { ref } = event;
-    const error = event.event_type === 'error' ? new RingcastError(event.code, event.message) : null;
-    if (client.pending.has(ref)) return (error && kPassing.has(error.code)) || client.settle(ref, error, event);
-    const answer = this.answers.get(ref);
-    if (!answer) return false;
-    this.answers.delete(ref);
-    if (error) answer.reject(error);
-    else answer.resolve(event);
-    return true;
+  // --- the queue ----------------------------------------------------------------------------------------------------
+
+  /** @param {any} event */
+  takeAnswer(event) {
+    const call = this.underWay.get(event.ref);
+    if (!call) return;
+    this.underWay.delete(event.ref);
+    if (event.event_type !== 'error') {
+      this.window = Math.min(2 * this.window, kUnderWayMax);
+      call.done(null, event);
+    } else if (isPassing(event.code)) {
+      this.queue.unshift(call);
+      this.window = 1;
+      this.holdTimer.set(event.retry_after_ms ?? kPassingRetryMs, () => this.flush());
+      return;
+    } else {
+      call.done(new RingcastError(event.code, event.message), event);
+    }
+    this.flush();
   }
 
-  // An action whose answer is waited for.
+  /**
+   * @param {Call['fields']} fields
+   * @param {Call['done']} done
+   * @param {string} [ref]
+   */
+  call(fields, done, ref = `q${++this.refs}`) {
+    this.queue.push({ ref, fields, done });
+    this.flush();
+  }
+
+  flush() {
+    while (this.ready && this.queue.length && this.underWay.size < this.window && !this.holdTimer.pending) {
+      const call = /** @type {Call} */ (this.queue.shift());
+      const fields = call.fields();
+      if (!fields) continue;
+      this.underWay.set(call.ref, call);
+      this.action({ ...fields, ref: call.ref });
+    }
+  }
+
+  /**
+   * @param {Record<string, unknown>} fields
+   * @returns {Promise<any>}
+   */
   request(fields) {
-    const ref = `q${++this.refs}`;
     return new Promise((resolve, reject) => {
-      this.answers.set(ref, { resolve, reject });
-      this.action({ ...fields, ref });
+      this.call(() => fields, (error, event) => (error ? reject(error) : resolve(event)));
     });
   }
 
-  join(room) {
-    if (!this.ready || this.joined.has(room)) return;  // named in the URL, or later when the connection is open
-    const { client } = this;
-    this.joined.add(room);
-    this.request({ action: 'join', room, last_id: client.positions.get(room) }).catch((error) => {
-      if (client.link !== this || error.code === 'disconnected') return;
-      client.refuse_join(room, error);
-      client.deliver({ event_type: 'error', room, code: error.code, message: error.message });
-    });
+  // Of a room one thing at a time: a join or a leave that the server refuses for now must not overtake the next.
+  sync() {
+    if (!this.ready) return;
+    const { subscriptions } = this.core;
+    for (const [room, subscription] of this.asked) {
+      if (subscriptions.get(room) !== subscription) this.leave(room);
+    }
+    for (const [room, subscription] of subscriptions) {
+      if (!this.asked.has(room)) this.join(room, subscription);
+    }
   }
 
+  /** @param {string} room */
   leave(room) {
-    this.joined.delete(room);
-    this.action({ action: 'leave', room });
+    this.subscriptions.delete(room);
+    this.change(room, () => ({ action: 'leave', room }), () => { this.asked.delete(room); });
   }
 
-  publish({ key, body, echo }) {
-    const action = body.to === undefined ? 'message' : 'direct';
-    this.action({ action, ...body, ...(echo === false && { echo }), ref: key, idempotency_key: key });
-  }
-
-  publish_all() {
-    for (const message of this.client.pending.values()) this.publish(message);
-  }
-
-  send_binary(room, bytes) {
-    if (this.binary_room !== room) this.action({ action: 'binary', room });
-    this.binary_room = room;
-    this.socket.send(bytes);
-  }
-
-  async renew(token) {
-    // A server that does not know the action gets the token with a new connection, which goes on where this one was.
-    await this.request({ action: 'refresh', token }).catch((error) => {
-      if (error.code !== 'disconnected') this.client.lost(this, { do: 'again', code: 'token', reason: 'a new token' });
+  /**
+   * @param {string} room
+   * @param {any} subscription
+   */
+  join(room, subscription) {
+    const { core } = this;
+    this.change(room, () => {
+      if (core.subscriptions.get(room) !== subscription) return null;
+      const last_id = core.positions.get(room);
+      if (last_id === undefined) this.from.delete(room);
+      else this.from.set(room, last_id);
+      return { action: 'join', room, last_id };
+    }, (error, event) => {
+      if (error) return core.refused(subscription, error);
+      this.asked.set(room, subscription);
+      if (core.subscriptions.get(room) !== subscription) return undefined;
+      this.subscriptions.set(room, subscription);
+      if (!core.positions.has(room)) core.positions.set(room, event.id);
+      return this.confirm(event, subscription);
     });
   }
 
+  /**
+   * @param {string} room
+   * @param {Call['fields']} fields
+   * @param {Call['done']} done
+   */
+  change(room, fields, done) {
+    if (this.changing.has(room)) return;
+    this.changing.add(room);
+    this.call(() => {
+      const given = fields();
+      if (!given) {
+        this.changing.delete(room);
+        queueMicrotask(() => this.sync());
+      }
+      return given;
+    }, (error, event) => {
+      if (error?.code === 'disconnected') return;
+      this.changing.delete(room);
+      done(error, event);
+      this.sync();
+    });
+  }
+
+  /**
+   * @param {any} event
+   * @param {any} subscription
+   */
+  confirm({ room, id, members, replayed, recovered }, subscription) {
+    this.core.joined(subscription, this, { type: 'joined', room, id, members, replayed, recovered });
+  }
+
+  publish() {
+    const { core } = this;
+    if (!this.ready) return;
+    for (const { ref, key, body, echo } of core.pending.values()) {
+      if (this.publishing.has(ref)) continue;
+      this.publishing.add(ref);
+      const action = body.to === undefined ? 'message' : 'direct';
+      this.call(
+        () => (core.pending.has(ref) ? { action, ...body, ...(echo === false && { echo }), idempotency_key: key } : null),
+        (error, event) => {
+          if (error?.code === 'disconnected') return;
+          this.publishing.delete(ref);
+          core.settle(ref, error, event);
+        },
+        ref,
+      );
+    }
+  }
+
+  /**
+   * @param {string} room
+   * @param {Uint8Array | ArrayBuffer} bytes
+   */
+  sendBinary(room, bytes) {
+    if (this.binaryRoom !== room) this.action({ action: 'binary', room });
+    this.binaryRoom = room;
+    this.socket?.send(/** @type {any} */ (bytes));
+  }
+
+  /** @param {string} token */
+  renew(token) {
+    this.call(() => ({ action: 'refresh', token }), (error) => {
+      // Not renewed here: a new connection takes the new token, and goes on where this one was.
+      if (error && error.code !== 'disconnected') this.connection.replace();
+    });
+  }
+
+  /** @param {Record<string, unknown>} fields */
   action(fields) {
-    if (this.ready) this.socket.send(JSON.stringify(fields));
+    if (this.ready && this.socket?.readyState === 1) this.socket.send(JSON.stringify(fields));
   }
 
   // JavaScript cannot see the server's pings, so a silent server is asked.
   watch() {
-    this.asked = false;
-    this.watchdog.start(this.heartbeat_ms, () => {
-      this.asked = true;
-      this.action({ action: 'ping' });
-      this.watchdog.start(this.client.patience_ms, () => this.client.lost(this, kSilent));
-    });
+    this.pinged = false;
+    this.watchdog.start(this.heartbeatMs, () => this.check());
+  }
+
+  check() {
+    if (this.pinged) return;
+    this.pinged = true;
+    this.action({ action: 'ping' });
+    this.watchdog.start(this.core.silenceTimeoutMs, () => this.lost(kSilent));
   }
 
   close() {
     this.timer.clear();
+    this.holdTimer.clear();
     this.watchdog.stop();
     const { socket } = this;
     this.socket = null;
     this.ready = false;
     const error = new RingcastError('disconnected', 'the connection was lost before the answer came');
-    for (const { reject } of this.answers.values()) reject(error);
-    this.answers.clear();
+    const calls = [...this.underWay.values(), ...this.queue];
+    this.underWay.clear();
+    this.queue = [];
+    for (const { done } of calls) done(error);
     if (socket && socket.readyState <= 1) socket.close(1000);
   }
 }

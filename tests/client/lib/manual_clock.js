@@ -10,12 +10,12 @@ export class ManualClock {
 
   now() { return this.time; }
 
-  set_timeout(run, ms) {
+  setTimeout(run, ms) {
     this.timers.set(this.next, { at: this.time + ms, run });
     return this.next++;
   }
 
-  clear_timeout(timer) { this.timers.delete(timer); }
+  clearTimeout(timer) { this.timers.delete(timer); }
 
   // `ms` have gone by, but no timer has run: the machine was asleep.
   skip(ms) { this.time += ms; }

@@ -15,10 +15,11 @@ export async function blocking_proxy(t, server = t.server) {
 // Opened, unless `open: false`.
 export function observe(t, { open = true, ...options }) {
   const client = new Client({ WebSocket, random: () => 0.5, ...options });
-  client.events = new EventQueue(`the client at ${client.base}`);
-  client.states = new EventQueue(`the state of the client at ${client.base}`);
-  client.on('*', (event) => client.events.push(event));
-  client.watch((state) => client.states.push({ event_type: state.state, ...state }));
+  client.heard = new EventQueue(`the client at ${options.url}`);
+  client.states = new EventQueue(`the state of the client at ${options.url}`);
+  client.user = options.user ?? '';
+  client.on('*', (event) => client.heard.push({ ...event, event_type: event.type }));
+  client.on('state', (state) => client.states.push({ ...state, event_type: state.name }));
   t.after(() => client.close());
   return open ? client.open() : client;
 }
@@ -34,5 +35,5 @@ export async function cut_off(client, proxy) {
 
 // The contents of a room's messages, in the order in which they came.
 export function contents(client, room) {
-  return client.events.all({ event_type: 'message', room }).map(({ content }) => content);
+  return client.heard.all({ event_type: 'message', room }).map(({ content }) => content);
 }

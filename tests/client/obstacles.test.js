@@ -2,10 +2,9 @@
 // A proxy in the way: transports that do not get through, and servers that fall silent.
 
 import assert from 'node:assert/strict';
-import net from 'node:net';
-import { once } from 'node:events';
 import { WebSocket as NodeWebSocket } from 'undici';
 import WebSocket from 'ws';
+import { free_port } from '../integration/lib/free_port.js';
 import { suite } from '../integration/lib/runner.js';
 import { kBlocks } from './lib/blocking_proxy.js';
 import { ManualClock } from './lib/manual_clock.js';
@@ -110,11 +109,7 @@ suite('obstacles', { settings: { heartbeat_interval: '25s' } }, (test) => {
 
   // No error but that one, no close event, and no time goes by.
   test('Node\'s own WebSocket: a refused connect fails at once, and what is not refused works', async (t) => {
-    const listener = net.createServer().listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    const { port } = listener.address();
-    listener.close();
-    await once(listener, 'close');
+    const port = await free_port();
     const refused = observe(t, { url: `http://127.0.0.1:${port}`, rooms: ['r'], clock: new ManualClock(), transports: ['websocket'], WebSocket: NodeWebSocket });
     const { code, reason } = await refused.states.next('waiting');
     assert.equal(code, 'unreachable');

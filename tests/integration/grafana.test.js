@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './lib/deadline.js';
+import { free_port } from './lib/free_port.js';
 import { suite } from './lib/runner.js';
 
 const kKey = 'grafana-test-key-0123456789';

@@ -17,10 +17,13 @@ function post(body, fields = '') {
   return `POST /messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n${fields}\r\n${text}`;
 }
 
-suite('ends', { settings: { outbox_messages_max: 100000, outbox_size_max: '64MiB' } }, (test) => {
+// A client that has no core for a while is not one that has gone.
+const kPatient = { outbox_messages_max: 100000, outbox_size_max: '64MiB', close_timeout: '30s' };
+
+suite('ends', { settings: kPatient }, (test) => {
   // The server is stopped meanwhile, so that it finds everything at once: more messages than its credit, and the end.
   test('messages, a close frame and FIN: all are published', async (t) => {
-    const server = await t.start_server({ outbox_messages_max: 100000, outbox_size_max: '64MiB' });
+    const server = await t.start_server(kPatient);
     const reader = await t.ws({ rooms: ['r'] }, {}, server);
     await reader.next('joined');
     const publisher = t.raw(server);
@@ -98,7 +101,7 @@ suite('ends', { settings: { outbox_messages_max: 100000, outbox_size_max: '64MiB
   });
 });
 
-suite('slow readers of answers', { settings: { send_buffer_size: '32KiB', close_timeout: '300ms', keep_alive_timeout: '300ms', history_size_max: '4MiB', list_limit_max: 100 } }, (test) => {
+suite('slow readers of answers', { settings: { send_buffer_size: '32KiB', close_timeout: '5s', keep_alive_timeout: '5s', history_size_max: '4MiB', list_limit_max: 100 } }, (test) => {
   for (const connection of ['close', 'keep-alive']) {
     test(`a megabyte is read to its end, Connection: ${connection}`, async (t) => {
       const room = t.name('room');
@@ -110,14 +113,15 @@ suite('slow readers of answers', { settings: { send_buffer_size: '32KiB', close_
       await socket.connected;
       socket.socket.pause();
       socket.write(`GET /history?room=${room}&limit=100 HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\n\r\n`);
-      // The client's own pace: it takes a piece, then does something else for a while, longer than the timeouts in all.
+      // The client's own pace: it takes a piece, then does something else for a while, longer than the timeouts in all, but
+      // each time much shorter.
       let taken = 0;
       socket.socket.on('data', async (data) => {
         taken += data.length;
         if (taken < 60000) return;
         taken = 0;
         socket.socket.pause();
-        await pause(100);
+        await pause(500);
         socket.socket.resume();
       });
       socket.socket.resume();

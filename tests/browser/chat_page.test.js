@@ -21,7 +21,7 @@ suite('chat page', { settings: { retry: '200ms', presence_leave_grace: '300ms', 
       await two.hears('Hello Bob');
       await one.hears('Hello Bob');
       await two.say('<b>Hello</b> & good day, Alice');
-      await one.hears('<b>Hello</b> & good day, Alice');
+      for (const tab of [one, two]) await tab.hears('<b>Hello</b> & good day, Alice');
       assert.deepEqual(await one.texts(), ['Hello Bob', '<b>Hello</b> & good day, Alice']);
       assert.deepEqual(await two.texts(), await one.texts());
       assert.equal(await one.page.locator('.entry b').count(), 0);
@@ -126,8 +126,14 @@ suite('chat page', { settings: { retry: '200ms', presence_leave_grace: '300ms', 
     await one.connect({ user: 'Alice', room, transport: 'websocket' });
     await two.connect({ user: 'Bob', room, transport: 'websocket' });
     await one.has_member('Bob');
+    // It is shown for a while only.
+    await one.page.evaluate(() => {
+      const line = document.querySelector('#typing');
+      window.shown = [];
+      new MutationObserver(() => window.shown.push(line.textContent)).observe(line, { childList: true });
+    });
     await two.page.locator('#message').pressSequentially('Hel');
-    await one.page.waitForFunction(() => document.querySelector('#typing').textContent === 'Bob is typing…');
+    await one.page.waitForFunction(() => window.shown.includes('Bob is typing…'));
     await two.page.selectOption('#status', 'busy');
     await one.page.waitForSelector('#members .presence[data-status="busy"]');
     await two.page.click('#disconnect');

@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { blocking_proxy } from '../client/lib/observed_client.js';
-import { until } from '../integration/lib/deadline.js';
 import { suite } from '../integration/lib/runner.js';
 import { open_tab } from './browser.js';
 
@@ -71,12 +70,11 @@ suite('client in a page', { settings: { heartbeat_interval: '25s' } }, (test) =>
     proxy.block('/ws', 'reset');
     const tab = await open_client(t, { base: proxy.url, rooms: [t.name('room')] }, { frozen: true });
     await is_in(tab, 'open', 'sse');
-    const [stream] = proxy.flows;
     // On the new network nothing is in the way.
     proxy.unblock('/ws');
     await lose_network(tab);
     // The stream may be dead and gets a successor; the probe comes after that.
-    await until(() => !proxy.flows.has(stream), 'the successor of the stream');
+    await tab.page.waitForFunction(() => window.heard.filter(({ type }) => type === 'connection_id').length === 2);
     await tab.page.clock.runFor(1);
     await is_in(tab, 'open', 'websocket');
     assert.deepEqual(await tab.page.evaluate(() => window.states.filter(({ name }) => name === 'waiting')), []);

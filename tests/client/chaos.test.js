@@ -3,6 +3,7 @@
 // clock runs ten times as fast. RINGCAST_CHAOS_SEEDS says how many seeds, RINGCAST_CHAOS_FROM which is the first.
 
 import assert from 'node:assert/strict';
+import { until } from '../integration/lib/deadline.js';
 import { suite } from '../integration/lib/runner.js';
 import { kBlocks } from './lib/blocking_proxy.js';
 import { blocking_proxy, contents, observe } from './lib/observed_client.js';
@@ -90,7 +91,7 @@ async function run_seed(t, seed) {
     assert.deepEqual(contents(client, room).filter((content) => !/^o/.test(content)), expected.get(room).slice(-contents(client, room).filter((content) => !/^o/.test(content)).length));
   }
   while (client.transport !== 'websocket' || client.state.name !== 'open') await client.states.next('open');
-  assert.equal((await t.read('/members', { room: passing })).count, 0);
+  await until(async () => (await t.read('/members', { room: passing })).count === 0, 'the room to be left');
 }
 
 suite('chaos', { at_once: 8, settings: { heartbeat_interval: '10s', presence_leave_grace: '200ms', history_messages: 500 } }, (test) => {

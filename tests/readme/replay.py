@@ -118,7 +118,7 @@ class Process:
 
     def ended(self):
         try:
-            return self.process.wait(1) == 0
+            return self.process.wait(DEADLINE_S) == 0
         except subprocess.TimeoutExpired:
             return False
 

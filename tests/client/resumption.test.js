@@ -83,6 +83,7 @@ suite('resumption', { settings: { retry: '100ms' } }, (test) => {
       for (let i = 0; i < 8; i++) {
         const other = t.name('passing');
         const joined = client.join(other);
+        joined.catch(() => {});  // when the test has failed meanwhile
         expected.push(`${i}`);
         await t.say(room, `${i}`);
         await joined;

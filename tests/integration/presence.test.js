@@ -62,6 +62,7 @@ suite('presence', { settings: { presence_leave_grace: '300ms', presence_poll_gra
     await watcher.next({ event_type: 'member_joined', user: bob });
     const { cursor } = await t.poll({ user: carol, rooms: [room] });
     const waiting = t.poll({ user: carol, rooms: [room], since: cursor, timeout: 20 });
+    waiting.catch(() => {});  // when the test has failed meanwhile
     await watcher.next({ event_type: 'member_joined', user: carol });
     stream.close();
     await watcher.next({ event_type: 'member_left', user: bob });

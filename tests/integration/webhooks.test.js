@@ -340,6 +340,7 @@ timeout = "60s"
 `) });
     const open_one = await t.ws({ user: t.name('b') });
     const pending = t.get('/events', { user, rooms: 'general' });
+    pending.catch(() => {});  // when the test has failed meanwhile
     await hooks.next({ event: 'connect', user });
     server.signal('SIGTERM');
     t.refused(await pending, 503, 'draining');

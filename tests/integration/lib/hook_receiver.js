@@ -41,7 +41,11 @@ export class HookReceiver {
   async take(request, response) {
     let text = '';
     request.setEncoding('utf8');
-    for await (const part of request) text += part;
+    try {
+      for await (const part of request) text += part;
+    } catch {
+      return;  // its server has gone in the middle of it
+    }
     const body = JSON.parse(text);
     const events = body.events ?? [body];
     const call = { headers: request.headers, path: request.url, body, signed: this.signature_holds(request.headers, text) };

@@ -185,6 +185,8 @@ void UringBackend::begin_batch() {
   buffers_->publish();
   held_.reclaim();
   batch_.clear();
+  run_fd_ = -1;
+  flooded_ = false;
 }
 
 std::span<const Event> UringBackend::wait(Nanoseconds timeout) {
@@ -194,7 +196,7 @@ std::span<const Event> UringBackend::wait(Nanoseconds timeout) {
   if (retry_pending_) retry_accepting();
   deliver_losses();
   deliver_late_clients();
-  deliver_held();
+  take_resumed();
   if (!batch_.empty() || completions_waiting()) {
     timeout = Nanoseconds::zero();
   } else if (retry_pending_ && (timeout < Nanoseconds::zero() || timeout > until_due(listeners_))) {
@@ -202,7 +204,7 @@ std::span<const Event> UringBackend::wait(Nanoseconds timeout) {
   }
   enter(timeout);
   reap();
-  while (reaped_ >= kMoreIsLikely && !batch_.full()) {
+  while (reaped_ >= kMoreIsLikely && !batch_.full() && !flooded_) {
     enter(Nanoseconds::zero());
     reap();
   }

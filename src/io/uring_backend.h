@@ -57,6 +57,8 @@ class UringBackend final : public Backend {
   static constexpr uint16_t kBlocked = 32;  // waits for POLLOUT
   static constexpr uint16_t kEnded = 64;    // the stream's end or failure was seen: never received from again
   static constexpr uint16_t kStarted = 256;
+  static constexpr uint16_t kListed = 512;  // in resumed_
+  static constexpr uint16_t kWary = 1024;   // was paused: its next receive takes one buffer, in case it is again
 
   struct Descriptor {
     Owner owner = kNoOwner;
@@ -118,7 +120,8 @@ class UringBackend final : public Backend {
   void on_bytes(Descriptor& descriptor, int fd, uint16_t buffer, uint32_t length);
   void on_receive_end(Descriptor& descriptor, int fd, int result);
   void rearm_starved();
-  void deliver_held();
+  void note_resumed(Descriptor& descriptor, int fd);
+  void take_resumed();
 
   // uring_send.cc
   void queue_send(SendOp& op, size_t index, msghdr& message);
@@ -139,8 +142,11 @@ class UringBackend final : public Backend {
   BackendStats stats_;
 
   std::vector<uint16_t> lent_buffers_;  // named by events of the current batch
+  int run_fd_ = -1;                     // of the last bytes in the batch
+  uint32_t run_length_ = 0;             // events of these one after another
+  bool flooded_ = false;                // one socket has a long run in the batch
   HeldBytes held_;
-  std::vector<Reference> resumed_;  // have held bytes to deliver
+  std::vector<Reference> resumed_;  // have held bytes to deliver, or no receive that is armed
   std::vector<Reference> starved_;  // receive ended for want of buffers; oldest first
   size_t starved_first_ = 0;
 

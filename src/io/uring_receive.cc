@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way in: one multishot receive per socket, its pauses, and what happens when buffers run out.
 #include <cerrno>
+#include <utility>
 
 #include "base/assert.h"
 #include "io/socket_calls.h"
 #include "io/uring_backend.h"
 
 namespace ringcast::io {
+namespace {
+
+// Buffers of one socket, one after another, after which a batch takes no more: its session may have to keep the bytes.
+// As many as the kernel fills at a time.
+constexpr uint32_t kRunMax = 32;
+
+}  // namespace
 
 void UringBackend::start_receive(Socket socket, Owner owner) {
   Descriptor& descriptor = open_descriptor(socket);
@@ -20,7 +28,11 @@ void UringBackend::arm_receive(Descriptor& descriptor, int fd) {
   RINGCAST_ASSERT((descriptor.flags & (kReceiving | kEnded)) == 0);
   descriptor.flags |= kReceiving;
   io_uring_sqe* sqe = next_sqe();
-  io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+  if ((descriptor.flags & kWary) != 0) {
+    io_uring_prep_recv(sqe, fd, nullptr, options_.receive_buffer_size, 0);
+  } else {
+    io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+  }
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = BufferRing::kGroup;
   sqe->user_data = UserData::pack(UringOp::receive, static_cast<uint32_t>(fd), descriptor.generation);
@@ -41,13 +53,20 @@ void UringBackend::pause_receive(Socket socket) {
   if ((descriptor.flags & (kReceiving | kCancelling)) == kReceiving) cancel_receive(descriptor, socket.value);
 }
 
+// What is resumed may be paused again before the next wait(), with most of its input unread (a publisher that gets a
+// little credit): it is received from when that comes, and then one buffer at a time until it is not paused on it.
 void UringBackend::resume_receive(Socket socket) {
   Descriptor& descriptor = open_descriptor(socket);
   if ((descriptor.flags & kPaused) == 0) return;
   descriptor.flags &= static_cast<uint16_t>(~kPaused);
-  if (descriptor.held != HeldBytes::kNone) resumed_.push_back({socket.value, descriptor.generation});
-  // While the cancelled receive has not ended, its last completion arms the next one.
-  if ((descriptor.flags & (kStarted | kReceiving | kEnded)) == kStarted) arm_receive(descriptor, socket.value);
+  descriptor.flags |= kWary;
+  note_resumed(descriptor, socket.value);
+}
+
+void UringBackend::note_resumed(Descriptor& descriptor, int fd) {
+  if ((descriptor.flags & kListed) != 0) return;
+  descriptor.flags |= kListed;
+  resumed_.push_back({fd, descriptor.generation});
 }
 
 void UringBackend::on_receive(const io_uring_cqe& cqe, UserData data) {
@@ -73,8 +92,9 @@ void UringBackend::on_receive(const io_uring_cqe& cqe, UserData data) {
     // The cancel found the receive at work and missed it.
     if (armed_still && (descriptor->flags & kCancelling) == 0) cancel_receive(*descriptor, fd);
   } else if (!armed_still) {
-    ++stats_.multishot_rearmed;
-    arm_receive(*descriptor, fd);
+    if ((descriptor->flags & kWary) == 0) ++stats_.multishot_rearmed;
+    descriptor->flags &= static_cast<uint16_t>(~kWary);
+    note_resumed(*descriptor, fd);
   }
 }
 
@@ -86,6 +106,8 @@ void UringBackend::on_bytes(Descriptor& descriptor, int fd, uint16_t buffer, uin
     return;
   }
   ++stats_.receives;
+  run_length_ = fd == std::exchange(run_fd_, fd) ? run_length_ + 1 : 1;
+  flooded_ = flooded_ || run_length_ >= kRunMax;
   lent_buffers_.push_back(buffer);
   push({.kind = EventKind::bytes, .bytes = bytes}, descriptor, fd);
 }
@@ -100,7 +122,7 @@ void UringBackend::on_receive_end(Descriptor& descriptor, int fd, int result) {
     case ECANCELED:
     case EINTR:
     case EAGAIN:
-      if (!paused && (descriptor.flags & kReceiving) == 0) arm_receive(descriptor, fd);
+      if (!paused && (descriptor.flags & kReceiving) == 0) note_resumed(descriptor, fd);
       return;
     default: break;
   }
@@ -118,7 +140,8 @@ void UringBackend::rearm_starved() {
   for (uint32_t buffers = buffers_->free(); buffers > 0 && starved_first_ < starved_.size(); ++starved_first_) {
     const Reference reference = starved_[starved_first_];
     Descriptor* descriptor = find({UringOp::receive, reference.generation, static_cast<uint32_t>(reference.fd)});
-    if (descriptor == nullptr || (descriptor->flags & (kReceiving | kPaused | kEnded)) != 0) continue;
+    if (descriptor == nullptr || descriptor->held != HeldBytes::kNone) continue;
+    if ((descriptor->flags & (kReceiving | kPaused | kEnded)) != 0) continue;
     arm_receive(*descriptor, reference.fd);
     --buffers;
   }
@@ -131,18 +154,25 @@ void UringBackend::rearm_starved() {
   }
 }
 
-// Before any new completion is looked at, so that order holds.
-void UringBackend::deliver_held() {
+// Before any new completion is looked at, so that order holds. What was held is digested before more is received.
+void UringBackend::take_resumed() {
   size_t kept = 0;
   for (const Reference reference : resumed_) {
     Descriptor* descriptor = find({UringOp::receive, reference.generation, static_cast<uint32_t>(reference.fd)});
-    if (descriptor == nullptr || (descriptor->flags & kPaused) != 0) continue;
-    while (descriptor->held != HeldBytes::kNone && !batch_.full()) {
-      const Event event = held_.take_first(descriptor->held);
-      if (event.kind == EventKind::bytes) ++stats_.receives;
-      push(event, *descriptor, reference.fd);
+    if (descriptor == nullptr) continue;
+    if ((descriptor->flags & kPaused) == 0 && descriptor->held != HeldBytes::kNone) {
+      while (descriptor->held != HeldBytes::kNone && !batch_.full()) {
+        const Event event = held_.take_first(descriptor->held);
+        if (event.kind == EventKind::bytes) ++stats_.receives;
+        push(event, *descriptor, reference.fd);
+      }
+      resumed_[kept++] = reference;
+      continue;
     }
-    if (descriptor->held != HeldBytes::kNone) resumed_[kept++] = reference;
+    descriptor->flags &= static_cast<uint16_t>(~kListed);
+    if ((descriptor->flags & (kStarted | kPaused | kReceiving | kEnded)) == kStarted) {
+      arm_receive(*descriptor, reference.fd);
+    }
   }
   resumed_.resize(kept);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way in: ends of streams, exhausted buffers, full completion queues, pauses, and sockets closed half-way.
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -200,6 +202,65 @@ TEST_P(ReceiveTest, PauseAndResumeAtEveryEventKeepOrder) {
     return count(EventKind::closed) == 1;
   }));
   EXPECT_TRUE(received_[1] == bytes);
+}
+
+// A publisher that gets a little credit again and again: its input stays in the kernel, which then stops its peer.
+TEST_P(ReceiveTest, PausedAgainAfterEachEventTakesLittleInput) {
+  constexpr size_t kBuffer = 128;
+  RINGCAST_START_ENGINE({.receive_buffer_size = kBuffer, .receive_buffer_count = 256});
+  Pair pair = make_pair(listen(), 1);
+  pair.peer.send("begin");
+  ASSERT_TRUE(pump_until([&] { return received_[1] == "begin"; }));
+  backend_->pause_receive(pair.socket);
+  pump_once(milliseconds(1));
+  const std::string bytes = pattern(30'000);
+  pair.peer.send(bytes);
+  const auto unread = [&] {
+    int queued = 0;
+    EXPECT_EQ(::ioctl(pair.socket.value, FIONREAD, &queued), 0);
+    return static_cast<size_t>(queued);
+  };
+  ASSERT_TRUE(pump_until([&] { return unread() == bytes.size(); }));
+  for (int i = 0; i < 100; ++i) {
+    backend_->resume_receive(pair.socket);
+    backend_->pause_receive(pair.socket);
+    pump_once(Nanoseconds::zero());
+  }
+  EXPECT_EQ(unread(), bytes.size());
+  if (uring()) {
+    on_event_ = [&](const Event& event) {
+      if (event.kind == EventKind::bytes) backend_->pause_receive(pair.socket);
+    };
+    for (size_t turn = 1; turn <= 100; ++turn) {
+      backend_->resume_receive(pair.socket);
+      ASSERT_TRUE(pump_until([&] { return received_[1].size() == 5 + turn * kBuffer; }));
+      EXPECT_EQ(unread(), bytes.size() - turn * kBuffer);
+    }
+    on_event_ = nullptr;
+  }
+  backend_->resume_receive(pair.socket);
+  ASSERT_TRUE(pump_until([&] { return received_[1].size() == 5 + bytes.size(); }));
+  EXPECT_TRUE(received_[1] == "begin" + bytes);
+}
+
+// However much a socket has, one wait() takes a part of it: a session that is paused on the first piece keeps the rest.
+TEST_P(ReceiveTest, OneSocketDoesNotFillABatch) {
+  constexpr size_t kBuffer = 1024;
+  RINGCAST_START_ENGINE({.receive_buffer_size = kBuffer, .receive_buffer_count = 1024});
+  Pair pair = make_pair(listen(), 1);
+  pair.peer.send("begin");
+  ASSERT_TRUE(pump_until([&] { return received_[1] == "begin"; }));
+  const std::string bytes = pattern(200'000);
+  pair.peer.send(bytes);
+  size_t largest = 0;
+  for (size_t before = 5; before < 5 + bytes.size(); before = received_[1].size()) {
+    ASSERT_TRUE(pump_until([&] { return received_[1].size() > before; }));
+    largest = std::max(largest, received_[1].size() - before);
+  }
+  // Without deferred work (before Linux 6.1) the kernel fills the ring as soon as it can: the buffers are the bound.
+  const bool fills = uring() && backend_->features().find("defer_taskrun") == std::string::npos;
+  EXPECT_LE(largest, fills ? 1024 * kBuffer : 64 * 1024u);
+  EXPECT_TRUE(received_[1] == "begin" + bytes);
 }
 
 TEST_P(ReceiveTest, PausedBeforeItStarts) {

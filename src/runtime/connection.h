@@ -74,7 +74,7 @@ struct Connection {
   bool unlimited_output : 1 = false;  // the limits do not apply (HTTP answers, bounded by their own limits)
   // Set by the reactor.
   bool receiving : 1 = false;  // start_receive was called
-  bool dirty : 1 = false;      // in this tick's flush list
+  bool dirty : 1 = false;      // in this tick's flush list, or in a line for later ones
   bool blocked : 1 = false;    // the socket was full: waits for `writable`
   bool corked : 1 = false;
   bool closing : 1 = false;  // FIN once the outbox is empty; bytes that arrive are discarded
@@ -82,6 +82,7 @@ struct Connection {
   bool peer_gone : 1 = false;    // FIN or failure was seen
   bool input_ended : 1 = false;  // and all that had arrived before was delivered
   bool noted_slow : 1 = false;
+  bool due : 1 = false;   // its timer has fired, and nobody has been told yet
   bool dead : 1 = false;  // closed; the slot is freed at the end of the tick
 
   ConnectionId id() const { return {slot, generation}; }

@@ -95,7 +95,9 @@ void Reactor::run() {
 }
 
 io::Nanoseconds Reactor::wait_time(io::Nanoseconds timeout) {
-  if (!dirty_.empty() || mailboxes_.has_self() || overflow_moved_ || tick_again_) return io::Nanoseconds::zero();
+  const bool anybody_waits =
+      !dirty_.empty() || !idle_.empty() || !streams_.empty() || !answers_.empty() || !slow_.empty() || !due_.empty();
+  if (anybody_waits || mailboxes_.has_self() || overflow_moved_ || tick_again_) return io::Nanoseconds::zero();
   // Against the clock as it is now: the work since the tick's beginning has taken its time.
   const io::Nanoseconds now(clock_.refresh().monotonic_ns);
   if (now - last_active_ < options_.spin) return io::Nanoseconds::zero();
@@ -195,12 +197,20 @@ void Reactor::take_timers() {
   wheel_.advance(now_.count(), [this](TimerId slot) {
     Connection& connection = connections_[slot];
     if (connection.dead) return;
-    if (connection.closing) {
-      end_lingering(connection);
-    } else {
-      handler_->on_timer(connection.id());
-    }
+    connection.due = true;
+    due_.push_back(connection.id());
   });
+  for (size_t left = turns(due_.size()); left != 0; --left) {
+    Connection* const connection = find(due_.front());
+    due_.pop_front();
+    if (connection == nullptr || !connection->due) continue;
+    connection->due = false;
+    if (connection->closing) {
+      end_lingering(*connection);
+    } else {
+      handler_->on_timer(connection->id());
+    }
+  }
   if (now_ >= next_interval_) {
     stats_.lag_us.record(static_cast<uint64_t>((now_ - next_interval_).count()) / 1000);
     next_interval_ = now_ + kInterval;
@@ -323,13 +333,30 @@ void Reactor::flush() {
     const size_t count = std::min(kFlushBatch, dirty_.size() - from);
     std::copy_n(dirty_.begin() + static_cast<std::ptrdiff_t>(from), count, slots.begin());
     from += count;
-    flush_batch({slots.data(), count});
+    flush_batch({slots.data(), count}, Turn::first);
   }
   dirty_.clear();
   idle_.clear();
+  // What sessions queue from here on leaves in the next tick.
+  flush_line(streams_, turns(streams_.size()));
+  flush_line(answers_, kAnswersPerTick);
 }
 
-void Reactor::flush_batch(std::span<const uint32_t> slots) {
+void Reactor::flush_line(std::deque<ConnectionId>& line, size_t count) {
+  std::array<uint32_t, kFlushBatch> slots;
+  for (count = std::min(count, line.size()); count != 0;) {
+    const size_t batch = std::min(count, kFlushBatch);
+    size_t used = 0;
+    for (size_t i = 0; i < batch; ++i) {
+      if (find(line.front()) != nullptr) slots[used++] = line.front().slot;
+      line.pop_front();
+    }
+    flush_batch({slots.data(), used}, Turn::bulk);
+    count -= batch;
+  }
+}
+
+void Reactor::flush_batch(std::span<const uint32_t> slots, Turn turn) {
   std::array<io::SendOp, kFlushBatch> ops;
   std::array<iovec, kFlushBatch> single;
   std::array<uint64_t, kFlushBatch> wanted;
@@ -365,6 +392,11 @@ void Reactor::flush_batch(std::span<const uint32_t> slots) {
     Connection& connection = connections_[slot];
     connection.dirty = false;
     if (connection.dead || connection.blocked || connection.corked || connection.outbox.empty()) continue;
+    if (turn == Turn::first && connection.outbox.bytes() > kBulkBytes) {
+      connection.dirty = true;
+      (connection.unlimited_output ? answers_ : streams_).push_back(connection.id());
+      continue;
+    }
     io::SendOp& op = ops[count];
     op.socket = connection.socket;
     op.result = 0;
@@ -447,26 +479,30 @@ void Reactor::count_unread(Connection& connection) {
   connection.unread_bytes = counted;
 }
 
-void Reactor::note_slow(Connection& connection) {
-  if (connection.noted_slow || connection.closing || connection.unlimited_output) return;
+bool Reactor::is_over_limits(const Connection& connection) const {
   const OutputRules& rules = output_of(connection);
-  if (connection.outbox.bytes() <= rules.bytes_max && connection.outbox.messages() <= rules.messages_max) return;
+  return !connection.unlimited_output &&
+         (connection.outbox.bytes() > rules.bytes_max || connection.outbox.messages() > rules.messages_max);
+}
+
+void Reactor::note_slow(Connection& connection) {
+  if (connection.noted_slow || connection.closing || !is_over_limits(connection)) return;
   connection.noted_slow = true;
-  slow_.push_back(connection.slot);
+  slow_.push_back(connection.id());
 }
 
 void Reactor::take_slow() {
-  for (size_t i = 0; i < slow_.size(); ++i) {
-    // What the loop below has noted at the end of the last tick may be closed since, and its slot another's.
-    if (!connections_.live(slow_[i]) || !connections_[slow_[i]].noted_slow) continue;
-    Connection& connection = connections_[slow_[i]];
-    connection.noted_slow = false;
-    if (connection.dead || connection.closing) continue;
+  for (size_t left = turns(slow_.size()); left != 0; --left) {
+    Connection* const connection = find(slow_.front());
+    slow_.pop_front();
+    if (connection == nullptr) continue;
+    connection->noted_slow = false;
+    // It may have been read from while it waited here.
+    if (connection->closing || !is_over_limits(*connection)) continue;
     add(stats_.slow);
-    handler_->on_slow(connection.id(), CloseCause::slow_consumer);
-    if (!connection.dead) count_unread(connection);
+    handler_->on_slow(connection->id(), CloseCause::slow_consumer);
+    if (!connection->dead) count_unread(*connection);
   }
-  slow_.clear();
   while (unread_bytes_ > options_.unread_bytes_max) {
     const uint32_t slot = unread_.largest();
     if (slot == kNoIndex) break;
@@ -582,10 +618,12 @@ void Reactor::reap() {
 }
 
 void Reactor::arm_timer(Connection& connection, io::Nanoseconds from_now) {
+  connection.due = false;
   wheel_.arm(connection.slot, (now_ + from_now).count());
 }
 
 void Reactor::cancel_timer(Connection& connection) {
+  connection.due = false;
   wheel_.cancel(connection.slot);
 }
 

@@ -5,8 +5,10 @@
 
 #include <tsl/robin_map.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +32,19 @@ inline constexpr io::Nanoseconds kInterval = std::chrono::milliseconds(100);
 inline constexpr io::Nanoseconds kTrimInterval = std::chrono::seconds(1);
 // Timers fire on multiples of this, so that heartbeats leave in batches.
 inline constexpr io::Nanoseconds kTimerTick = std::chrono::milliseconds(50);
+
+// Work for many connections at once is done in pieces, so that nobody waits for all of it who waits for one message:
+// in a tick so many of a line have their turn, and a larger part of one so long that the last would wait for more than
+// kTurnTicksMax ticks.
+inline constexpr size_t kTurnsPerTick = 32;
+inline constexpr size_t kTurnTicksMax = 16;
+constexpr size_t turns(size_t waiting) {
+  return std::min(waiting, std::max(kTurnsPerTick, (waiting + kTurnTicksMax - 1) / kTurnTicksMax));
+}
+// A connection with more than this to send has to wait for its turn; what others have been sent leaves first.
+inline constexpr uint64_t kBulkBytes = 16 << 10;
+// Answers of HTTP are made when they are asked for and only while few wait to be sent, so these need no more turns.
+inline constexpr size_t kAnswersPerTick = 4;
 
 // What lives above a reactor: the sessions. One level up, one object per reactor.
 class Handler {
@@ -147,6 +162,8 @@ class Reactor {
   void post(uint16_t to, const Mail& mail) { mailboxes_.send(to, mail); }
   // For one publish of a foreign thread.
   void return_credit(MemberId producer, uint32_t bytes) { mailboxes_.return_credit(producer, 1, bytes); }
+  // Connections whose answers (Connection::unlimited_output) wait for their turn to be sent.
+  size_t answers_waiting() const { return answers_.size(); }
   // The next tick follows at once: there is work that no event announces.
   void tick_again() { tick_again_ = true; }
   io::Nanoseconds now() const { return now_; }  // monotonic, read once per tick
@@ -171,7 +188,9 @@ class Reactor {
   void take_mail();
   void take_timers();
   void flush();
-  void flush_batch(std::span<const uint32_t> slots);
+  void flush_line(std::deque<ConnectionId>& line, size_t count);
+  enum class Turn : uint8_t { first, bulk };  // `first`: those with much to send are put into a line
+  void flush_batch(std::span<const uint32_t> slots, Turn turn);
   bool take_result(Connection& connection, int64_t result, uint64_t wanted);
   void after_send(Connection& connection, int64_t result);
   void finish_closing(Connection& connection);
@@ -181,6 +200,7 @@ class Reactor {
   void take_slow();
   void trim_pools();
   void copy_counters();
+  bool is_over_limits(const Connection& connection) const;
   void note_slow(Connection& connection);
   void count_unread(Connection& connection);
   void reap();
@@ -201,7 +221,9 @@ class Reactor {
   TimingWheel<TimerNodes> wheel_;
   std::vector<uint32_t> dirty_;                      // have something to send in this tick
   std::vector<ConnectionId> idle_;                   // have nothing to send, and want on_drained
-  std::vector<uint32_t> slow_;                       // over their limits
+  std::deque<ConnectionId> streams_, answers_;       // have much to send, and wait for their turn
+  std::deque<ConnectionId> slow_;                    // over their limits
+  std::deque<ConnectionId> due_;                     // whose timers have fired
   std::vector<uint32_t> dead_;                       // closed in this tick, freed at its end
   std::vector<uint8_t> gather_;                      // where small pieces of one connection are laid together
   io::Nanoseconds linger_{0};                        // of the latest close_after_flush()

@@ -32,6 +32,8 @@ namespace {
 
 // Turns of sessions and hub within one tick: each needs something that the one before it has caused.
 constexpr int kTurnsMax = 64;
+// Of input that connections had waiting, in a tick: what many have pipelined takes long, and others wait meanwhile.
+constexpr size_t kReadPerTick = 16 << 10;
 // Larger ones are not kept for the next use.
 constexpr size_t kSharedScratchKept = 1 << 20;
 
@@ -335,11 +337,12 @@ std::string Gate::take_buffered_input(Client& client) {
   return bytes;
 }
 
-void Gate::read_buffered_input(Client& client) {
+size_t Gate::read_buffered_input(Client& client) {
   Connection& at = connection(client);
+  size_t used = 0;
   if (client.has_buffered_input) {
     std::string held = take_buffered_input(client);
-    const size_t used = feed(client, at, {reinterpret_cast<uint8_t*>(held.data()), held.size()});
+    used = feed(client, at, {reinterpret_cast<uint8_t*>(held.data()), held.size()});
     if (used != held.size()) {
       held.erase(0, used);
       buffer_input(client, std::move(held));
@@ -347,6 +350,7 @@ void Gate::read_buffered_input(Client& client) {
     }
   }
   end_input(client);
+  return used;
 }
 
 void Gate::on_peer_gone(ConnectionId id, io::CloseReason) {
@@ -454,14 +458,32 @@ void Gate::serve_stalled() {
 }
 
 void Gate::work_off() {
+  const auto read = [this](Client& client) {
+    client.ready = false;
+    if (connection(client).pauses == 0) read_in_tick_ += read_buffered_input(client);
+  };
+  for (; !in_line_.empty() && read_in_tick_ < kReadPerTick; in_line_.pop_front()) {
+    if (Client* const client = find(in_line_.front())) read(*client);
+  }
   // What is read may put others in line, or the same one again.
   for (size_t i = 0; i < ready_.size(); ++i) {
-    Client* client = find(ready_[i]);
+    Client* const client = find(ready_[i]);
     if (client == nullptr) continue;
-    client->ready = false;
-    if (connection(*client).pauses == 0) read_buffered_input(*client);
+    if (client->has_buffered_input && read_in_tick_ >= kReadPerTick) {
+      in_line_.push_back(client->id);
+    } else {
+      read(*client);
+    }
   }
   ready_.clear();
+}
+
+// What had its turn in this tick may have one again in the next.
+void Gate::start_turns() {
+  read_in_tick_ = 0;
+  const bool answers_wait = http_->start_turns();
+  // A send that failed lets its client go on, too.
+  if (!ready_.empty() || !in_line_.empty() || answers_wait) reactor_.tick_again();
 }
 
 void Gate::unstall(Client& client) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
 #include <span>
@@ -248,7 +249,7 @@ class Gate final : public runtime::Handler, public hub::Sink {
   void on_mail(const runtime::Mail& mail) override;
   void on_tick() override;
   void on_flushed() override {
-    if (!ready_.empty()) reactor_.tick_again();  // a send that failed lets it go on
+    start_turns();
     if (hub_->measures()) hub_->on_flushed(reactor_.read_clock().count());
     hub_->go_on();
   }
@@ -284,10 +285,11 @@ class Gate final : public runtime::Handler, public hub::Sink {
   // Bytes received while reading is paused.
   void buffer_input(Client& client, std::string bytes);
   std::string take_buffered_input(Client& client);
-  void read_buffered_input(Client& client);
+  size_t read_buffered_input(Client& client);  // how much of it was taken
   void end_input(Client& client);
   void serve_stalled();
   void work_off();
+  void start_turns();
   void tell_some();
   void tell(Client& client);
   void take_leave(Client& client);
@@ -337,6 +339,8 @@ class Gate final : public runtime::Handler, public hub::Sink {
   tsl::robin_map<uint32_t, StalledPlace> stalled_places_;  // by slot
   int serving_home_ = -1;  // whose line is being served: a client stalled again goes to its head
   std::vector<ConnectionId> ready_;
+  std::deque<ConnectionId> in_line_;                       // ready, with input that has to wait for later ticks
+  size_t read_in_tick_ = 0;                                // of such input
   tsl::robin_map<uint32_t, std::string> buffered_inputs_;  // by slot
   bool credit_came_ = false;
   uint32_t last_correlation_ = 0;

@@ -21,7 +21,7 @@ using wire::HttpHeader;
 namespace {
 
 // A client that pipelines without reading is not read from while more than this waits for it.
-constexpr uint32_t kAnswersUnsentMax = 64 << 10;
+constexpr uint32_t kAnswersUnsentMax = 16 << 10;
 
 // A page may load and talk to this host only; nothing inline, nobody may frame it.
 constexpr std::string_view kContentSecurityPolicy =
@@ -108,6 +108,7 @@ void HttpSession::refuse(Client& client, Connection& connection, uint16_t status
 void HttpSession::send_and_finish(Client& client, Connection& connection, uint16_t status) {
   runtime::Reactor& reactor = gate_.reactor();
   reactor.send_copy(connection, out_);
+  made_bytes_ += out_.size();
   gate_.stats().requests[std::min<size_t>(status / 100, 5)].add();
   if (out_.capacity() > (1 << 20)) std::string().swap(out_);
   if (client.kind == Kind::http) release(client);

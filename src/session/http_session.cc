@@ -33,6 +33,25 @@ wire::HttpLimits http_limits_of(const SessionOptions& options) {
   return {options.request_line_max, options.headers_bytes_max, options.headers_max, options.body_max};
 }
 
+// Answers are made for as long as a tick has made no more than this and few wait to be sent.
+constexpr size_t kAnswerBytesPerTick = 128 << 10;
+constexpr size_t kAnswersWaitingMax = 4 * runtime::kAnswersPerTick;
+
+// Whose answer may be large.
+constexpr bool is_bulk_endpoint(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::rooms:
+    case Endpoint::members:
+    case Endpoint::history:
+    case Endpoint::users:
+    case Endpoint::connections:
+    case Endpoint::stats:
+    case Endpoint::metrics:
+    case Endpoint::file: return true;
+    default: return false;
+  }
+}
+
 // Of an endpoint that opens a transport.
 Kind kind_of(Endpoint endpoint) {
   if (endpoint == Endpoint::events) return Kind::sse;
@@ -272,7 +291,24 @@ void HttpSession::take_request(Client& client, Connection& connection) {
     client.between_requests = true;
     return gate_.reactor().arm_timer(connection, gate_.options().keep_alive_timeout);
   }
+  if (is_bulk_endpoint(current.match.route->endpoint) && !(in_line_.empty() && may_answer())) {
+    gate_.await(client);
+    return in_line_.push_back(client.id);
+  }
   dispatch(client, connection);
+}
+
+bool HttpSession::may_answer() const {
+  return made_bytes_ < kAnswerBytesPerTick && gate_.reactor().answers_waiting() < kAnswersWaitingMax;
+}
+
+void HttpSession::serve_line() {
+  for (; !in_line_.empty() && may_answer(); in_line_.pop_front()) {
+    Client* const client = gate_.find(in_line_.front());
+    if (client == nullptr || client->kind != Kind::http || client->extra == nullptr || !client->waiting) continue;
+    gate_.proceed(*client);
+    dispatch(*client, gate_.connection(*client));
+  }
 }
 
 void HttpSession::dispatch(Client& client, Connection& connection) {
@@ -509,6 +545,7 @@ void HttpSession::on_tick() {
     }
   }
   continuing_.clear();
+  serve_line();
 }
 
 void HttpSession::on_drained(Client& client, Connection& connection) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -104,6 +105,11 @@ class HttpSession final : public Protocol {
   void on_closed(Client& client, runtime::CloseCause cause) override;
   // Before the flush: what the hub's calls asked for but may not be done within them.
   void on_tick() override;
+  // After the flush: answers may be made again. Whether any wait for that.
+  bool start_turns() {
+    made_bytes_ = 0;
+    return !in_line_.empty();
+  }
   void trim();  // once a second: parsers that nobody has needed since the last time
   bool idle() const { return continuing_.empty(); }
 
@@ -138,6 +144,8 @@ class HttpSession final : public Protocol {
   bool check_head(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
   // A request that has come as a whole, and then, as often as an answer was waited for.
   void take_request(Client& client, runtime::Connection& connection);
+  bool may_answer() const;
+  void serve_line();
   void dispatch(Client& client, runtime::Connection& connection);
   bool admit(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
   bool asks_for_this_host(Client& client, runtime::Connection& connection, const wire::HttpRequest& http,
@@ -165,6 +173,8 @@ class HttpSession final : public Protocol {
   std::vector<wire::HttpHeader> headers_;
   std::string out_;  // of the response being written
   std::vector<ConnectionId> continuing_;
+  std::deque<ConnectionId> in_line_;  // their requests have come, and ask for something large
+  size_t made_bytes_ = 0;             // of answers, in this tick
   SignIn sign_in_;
   RequestLimits limits_;
   RoomsApi rooms_;

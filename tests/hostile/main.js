@@ -22,7 +22,11 @@ const kHelp = `Usage: tests/hostile/run [BINARY] [options]
 Prints a table: the attack, how many attempts, how often the server answered what, its memory before, at its peak and
 when the attackers were gone (MB), the 99th percentile of the time that a message takes between others, before and
 during (ms). Bounds: the server is there, answers /health and says nothing of a defect; the others lose nothing;
-memory goes back to what it was, plus 10 % and 4 MB; --long: the others' 99th percentile is at most 5 times what it was.`;
+memory goes back to what it was, plus 10 % and 4 MB.
+
+--long: attackers take the processors that everybody here shares, so that messages take longer whatever the server does.
+How long is measured beside: a second server that nobody attacks has clients of the same kind at the same time (column
+"beside"). The others' 99th percentile is at most 5 times what it was before, or what it is beside if that is more.`;
 
 const kSlack = 4e6;  // pages of the program itself, and of allocators, that were not touched before
 const kSlowdownMax = 5;
@@ -89,8 +93,9 @@ async function health(server) {
 
 function mb(bytes) { return (bytes / 1e6).toFixed(1); }
 
-// Runs one attack and checks the bounds; gives its row, with the faults.
-async function judge({ name, run }, world, folder) {
+// Runs one attack and checks the bounds; gives its row, with the faults. `beside` is a world that is not attacked, if
+// delays have a bound.
+async function judge({ name, run }, world, beside, folder) {
   const { server, honest } = world;
   const { pid } = server.process;
   const row = { name, faults: [], arena: new Arena(server, { long: values.long, folder, wait_ms: kWaitMs }) };
@@ -104,6 +109,7 @@ async function judge({ name, run }, world, folder) {
   };
   await honest.p99();  // those of the time in between
   row.p99_before = await honest.p99(kSamples);
+  await beside?.honest.p99();
   row.before = resident(pid).now;
   forget_peak(pid);
   try {
@@ -114,7 +120,7 @@ async function judge({ name, run }, world, folder) {
   await check(() => health(server));
   if (server.gone) return row;
   await check(() => honest.lost_nothing());
-  row.p99_during = await honest.p99();
+  [row.p99_during, row.p99_beside] = await Promise.all([honest.p99(), beside?.honest.p99()]);
   row.peak = resident(pid).peak;
   const allowed = row.before * 1.1 + kSlack;
   await until(() => resident(pid).now <= allowed, 'memory to come back', { ms: server.measures_memory ? kMemoryMs : 0, every_ms: 100 })
@@ -122,25 +128,26 @@ async function judge({ name, run }, world, folder) {
       if (server.measures_memory) row.faults.push(new Error(`${mb(resident(pid).now)} MB of memory are left, ${mb(row.before)} were before`));
     });
   row.after = resident(pid).now;
-  if (values.long && !(row.p99_during <= kSlowdownMax * row.p99_before)) {
-    row.faults.push(new Error(`others waited ${row.p99_during.toFixed(1)} ms (p99) during the attack, ${row.p99_before.toFixed(1)} ms before`));
+  if (beside && !(row.p99_during <= kSlowdownMax * Math.max(row.p99_before, row.p99_beside))) {
+    row.faults.push(new Error(`others waited ${row.p99_during.toFixed(1)} ms (p99) during the attack, ${row.p99_before.toFixed(1)} ms before, `
+      + `at the server beside ${row.p99_beside.toFixed(1)} ms`));
   }
   return row;
 }
 
 // --- the table ---
 
-function cells({ name, arena, before, peak, after, p99_before, p99_during, faults }) {
+function cells({ name, arena, before, peak, after, p99_before, p99_during, p99_beside, faults }) {
   const answers = [...arena.answers].map(([what, times]) => `${what} ×${times}`).join(', ');
-  return [faults.length ? 'FAIL' : 'ok', name, arena.attempts, mb(before), mb(peak), mb(after), p99_before?.toFixed(1), p99_during?.toFixed(1), answers].map(String);
+  return [faults.length ? 'FAIL' : 'ok', name, arena.attempts, mb(before), mb(peak), mb(after), p99_before?.toFixed(1), p99_during?.toFixed(1), p99_beside?.toFixed(1) ?? '', answers].map(String);
 }
 
 function print_table(io, rows) {
-  const table = [['', 'attack', 'attempts', 'MB before', 'peak', 'after', 'p99 before', 'during', 'answers'], ...rows.map(cells)];
+  const table = [['', 'attack', 'attempts', 'MB before', 'peak', 'after', 'p99 before', 'during', 'beside', 'answers'], ...rows.map(cells)];
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   console.log(`# --io=${io}`);
   for (const row of table) {
-    console.log(`# ${row.map((cell, i) => (i >= 2 && i <= 7 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd()}`);
+    console.log(`# ${row.map((cell, i) => (i >= 2 && i <= 8 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd()}`);
   }
 }
 
@@ -159,6 +166,7 @@ function report(label, outcome, faults = []) {
 async function attack_all(io) {
   const rows = [];
   let shared = null;
+  const beside = values.long ? await World.start(io) : null;
   for (const attack of kAttacks.filter(({ name }) => name.includes(values.only))) {
     const label = `${attack.name} [${io}]`;
     const own = scratch();
@@ -166,7 +174,7 @@ async function attack_all(io) {
     try {
       if (attack.own) world = await World.start(io, await attack.own(own.folder));
       else world = shared ??= await World.start(io);
-      const row = await judge(attack, world, own.folder);
+      const row = await judge(attack, world, beside, own.folder);
       if (attack.own) await world.stop().catch((error) => row.faults.push(error));
       rows.push(row);
       report(label, row.faults.length ? 'failed' : 'passed', row.faults);
@@ -183,6 +191,7 @@ async function attack_all(io) {
       own.remove();
     }
   }
+  await beside?.stop();
   if (shared) {
     const fault = await shared.stop().then(() => null, (error) => error);
     report(`the server stops with exit status 0 on SIGTERM [${io}]`, fault ? 'failed' : 'passed', [fault]);

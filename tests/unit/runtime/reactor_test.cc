@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -29,6 +30,7 @@ class FakeBackend final : public io::Backend {
     next_.push_back({.kind = io::EventKind::accepted, .socket = socket});
     return socket;
   }
+  io::Socket socket(int32_t number) const { return {number}; }
   void open_window(io::Socket socket, size_t bytes) {
     Peer& peer = peers[socket.value];
     peer.window = bytes;
@@ -49,6 +51,7 @@ class FakeBackend final : public io::Backend {
   void pause_receive(io::Socket) override {}
   void resume_receive(io::Socket) override {}
   void flush(std::span<io::SendOp> ops) override {
+    sends += ops.size();
     for (io::SendOp& op : ops) {
       Peer& peer = peers.at(op.socket.value);
       EXPECT_FALSE(peer.closed || peer.fin || peer.blocked) << "socket " << op.socket.value;
@@ -78,6 +81,7 @@ class FakeBackend final : public io::Backend {
   const io::BackendStats& stats() const override { return stats_; }
 
   std::map<int32_t, Peer> peers;
+  size_t sends = 0;
 
  private:
   std::vector<io::Event> next_, current_;
@@ -103,7 +107,7 @@ class TestHandler final : public Handler {
   void on_slow(ConnectionId id, CloseCause) override {
     if (when_slow) when_slow(id);
   }
-  void on_timer(ConnectionId) override {}
+  void on_timer(ConnectionId id) override { timers.push_back(id.slot); }
   void on_mail(const Mail&) override {}
   void on_tick() override {
     if (when_tick) std::exchange(when_tick, nullptr)();
@@ -112,7 +116,7 @@ class TestHandler final : public Handler {
   void on_closed(ConnectionId id, CloseCause) override { closed.push_back(id.slot); }
 
   std::vector<ConnectionId> ids;
-  std::vector<uint32_t> gone, closed;
+  std::vector<uint32_t> gone, closed, timers;
   std::function<void(ConnectionId)> when_drained, when_gone, when_slow;
   std::function<void()> when_tick;
 
@@ -273,6 +277,134 @@ TEST_F(ReactorTest, AConnectionThatWasNotedAsSlowMayBeGone) {
     if (round == 1) accept(1);  // gets the slot
     EXPECT_EQ(asked, 2) << "another one was taken for slow";
   }
+}
+
+// --- work for many is done in turns; tests of these count steps ---
+
+constexpr uint32_t kMany = 900;
+static_assert(turns(kMany) < kMany / 10);
+
+// However much is queued for others: a message leaves in the tick that it was queued in.
+TEST_F(ReactorTest, AMessageLeavesBeforeMuchThatOthersAreSent) {
+  accept(kMany + 1);
+  in_tick([&] {
+    for (uint32_t i = 0; i < kMany; ++i) reactor_->send_copy(at(i), std::string(kBulkBytes + 1, 'b'));
+    reactor_->send_copy(at(kMany), "message");
+  });
+  EXPECT_EQ(peer(kMany).received, "message");
+  EXPECT_EQ(backend_->sends, turns(kMany) + 1);
+  for (size_t ticks = 1; ticks < kTurnTicksMax; ++ticks) {
+    backend_->sends = 0;
+    peer(kMany).received.clear();
+    in_tick([&] { reactor_->send_copy(at(kMany), "another"); });
+    EXPECT_EQ(peer(kMany).received, "another");
+    EXPECT_LE(backend_->sends, turns(kMany) + 1);
+  }
+  while (reactor_->stats().flushed_connections < kMany + kTurnTicksMax) tick();
+  for (uint32_t i = 0; i < kMany; ++i) EXPECT_EQ(peer(static_cast<int>(i)).received.size(), kBulkBytes + 1);
+}
+
+// Who gets more while it waits keeps its place; who is gone when its turn comes takes nobody else's.
+TEST_F(ReactorTest, ConnectionsInLineKeepTheirOrder) {
+  accept(100);
+  in_tick([&] {
+    for (uint32_t i = 0; i < 100; ++i) reactor_->send_copy(at(i), std::string(kBulkBytes + 1, 'b'));
+  });
+  ASSERT_EQ(peer(99).received, "");
+  in_tick([&] {
+    reactor_->send_copy(at(99), "more");
+    reactor_->close(at(50), CloseCause::done);
+  });
+  accept(1);  // may get the slot
+  reactor_->send_copy(at(100), "new");
+  while (peer(99).received.empty()) tick();
+  EXPECT_EQ(peer(99).received, std::string(kBulkBytes + 1, 'b') + "more");
+  EXPECT_EQ(peer(50).received, "");
+  EXPECT_EQ(peer(100).received, "new");
+}
+
+// Answers are made when they are asked for: so few at a time need no larger turns when there are many.
+TEST_F(ReactorTest, AnswersHaveFewTurns) {
+  accept(kMany);
+  in_tick([&] {
+    for (uint32_t i = 0; i < kMany; ++i) {
+      at(i).unlimited_output = true;
+      reactor_->send_copy(at(i), std::string(kBulkBytes + 1, 'b'));
+    }
+  });
+  EXPECT_EQ(backend_->sends, kAnswersPerTick);
+  EXPECT_EQ(reactor_->answers_waiting(), kMany - kAnswersPerTick);
+  while (reactor_->answers_waiting() != 0) tick();
+  EXPECT_EQ(backend_->sends, kMany);
+}
+
+// A handler that always has more for who takes everything does not keep the others from their turns.
+TEST_F(ReactorTest, AReplayThatIsTakenAtOnceGoesOnInTheNextTick) {
+  accept(1);
+  int pieces = 0;
+  handler_.when_drained = [&](ConnectionId) {
+    ++pieces;
+    reactor_->send_copy(at(0), std::string(kBulkBytes + 1, 'r'));
+    reactor_->want_drained(at(0));
+  };
+  in_tick([&] {
+    reactor_->send_copy(at(0), std::string(kBulkBytes + 1, 'r'));
+    reactor_->want_drained(at(0));
+  });
+  EXPECT_EQ(pieces, 1);
+  tick();
+  EXPECT_EQ(pieces, 2);
+}
+
+TEST_F(ReactorTest, SlowReadersAreDealtWithInTurns) {
+  accept(kMany);
+  uint32_t asked = 0;
+  handler_.when_slow = [&](ConnectionId id) {
+    ++asked;
+    reactor_->close(*reactor_->find(id), CloseCause::slow_consumer);
+  };
+  for (uint32_t i = 0; i < kMany; ++i) {
+    peer(static_cast<int>(i)).window = 0;
+    reactor_->set_output(at(i), {nullptr, 5, 10});
+  }
+  in_tick([&] {
+    for (uint32_t i = 0; i < kMany; ++i) reactor_->send_copy(at(i), "too much");
+  });
+  EXPECT_EQ(asked, turns(kMany));
+  // One that has read in the meantime is not slow any more.
+  backend_->open_window(backend_->socket(kMany - 1), SIZE_MAX);
+  for (uint32_t before = 0; before != asked;) {
+    before = asked;
+    tick();
+    EXPECT_LE(asked - before, turns(kMany));
+  }
+  EXPECT_EQ(asked, kMany - 1);
+  EXPECT_FALSE(peer(kMany - 1).closed);
+}
+
+TEST_F(ReactorTest, TimersThatFireTogetherAreServedInTurns) {
+  accept(kMany);
+  for (uint32_t i = 0; i < kMany; ++i) reactor_->arm_timer(at(i), kTimerTick);
+  clock_.advance_ns((2 * kTimerTick).count());
+  tick();
+  EXPECT_EQ(handler_.timers.size(), turns(kMany));
+  // Of those whose time is over, but who have not been told: one has no timer any more, another one anew.
+  const auto waits = [&](uint32_t slot) { return std::ranges::count(handler_.timers, slot) == 0; };
+  uint32_t cancelled = 0, armed = kMany - 1;
+  while (!waits(cancelled)) ++cancelled;
+  while (!waits(armed)) --armed;
+  reactor_->cancel_timer(at(cancelled));
+  reactor_->arm_timer(at(armed), 10 * kTimerTick);
+  for (size_t before = 0; before != handler_.timers.size();) {
+    before = handler_.timers.size();
+    tick();
+    EXPECT_LE(handler_.timers.size() - before, turns(kMany));
+  }
+  EXPECT_EQ(handler_.timers.size(), kMany - 2);
+  clock_.advance_ns((11 * kTimerTick).count());
+  tick();
+  EXPECT_EQ(handler_.timers.size(), kMany - 1);
+  EXPECT_EQ(handler_.timers.back(), armed);
 }
 
 TEST_F(ReactorTest, CopiesStayUntilTheyAreLetGo) {

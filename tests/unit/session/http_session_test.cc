@@ -42,6 +42,79 @@ TEST(HttpSession, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_EQ(answers, "");
 }
 
+// Large answers are made a few per tick, in the order in which they were asked for. Meanwhile others are answered in
+// the tick in which they ask. Steps are counted.
+TEST(HttpSession, LargeAnswersAreMadeInTurns) {
+  World world;
+  world.files().add("/large", "large.txt", std::string(40'000, 'l'));
+  constexpr size_t kClients = 50, kEach = 3;
+  std::vector<World::Wire> wires;
+  for (size_t i = 0; i < kClients; ++i) wires.push_back(world.connect());
+  const World::Wire other = world.connect();
+  for (const World::Wire wire : wires) {
+    world.send_unworked(wire, get("/large") + get("/large") + get("/large"));
+  }
+  const auto& answered = world.gate().stats().requests[2];
+  size_t ticks = 0, others = 0;
+  while (answered.get() - others < kClients * kEach) {
+    world.send_unworked(other, get("/health"));
+    const uint64_t before = answered.get();
+    world.reactor().tick(io::Nanoseconds(0));
+    ++others;
+    ASSERT_EQ(body_of(world.take(other)), "OK\n") << "after " << ticks << " ticks";
+    ASSERT_LE(answered.get() - before, 1u + 4) << "after " << ticks << " ticks";
+    ASSERT_LT(++ticks, 10'000u);
+  }
+  world.work();
+  for (const World::Wire wire : wires) {
+    std::string answers = world.take(wire);
+    for (size_t i = 0; i < kEach; ++i) EXPECT_EQ(body_of(take_answer(answers)).size(), 40'000u);
+    EXPECT_EQ(answers, "");
+  }
+}
+
+// Of what a client does not read no more than one large answer is made.
+TEST(HttpSession, LargeAnswersAreNotMadeForWhoDoesNotReadTheFirst) {
+  World world;
+  world.files().add("/large", "large.txt", std::string(40'000, 'l'));
+  const World::Wire wire = world.connect();
+  world.peer(wire).window = 10'000;
+  world.send(wire, get("/large") + get("/large") + get("/health"));
+  EXPECT_EQ(world.gate().stats().requests[2].get(), 1u);
+  world.backend().open_window(wire.socket, SIZE_MAX);
+  world.work();
+  EXPECT_EQ(world.gate().stats().requests[2].get(), 3u);
+}
+
+// What many have pipelined behind an answer that they now read all at once.
+TEST(HttpSession, WaitingInputIsReadInTurns) {
+  World world;
+  world.files().add("/large", "large.txt", std::string(40'000, 'l'));
+  constexpr size_t kClients = 50, kEach = 50;
+  std::string requests;
+  for (size_t i = 0; i < kEach; ++i) requests += get("/health");
+  std::vector<World::Wire> wires;
+  for (size_t i = 0; i < kClients; ++i) {
+    wires.push_back(world.connect());
+    world.peer(wires.back()).window = 10'000;
+    world.send(wires.back(), get("/large") + requests);
+  }
+  const World::Wire other = world.connect();
+  const auto& answered = world.gate().stats().requests[2];
+  ASSERT_EQ(answered.get(), kClients);
+  for (const World::Wire wire : wires) world.backend().open_window(wire.socket, SIZE_MAX);
+  const uint64_t in_a_tick = (16 << 10) / get("/health").size() + kEach;
+  size_t ticks = 0;
+  for (uint64_t others = 0; answered.get() - others < kClients * (1 + kEach); ++others) {
+    world.send_unworked(other, get("/health"));
+    const uint64_t before = answered.get();
+    world.reactor().tick(io::Nanoseconds(0));
+    ASSERT_EQ(body_of(world.take(other)), "OK\n") << "after " << ticks << " ticks";
+    ASSERT_LE(answered.get() - before, 1 + in_a_tick) << "after " << ticks << " ticks";
+    ASSERT_LT(++ticks, 10'000u);
+  }
+}
+
 TEST(HttpSession, AnySplitGivesTheSameAnswers) {
   const std::string requests = post("/messages", R"({"room":"r","content":"x"})") + get("/health") + get("/nothing");
   for (size_t size : {1, 2, 7, 50}) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/shrink.h"
 #include "hub/home.h"
 
 namespace ringcast::hub {
@@ -12,7 +13,6 @@ namespace ringcast::hub {
 namespace {
 constexpr uint32_t kGracesPerCall = 8192;
 constexpr uint32_t kLooksPerGrace = 2;
-constexpr size_t kGracesKept = 1024;
 }  // namespace
 
 Status Home::enter_presence(Channel& channel, const Joiner& joiner) {
@@ -146,6 +146,7 @@ bool Home::runs(const Grace& grace) {
 void Home::take_grace(size_t at) {
   if (at + 1 != graces_.size()) graces_[at] = std::move(graces_.back());
   graces_.pop_back();
+  shrink_if_sparse(graces_);
   if (at >= graces_.size()) return;
   const size_t place = at;
   for (size_t child; (child = 2 * at + 1) < graces_.size(); at = child) {
@@ -184,7 +185,6 @@ void Home::end_graces() {
     channel.presence()->expire(grace.user.view(), grace.ends_us);
     presence_event(channel, PresenceView::Kind::member_left, grace.user.view(), Status::online, channel.live());
   }
-  if (graces_.empty() && graces_.capacity() > kGracesKept) std::vector<Grace>().swap(graces_);
   context_.stats.graces.store(graces_.size(), std::memory_order_relaxed);
 }
 

@@ -35,7 +35,7 @@ class IndexSet {
     place(hash, index);
     ++size_;
   }
-  // `index` must be in it.
+  // `index` must be in it. `hash_of` as above, for all that stay.
   template <class HashOf>
   void erase(uint64_t hash, uint32_t index, HashOf hash_of) {
     uint32_t hole = home(hash);
@@ -53,6 +53,9 @@ class IndexSet {
     }
     buckets_[hole] = kEmpty;
     --size_;
+    if (size_ <= kRebuiltMax && size_ * uint64_t{8} < buckets_.size() && buckets_.size() > kBucketsMin) {
+      rebuild(std::max<size_t>(kBucketsMin, size_ * size_t{2}), hash_of);
+    }
   }
   // An entry has moved from one index to another.
   void renumber(uint64_t hash, uint32_t from, uint32_t to) {
@@ -68,8 +71,13 @@ class IndexSet {
     size_ = 0;
   }
   uint32_t size() const { return size_; }
+  size_t buckets() const { return buckets_.size(); }
+
+  // A set that has become sparse is made anew for what is left, unless that takes long: this many at a time.
+  static constexpr uint32_t kRebuiltMax = 16384;
 
  private:
+  static constexpr size_t kBucketsMin = 8;
   static constexpr uint32_t kEmpty = 0;
   static constexpr uint32_t kTagShift = 26;
 
@@ -88,7 +96,11 @@ class IndexSet {
   template <class HashOf>
   void grow(HashOf hash_of) {
     // By half: full tables stay at least 53 % full.
-    std::vector<uint32_t> old(std::max<size_t>(8, buckets_.size() + buckets_.size() / 2));
+    rebuild(std::max<size_t>(kBucketsMin, buckets_.size() + buckets_.size() / 2), hash_of);
+  }
+  template <class HashOf>
+  void rebuild(size_t buckets, HashOf hash_of) {
+    std::vector<uint32_t> old(buckets);
     old.swap(buckets_);
     for (const uint32_t bucket : old) {
       if (bucket != kEmpty) place(hash_of(index_of(bucket)), index_of(bucket));

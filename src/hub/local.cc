@@ -372,7 +372,6 @@ void Local::sweep() {
   if (cooling_ == 0 && second != cooled_s_) {
     cooled_s_ = second;
     cooling_ = warm_.size();
-    pending_.trim();
   }
   for (size_t looks = std::min<size_t>(cooling_, kCooledPerCall); looks != 0; --looks, --cooling_) {
     const uint32_t index = warm_.front();
@@ -632,10 +631,10 @@ void Local::check() const {
   std::vector<uint32_t> waiting(channels_.index_end()), counted(channels_.index_end());
   uint32_t pending = 0;
   for (uint32_t i = 0; i < memberships_.index_end(); ++i) {
-    const Membership& membership = memberships_[i];
-    if (membership.stage == Stage::free) continue;
-    const bool member = membership.stage == Stage::live || membership.stage == Stage::silent;
-    ++(member ? counted : waiting)[membership.channel];
+    const Membership* const membership = memberships_.find(i);
+    if (membership == nullptr || membership->stage == Stage::free) continue;
+    const bool member = membership->stage == Stage::live || membership->stage == Stage::silent;
+    ++(member ? counted : waiting)[membership->channel];
     if (!member) ++pending;
   }
   RINGCAST_ASSERT(pending == pending_.size());

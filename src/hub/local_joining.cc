@@ -6,11 +6,11 @@
 namespace ringcast::hub {
 
 Local::Membership* Local::expected(const Mail& mail) {
-  RINGCAST_ASSERT(mail.membership < memberships_.index_end());
-  Membership& membership = memberships_[mail.membership];
-  const bool waits = membership.stage == Stage::joining || membership.stage == Stage::replaying ||
-                     membership.stage == Stage::abandoned;
-  if (waits && pending_[membership.place].number == mail.number) return &membership;
+  Membership* const membership = memberships_.find(mail.membership);
+  const bool waits =
+      membership != nullptr && (membership->stage == Stage::joining || membership->stage == Stage::replaying ||
+                                membership->stage == Stage::abandoned);
+  if (waits && pending_[membership->place].number == mail.number) return membership;
   add(context_.stats.stale_mail);
   return nullptr;
 }

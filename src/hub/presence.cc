@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/shrink.h"
+
 namespace ringcast::hub {
 
 uint32_t Presence::index_of(std::string_view user) const {
@@ -40,6 +42,8 @@ void Presence::erase(uint32_t index) {
   if (entries_.empty()) {
     std::vector<Entry>().swap(entries_);
     set_.clear();
+  } else {
+    shrink_if_sparse(entries_);
   }
 }
 

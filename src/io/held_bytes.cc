@@ -75,6 +75,10 @@ void HeldBytes::drop(Index& head) {
 void HeldBytes::reclaim() {
   for (const Index index : lent_) free(index);
   lent_.clear();
+  if (free_.size() != pieces_.size() || pieces_.size() <= kPiecesKept) return;
+  std::vector<Piece>().swap(pieces_);
+  std::vector<Index>().swap(free_);
+  idle_with_memory_ = 0;
 }
 
 }  // namespace ringcast::io

@@ -39,6 +39,7 @@ class HeldBytes {
     Index last = kNone;  // of the whole list; kept by its first piece
   };
   static constexpr size_t kIdlePiecesMax = 64;  // whose memory is kept for the next time
+  static constexpr size_t kPiecesKept = 1024;   // while nothing is held
 
   Piece& append(Index& head);
   void free(Index index);

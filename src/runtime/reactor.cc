@@ -523,7 +523,7 @@ void Reactor::close(Connection& connection, CloseCause cause, io::CloseMode mode
   backend_->close(connection.socket, mode);
   connection.outbox.clear();
   dead_.push_back(connection.slot);
-  if (!acknowledged_.empty()) acknowledged_.erase(connection.slot);
+  if (!acknowledged_.empty()) erase_key(acknowledged_, connection.slot);
 }
 
 void Reactor::close_after_flush(Connection& connection, CloseCause cause, io::Nanoseconds linger) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/erase_at.h"
 #include "session/canonical.h"
 #include "session/connection_log.h"
 #include "session/frame_length.h"
@@ -396,7 +397,7 @@ void WebSocketSession::drain(Client& client, Connection& connection) {
 void WebSocketSession::on_closed(Client& client, CloseCause cause) {
   gate_.stats().closed_by(TransportKind::websocket, cause).add();
   gate_.ended(client, TransportKind::websocket);
-  if (client.has_aside) asides_.erase(client.id.slot);
+  if (client.has_aside) erase_key(asides_, client.id.slot);
   client.has_aside = false;
 }
 

@@ -36,13 +36,13 @@ void OnlineLists::leave(ConnectionId connection) {
   }
   room.members.pop_back();
   if (room.members.empty()) {
-    asked_.erase(room.correlation);
+    erase_key(asked_, room.correlation);
     rooms_.erase(at);
     return;
   }
   // The answer goes nowhere when the one who asked has gone.
   if (room.correlation != 0 && room.asker == connection) {
-    asked_.erase(std::exchange(room.correlation, 0));
+    erase_key(asked_, std::exchange(room.correlation, 0));
     note(at->first, room);
   }
 }

@@ -41,6 +41,31 @@ TEST(IndexSet, AgreesWithAMap) {
   }
 }
 
+TEST(IndexSet, GetsSmallAgainInFewSteps) {
+  constexpr uint32_t kMany = 200'000;
+  const auto hash_of = [](uint32_t index) { return index * 0x9E3779B97F4A7C15u; };
+  IndexSet set;
+  for (uint32_t i = 0; i < kMany; ++i) set.insert(hash_of(i), i, hash_of);
+  size_t buckets = set.buckets();
+  int times = 0;
+  uint64_t moved = 0;
+  for (uint32_t i = 0; i < kMany; ++i) {
+    set.erase(hash_of(i), i, hash_of);
+    if (set.buckets() == buckets) continue;
+    ++times;
+    moved += set.size();
+    buckets = set.buckets();
+    EXPECT_LE(set.size(), IndexSet::kRebuiltMax);
+    EXPECT_GE(buckets, set.size() * size_t{2});  // far from growing again
+    for (uint32_t left = i + 1; left < kMany; ++left) {
+      ASSERT_EQ(set.find(hash_of(left), [&](uint32_t candidate) { return candidate == left; }), left);
+    }
+  }
+  EXPECT_EQ(buckets, 8u);
+  EXPECT_LE(times, 12);
+  EXPECT_LE(moved, 2 * IndexSet::kRebuiltMax);
+}
+
 TEST(Name, SharesItsTextUpToWhatItCanCount) {
   const Name first("alice");
   std::vector<Name> copies(70'000, first);

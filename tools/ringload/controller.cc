@@ -65,6 +65,7 @@ class Controller {
   const std::atomic<bool>& stop_;
   Run run_;
   Results results_;
+  uint64_t never_connected_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::vector<std::string> failures_;
@@ -213,6 +214,7 @@ void Controller::connect() {
   }
   const Totals after = totals();
   results_.connected = after.ready;
+  never_connected_ = after.down;
   results_.connect_seconds = static_cast<double>(after.at_ns - before.at_ns) * 1e-9;
   results_.connects_per_second = static_cast<double>(after.ready) / results_.connect_seconds;
   if (after.ready == 0) return;
@@ -258,8 +260,7 @@ void Controller::measure() {
     results_.worker_wait.push_back(part(after.waited_ns[i] - before.waited_ns[i]));
   }
   if (options_.server_pid > 0) results_.server_cpu_ns = after.server_cpu_ns - before.server_cpu_ns;
-  const uint64_t ready = after.ready;
-  results_.ended_connections = ready < results_.connected ? results_.connected - ready : 0;
+  results_.ended_connections = after.down - never_connected_;
   run_.enter(Phase::draining);
   in_phase("drain", after.at_ns);
   drain();

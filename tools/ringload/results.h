@@ -47,7 +47,7 @@ struct Results {
   std::vector<double> worker_wait;  // part of the time in which it wanted one and had none
 
   std::array<uint64_t, kErrorKinds> errors{};
-  uint64_t ended_connections = 0;  // not there any more when the measurement ended
+  uint64_t ended_connections = 0;  // lost by the end of the measurement, and not on their way back
 
   std::vector<uint32_t> role_members;  // how many connections each role has
   std::vector<Sample> series;          // the run in the course of time

@@ -107,7 +107,6 @@ void Worker::renew(Connection& connection) {
       checker.expect_any();
     }
   }
-  ++measures_.renewed;
   if (connection.speaks == Speaks::websocket) {
     const wire::MaskKey mask{};
     wire::append_close_frame(write_to(connection), 1000, {}, &mask);
@@ -247,7 +246,11 @@ void Worker::on_joined(Connection& connection) {
   // ready ends the phase.
   const bool first_time = run_.phase.load(std::memory_order_relaxed) == Phase::connecting;
   progress_.ready.add();
-  if (connection.resuming) ++measures_.resumed;
+  if (connection.resuming) {
+    ++measures_.resumed;
+  } else if (!first_time) {
+    ++measures_.renewed;
+  }
   if (connection.publisher || !first_time) return;
   for (uint32_t i = 0; i < checkers_per_member_; ++i) {
     checkers_[size_t{index_of(connection)} * checkers_per_member_ + i].expect_from(connection.sent);

@@ -36,6 +36,8 @@ wire::HttpLimits http_limits_of(const SessionOptions& options) {
 // Answers are made for as long as a tick has made no more than this and few wait to be sent.
 constexpr size_t kAnswerBytesPerTick = 128 << 10;
 constexpr size_t kAnswersWaitingMax = 4 * runtime::kAnswersPerTick;
+// What counts before it is known: the answer may have to come from other cores.
+constexpr size_t kAnswerBytesExpected = 16 << 10;
 
 // Whose answer may be large.
 constexpr bool is_bulk_endpoint(Endpoint endpoint) {
@@ -160,7 +162,7 @@ size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<u
       }
       case HttpParseStatus::complete:
         gate_.reactor().cancel_timer(connection);
-        take_request(client, connection);
+        take_request(client, connection, used != bytes.size());
         if (client.kind != Kind::http || connection.pauses != 0 || client.waiting) return used;
         break;
       case HttpParseStatus::error: {
@@ -278,7 +280,7 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
   return true;
 }
 
-void HttpSession::take_request(Client& client, Connection& connection) {
+void HttpSession::take_request(Client& client, Connection& connection, bool pipelined) {
   HttpState& current = state(client);
   const wire::HttpRequest& http = current.parser->request();
   if (!current.checked) {
@@ -291,9 +293,14 @@ void HttpSession::take_request(Client& client, Connection& connection) {
     client.between_requests = true;
     return gate_.reactor().arm_timer(connection, gate_.options().keep_alive_timeout);
   }
-  if (is_bulk_endpoint(current.match.route->endpoint) && !(in_line_.empty() && may_answer())) {
-    gate_.await(client);
-    return in_line_.push_back(client.id);
+  const Endpoint endpoint = current.match.route->endpoint;
+  // Who waits for a message has asked for nothing else behind it.
+  if (is_bulk_endpoint(endpoint) || (endpoint == Endpoint::poll && pipelined)) {
+    if (!in_line_.empty() || !may_answer()) {
+      gate_.await(client);
+      return in_line_.push_back(client.id);
+    }
+    made_bytes_ += kAnswerBytesExpected;
   }
   dispatch(client, connection);
 }
@@ -307,6 +314,7 @@ void HttpSession::serve_line() {
     Client* const client = gate_.find(in_line_.front());
     if (client == nullptr || client->kind != Kind::http || client->extra == nullptr || !client->waiting) continue;
     gate_.proceed(*client);
+    made_bytes_ += kAnswerBytesExpected;
     dispatch(*client, gate_.connection(*client));
   }
 }

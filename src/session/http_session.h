@@ -142,8 +142,8 @@ class HttpSession final : public Protocol {
   io::Nanoseconds body_time_left(const HttpState& current) const;
   void read_flags(Client& client, const wire::HttpRequest& http);
   bool check_head(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
-  // A request that has come as a whole, and then, as often as an answer was waited for.
-  void take_request(Client& client, runtime::Connection& connection);
+  // A request that has come as a whole; `pipelined`: with more behind it.
+  void take_request(Client& client, runtime::Connection& connection, bool pipelined);
   bool may_answer() const;
   void serve_line();
   void dispatch(Client& client, runtime::Connection& connection);

@@ -73,6 +73,40 @@ TEST(HttpSession, LargeAnswersAreMadeInTurns) {
   }
 }
 
+// Polls for all of a room's history, with others behind them; one that waits for a message passes by.
+TEST(HttpSession, PollsThatWerePipelinedAreAnsweredInTurns) {
+  World world({.cores = 2});
+  const World::Wire publisher = world.connect();
+  const std::string message = post("/messages", R"({"room":"r","content":")" + std::string(3'000, 'h') + "\"}");
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(status_of(world.ask(publisher, message)), 200);
+  const World::Wire poller = world.connect();
+  world.send(poller, get("/poll?rooms=r"));
+  const std::string first = body_of(world.take(poller));
+  constexpr size_t kClients = 50;
+  std::vector<World::Wire> wires;
+  for (size_t i = 0; i < kClients; ++i) wires.push_back(world.connect());
+  const auto& answered = world.gate().stats().requests[2];
+  const uint64_t before = answered.get();
+  for (const World::Wire wire : wires) world.send_unworked(wire, get("/poll?rooms=r&since=1") + get("/health"));
+  const auto tick = [&] {
+    for (uint16_t core = 0; core < 2; ++core) world.reactor(core).tick(io::Nanoseconds(0));
+  };
+  for (int i = 0; i < 3; ++i) tick();
+  EXPECT_LE(answered.get() - before, 2 * 3 * 8u);
+  EXPECT_LE(world.reactor().answers_waiting(), 16u);
+  world.send_unworked(poller, get("/poll?rooms=r&since=now"));
+  world.send_unworked(publisher, post("/messages", R"({"room":"r","content":"new"})"));
+  for (int i = 0; i < 6; ++i) tick();
+  EXPECT_THAT(world.take(poller), HasSubstr("\"content\":\"new\""));
+  EXPECT_LT(answered.get() - before, 2 * kClients);
+  world.work();
+  for (const World::Wire wire : wires) {
+    std::string answers = world.take(wire);
+    EXPECT_GT(body_of(take_answer(answers)).size(), 30'000u);
+    EXPECT_EQ(body_of(answers), "OK\n");
+  }
+}
+
 // Of what a client does not read no more than one large answer is made.
 TEST(HttpSession, LargeAnswersAreNotMadeForWhoDoesNotReadTheFirst) {
   World world;

@@ -44,7 +44,7 @@ enum class CloseCause : uint8_t {
 };
 std::string_view to_string(CloseCause cause);
 
-enum class PauseReason : uint8_t { credit = 1, answer = 2, slow_output = 4, closing = 8, rate = 16 };
+enum class PauseReason : uint8_t { credit = 1, answer = 2, slow_output = 4, closing = 8, rate = 16, turn = 32 };
 
 // What many connections have in common: where their frames end, and how much may wait for them.
 struct OutputRules {

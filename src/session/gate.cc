@@ -463,13 +463,17 @@ void Gate::work_off() {
     if (connection(client).pauses == 0) read_in_tick_ += read_buffered_input(client);
   };
   for (; !in_line_.empty() && read_in_tick_ < kReadPerTick; in_line_.pop_front()) {
-    if (Client* const client = find(in_line_.front())) read(*client);
+    Client* const client = find(in_line_.front());
+    if (client == nullptr) continue;
+    reactor_.resume_reading(connection(*client), PauseReason::turn);
+    read(*client);
   }
   // What is read may put others in line, or the same one again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Client* const client = find(ready_[i]);
     if (client == nullptr) continue;
     if (client->has_buffered_input && read_in_tick_ >= kReadPerTick) {
+      reactor_.pause_reading(connection(*client), PauseReason::turn);  // what it has is to be read first
       in_line_.push_back(client->id);
     } else {
       read(*client);

@@ -102,6 +102,38 @@ TEST(RestMessages, AClientThatGoesWhileItWaitsForCreditIsForgotten) {
   EXPECT_TRUE(world.peer(second).closed);
 }
 
+// Of what many have pipelined each tick reads a part; meanwhile nothing is added to what the others have waiting.
+TEST(RestMessages, WhoseInputWaitsForItsTurnIsNotReadFrom) {
+  World world;
+  std::vector<World::Wire> wires;
+  for (int i = 0; i < 12; ++i) wires.push_back(world.connect());
+  std::string input = post("/messages", R"({"room":"r","content":"x"})");
+  size_t requests = 1;
+  for (; input.size() < 20'000; ++requests) input += get("/health");
+  for (const World::Wire wire : wires) world.send_unworked(wire, input);
+  int waiting = 0;
+  for (int round = 0; round < 30; ++round) {
+    for (const World::Wire wire : wires) world.send_unworked(wire, get("/health"));
+    ++requests;
+    world.pass_alone(0, 1ms);
+    for (size_t i = 0; i < wires.size(); ++i) {
+      const Client* const client = world.gate().find({static_cast<uint32_t>(i), 1});
+      ASSERT_NE(client, nullptr);
+      if (!client->has_buffered_input) continue;
+      ++waiting;
+      EXPECT_TRUE(world.peer(wires[i]).paused) << i;
+    }
+  }
+  EXPECT_GT(waiting, 0);
+  world.work();
+  for (const World::Wire wire : wires) {
+    const std::string answers = world.take(wire);
+    size_t count = 0;
+    for (size_t found = 0; (found = answers.find("HTTP/1.1 200", found)) != std::string::npos; ++found) ++count;
+    EXPECT_EQ(count, requests);
+  }
+}
+
 // Closing one does not look through all that wait, and those that have closed do not pile up among them.
 TEST(RestMessages, ClientsThatGoWhileTheyWaitForCreditLeaveNothing) {
   World world({.cores = 2, .credit_publishes = 1});

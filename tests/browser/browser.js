@@ -7,6 +7,7 @@ import { chromium } from 'playwright-core';
 import { kWaitMs } from '../integration/lib/deadline.js';
 
 const kExecutable = process.env.RINGCAST_CHROMIUM ?? '/usr/bin/chromium';
+const kLoadMs = 60000;  // a new process, fonts, and all that a page brings
 const kFlags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 
@@ -37,6 +38,7 @@ async function new_context(t, options) {
   const context = await browser.newContext(options);
   t.after(() => context.close());
   context.setDefaultTimeout(kWaitMs);
+  context.setDefaultNavigationTimeout(kLoadMs);
   return context;
 }
 

@@ -35,7 +35,7 @@ async function downloaded(tab, options) {
 }
 
 suite('files', { at_once: 1 }, (test) => {
-  test('a file arrives whole over each transport, and at its sender', async (t) => {
+  test('a file arrives whole over each transport, and at its sender', { deadline_ms: 180000 }, async (t) => {
     const room = t.name('room');
     const sender = await connected(t, 'Alice', room);
     const others = [await connected(t, 'Bob', room), await connected(t, 'Carol', room, 'sse'), await connected(t, 'Dora', room, 'poll')];

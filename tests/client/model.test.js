@@ -11,7 +11,8 @@ const kSeeds = 250;
 const kSeedsOfBuild = 50;
 const kSeedsToCatch = 1500;
 
-suite('model', { server: false }, (test) => {
+// One after the other: side by side on one thread each would take as long as all.
+suite('model', { server: false, at_once: 1 }, (test) => {
   test(`the client keeps its promises, ${kSeeds} seeds`, { deadline_ms: 120000 }, async () => {
     for (let seed = 1; seed <= kSeeds; seed++) await run_seed(Client, seed);
   });

@@ -26,9 +26,10 @@ during (ms). Bounds: the server is there, answers /health and says nothing of a 
 memory goes back to what it was, plus 10 % and 4 MB.
 
 --long: attackers take the processors that everybody here shares, so that messages take longer whatever the server does.
-Hence they run at the lowest priority, where this process may have its own back afterwards (as root). How long messages
-take then is measured beside: a second server that nobody attacks has clients of the same kind at the same time (column
-"beside"). The others' 99th percentile is at most 5 times what it was before, or what it is beside if that is more.`;
+Hence they run at a low priority (nice 10), where this process may have its own back afterwards (as root). How long
+messages take then is measured beside: a second server that nobody attacks has clients of the same kind at the same
+time (column "beside"). The others' 99th percentile is at most 5 times what it was before, or 5 times what it is beside
+if that is more.`;
 
 const kSlack = 4e6;  // pages of the program itself, and of allocators, that were not touched before
 const kSlowdownMax = 5;
@@ -63,7 +64,7 @@ const kMemoryMs = values.long ? 60000 : 20000;      // until memory is back
 // What `work` takes of the processors is what servers and honest clients, which are processes of their own, leave.
 async function in_background(work) {
   if (!kHasPriorities) return work();
-  setPriority(19);
+  setPriority(10);
   try {
     return await work();
   } finally {

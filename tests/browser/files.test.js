@@ -35,7 +35,7 @@ async function downloaded(tab, options) {
 }
 
 suite('files', { at_once: 1 }, (test) => {
-  test('a file arrives whole over each transport, and at its sender', { deadline_ms: 180000 }, async (t) => {
+  test('a file arrives whole over each transport, and at its sender', async (t) => {
     const room = t.name('room');
     const sender = await connected(t, 'Alice', room);
     const others = [await connected(t, 'Bob', room), await connected(t, 'Carol', room, 'sse'), await connected(t, 'Dora', room, 'poll')];
@@ -95,7 +95,7 @@ suite('files', { at_once: 1 }, (test) => {
     assert.equal((await t.read('/history', { room })).messages.length, 1);
   });
 
-  test('the biggest file that is allowed arrives', { deadline_ms: 180000 }, async (t) => {
+  test('the biggest file that is allowed arrives', async (t) => {
     const room = t.name('room');
     const tab = await connected(t, 'Alice', room);
     const content = randomBytes(8 << 20);

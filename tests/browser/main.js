@@ -18,6 +18,9 @@ const kHelp = `Usage: tests/browser/run [BINARY] [options]
   --junit FILE       write the results as JUnit XML too
   RINGCAST_CHROMIUM  the browser (default /usr/bin/chromium); without it the tests are skipped`;
 
-const given = command_line(kHelp, { io: 'uring', reactors: '2', jobs: 3 }, { screenshots: { type: 'string', default: '' } });
+// Each tab is a process that has to start.
+const kTestMs = 240000;
+
+const given = command_line(kHelp, { io: 'uring', reactors: '2', jobs: 3, test_ms: kTestMs }, { screenshots: { type: 'string', default: '' } });
 use_screenshots(given.values.screenshots);
 await run_tests(import.meta.url, given, close_browser);

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Runner } from './runner.js';
 
-// `defaults`: io, reactors, jobs; `more`: a runner's own options, as parseArgs has them.
+// `defaults`: io, reactors, jobs, test_ms (a test's deadline); `more`: a runner's own options, as parseArgs has them.
 export function command_line(help, defaults, more = {}) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -28,16 +28,16 @@ export function command_line(help, defaults, more = {}) {
     console.log(help);
     process.exit(values.help ? 0 : 2);
   }
-  return { bin, values };
+  return { bin, values, test_ms: defaults.test_ms };
 }
 
 // Runs the test files beside `url` (a module's import.meta.url) and ends the process; `finish` is called before that.
-export async function run_tests(url, { bin, values }, finish = async () => {}) {
+export async function run_tests(url, { bin, values, test_ms }, finish = async () => {}) {
   const files = readdirSync(new URL('.', url)).filter((name) => name.endsWith('.test.js') && name.includes(values.file));
   for (const file of files.sort()) await import(new URL(file, url));
   const combinations = values.io.split(',').flatMap((io) => values.reactors.split(',').map((reactors) => ({ io, reactors: Number(reactors) })));
   const { only, shuffle, verbose, junit } = values;
-  const runner = new Runner({ bin, suites_at_once: Number(values.jobs), tests_at_once: values['at-once'] && Number(values['at-once']), only, shuffle, verbose, junit });
+  const runner = new Runner({ bin, suites_at_once: Number(values.jobs), tests_at_once: values['at-once'] && Number(values['at-once']), only, shuffle, verbose, junit, test_ms });
   // What a test left behind unheeded is a failure of its own; the others go on.
   for (const event of ['unhandledRejection', 'uncaughtException']) {
     process.on(event, (error) => {

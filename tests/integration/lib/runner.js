@@ -37,8 +37,8 @@ function shuffled(tests, seed) {
 }
 
 export class Runner {
-  constructor({ bin, suites_at_once = 3, tests_at_once = kTestsAtOnce, only = '', shuffle = '', verbose = false, junit = '' }) {
-    Object.assign(this, { bin, suites_at_once, tests_at_once, only, shuffle, verbose, junit });
+  constructor({ bin, suites_at_once = 3, tests_at_once = kTestsAtOnce, only = '', shuffle = '', verbose = false, junit = '', test_ms = kTestMs }) {
+    Object.assign(this, { bin, suites_at_once, tests_at_once, only, shuffle, verbose, junit, test_ms });
     this.results = [];
     this.counts = { passed: 0, failed: 0, skipped: 0 };
   }
@@ -83,7 +83,7 @@ export class Runner {
     this.report(`${label}: the server stops with exit status 0 on SIGTERM`, error ? 'failed' : 'passed', performance.now() - began, error);
   }
 
-  async run_test({ title, body, deadline_ms = kTestMs }, label, world) {
+  async run_test({ title, body, deadline_ms = this.test_ms }, label, world) {
     const began = performance.now();
     const context = new TestContext(world);
     let outcome = 'passed';

@@ -166,7 +166,8 @@ export class Arena {
 export function resident(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kib = (name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)[1]);
-  return { now: kib('VmRSS'), peak: kib('VmHWM') };
+  const files = kib('RssFile');  // pages of the program and its libraries, as it comes to use them: nobody's memory
+  return { now: kib('VmRSS') - files, peak: kib('VmHWM') - files };
 }
 
 // From here on the peak is counted anew.

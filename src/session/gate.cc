@@ -33,7 +33,7 @@ namespace {
 // Turns of sessions and hub within one tick: each needs something that the one before it has caused.
 constexpr int kTurnsMax = 64;
 // Of input that connections had waiting, in a tick: what many have pipelined takes long, and others wait meanwhile.
-constexpr size_t kReadPerTick = 16 << 10;
+constexpr size_t kReadPerTick = 64 << 10;
 // Larger ones are not kept for the next use.
 constexpr size_t kSharedScratchKept = 1 << 20;
 

@@ -137,7 +137,12 @@ TEST(HttpSession, WaitingInputIsReadInTurns) {
   const auto& answered = world.gate().stats().requests[2];
   ASSERT_EQ(answered.get(), kClients);
   for (const World::Wire wire : wires) world.backend().open_window(wire.socket, SIZE_MAX);
-  const uint64_t in_a_tick = (16 << 10) / get("/health").size() + kEach;
+  const uint64_t in_a_tick = (64 << 10) / get("/health").size() + kEach;
+  world.reactor().tick(io::Nanoseconds(0));
+  ASSERT_LE(answered.get(), kClients + in_a_tick);
+  size_t waiting = 0;
+  for (const World::Wire wire : wires) waiting += world.peer(wire).paused ? 1 : 0;
+  EXPECT_GT(waiting, 0u) << "what they send would pile up behind what waits here";
   size_t ticks = 0;
   for (uint64_t others = 0; answered.get() - others < kClients * (1 + kEach); ++others) {
     world.send_unworked(other, get("/health"));

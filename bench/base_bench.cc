@@ -269,7 +269,7 @@ void keyed_hash_home_core(benchmark::State& state) {
   const KeyedHash hash(HashKey{1, 2});
   const std::string name(static_cast<size_t>(state.range(0)), 'r');
   uint32_t sum = 0;
-  for (auto _ : state) sum += hash.home_core("tenant", name, 8);
+  for (auto _ : state) sum += hash.owner_core("tenant", name, 8);
   benchmark::DoNotOptimize(sum);
 }
 BENCHMARK(keyed_hash_home_core)->Arg(8)->Arg(32)->Arg(128);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SipHash with a secret 128-bit key: where a (tenant, name) lives must not be the client's to choose.
-// Values; any thread. SipHash-1-3 for tables and home cores; 2-4 is the form with published vectors.
+// Values; any thread. SipHash-1-3 for tables and owner cores; 2-4 is the form with published vectors.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ class KeyedHash {
   // Of the pair: ("a", "bc") and ("ab", "c") are different.
   uint64_t operator()(std::string_view tenant, std::string_view name) const noexcept;
   // 0 .. cores-1, evenly.
-  uint32_t home_core(std::string_view tenant, std::string_view name, uint32_t cores) const noexcept {
+  uint32_t owner_core(std::string_view tenant, std::string_view name, uint32_t cores) const noexcept {
     // The upper half scaled: as even as a modulo, without a division, and independent of the low bits that tables use.
     return static_cast<uint32_t>(((*this)(tenant, name) >> 32) * cores >> 32);
   }

@@ -4,104 +4,100 @@
 #include "wire/compact_json.h"
 #include "wire/json_writer.h"
 #include "wire/names.h"
-#include "wire/publish_request.h"
 
 namespace ringcast::embed {
 
 using hub::QueryKind;
 using session::ForeignTask;
-using wire::TargetKind;
 
 namespace {
 
-void text_field(wire::JsonWriter& json, std::string_view name, std::string_view value) {
-  if (!value.empty()) json.key(name).string(value);
+tl::unexpected<Error> refused(std::string code, std::string why) {
+  return tl::unexpected<Error>(Error{std::move(code), std::move(why)});
 }
 
-// Re-serialised first: what is no JSON value must not become further fields.
-Result<void> data_field(wire::JsonWriter& json, std::string_view text, const wire::JsonLimits& limits) {
-  thread_local std::string compact;
-  compact.clear();
-  if (auto good = wire::append_compact_json(compact, text, limits); !good) return good;
-  json.key("data").raw(compact);
-  return {};
+Result<void> check_optional(std::string_view value, Result<void> (*check)(std::string_view)) {
+  return value.empty() ? Result<void>{} : check(value);
 }
 
-Error one_of(std::string_view what, std::string_view names) {
-  return {"bad_message", std::string(what) + " of " + std::string(names) + " must be set"};
-}
-
-// What POST /messages would have as its body, so that there is one set of rules.
-Result<TaskPtr> checked(const std::string& body, std::string_view tenant, const wire::JsonLimits& limits) {
-  if (!tenant.empty()) {
-    if (auto good = wire::check_tenant(tenant); !good) return tl::unexpected<Error>(good.error());
+// What a message is published to, as the hub's name within the tenant.
+Result<std::string> target_of(const Message& message) {
+  const int targets = static_cast<int>(!message.room.empty()) + static_cast<int>(!message.to.empty()) +
+                      static_cast<int>(message.broadcast);
+  if (targets != 1) return refused("bad_message", "exactly one of room, to and broadcast must be set");
+  if (message.broadcast || message.room == wire::kBroadcastChannel) return std::string(wire::kBroadcastChannel);
+  const bool inbox = !message.to.empty() || message.room.starts_with('@');
+  if (!inbox) {
+    if (auto good = wire::check_room(message.room); !good) return tl::unexpected<Error>(good.error());
+    return message.room;
   }
-  wire::PublishBody parsed;
-  if (auto error = parse_publish_body(body, limits, parsed)) return tl::unexpected<Error>(*error);
-  const wire::PublishRequest& request = parsed.requests[0];
-  auto task = std::make_unique<ForeignTask>();
-  const bool inbox = request.target == TargetKind::user;
-  std::string name;
-  if (request.target == TargetKind::broadcast) {
-    name = wire::kBroadcastChannel;
-  } else if (request.target != TargetKind::connection) {
-    name = (inbox ? "@" : "") + std::string(request.names[0]);
+  const std::string user = message.to.empty() ? message.room.substr(1) : message.to;
+  if (auto good = wire::check_user(user); !good) return tl::unexpected<Error>(good.error());
+  if (wire::is_anonymous(user)) return refused("bad_user", "\"anonymous\" has no inbox");
+  return "@" + user;
+}
+
+Result<void> set_payload(ForeignTask& task, std::string_view content, std::string_view data,
+                         const wire::JsonLimits& limits) {
+  if (content.empty() == data.empty()) return refused("bad_message", "exactly one of content and data must be set");
+  size_t bytes_max = limits.payload_bytes_max;
+  if (content.empty()) {
+    task.payload_kind = hub::PayloadKind::data;
+    if (auto good = wire::append_compact_json(task.payload, data, limits); !good) return good;
   } else {
-    task->connection = request.names[0];
+    if (!wire::is_valid_utf8(content)) return refused("bad_message", "\"content\" is not valid UTF-8");
+    task.payload_kind = hub::PayloadKind::content;
+    wire::JsonWriter(task.payload).string(content);
+    bytes_max += 2;  // its quotes
   }
-  task->key = hub::channel_key(tenant, name);
-  task->tenant = tenant;
-  task->user = request.user;
-  task->event = inbox && request.event == wire::kDefaultEventType ? "direct" : request.event;
-  task->payload_kind =
-      request.payload_kind == wire::PayloadKind::content ? hub::PayloadKind::content : hub::PayloadKind::data;
-  task->payload = request.payload;
-  task->idempotency_key = request.idempotency_key;
-  task->final = request.final_message;
-  return task;
+  if (task.payload.size() <= bytes_max) return {};
+  return refused("too_large", std::string(content.empty() ? "\"data\"" : "\"content\"") + " is larger than " +
+                                  std::to_string(limits.payload_bytes_max) + " bytes");
 }
 
 }  // namespace
 
 Result<TaskPtr> publish_task(const Message& message, const wire::JsonLimits& limits) {
-  const int targets = static_cast<int>(!message.room.empty()) + static_cast<int>(!message.to.empty()) +
-                      static_cast<int>(message.broadcast);
-  if (targets != 1) return tl::unexpected<Error>(one_of("exactly one", "room, to and broadcast"));
-  if (message.content.empty() == message.data.empty()) {
-    return tl::unexpected<Error>(one_of("exactly one", "content and data"));
+  auto name = target_of(message);
+  if (!name) return tl::unexpected<Error>(std::move(name.error()));
+  for (const auto& good :
+       {check_optional(message.tenant, wire::check_tenant), check_optional(message.user, wire::check_user),
+        check_optional(message.event, wire::check_event_type),
+        check_optional(message.idempotency_key, wire::check_idempotency_key)}) {
+    if (!good) return tl::unexpected<Error>(good.error());
   }
-  thread_local std::string body;
-  body.clear();
-  wire::JsonWriter json(body);
-  json.begin_object();
-  text_field(json, "room", message.room);
-  text_field(json, "to", message.to);
-  if (message.broadcast) json.key("broadcast").boolean(true);
-  text_field(json, "user", message.user);
-  text_field(json, "event", message.event);
-  text_field(json, "idempotency_key", message.idempotency_key);
-  if (message.final) json.key("final").boolean(true);
-  text_field(json, "content", message.content);
-  if (!message.data.empty()) {
-    if (auto good = data_field(json, message.data, limits); !good) return tl::unexpected<Error>(good.error());
+  const bool inbox = hub::is_inbox(*name);
+  if (message.final && (inbox || hub::is_broadcast(*name))) {
+    return refused("bad_target", "\"final\" ends a room; it is not for inboxes and the broadcast channel");
   }
-  json.end_object();
-  return checked(body, message.tenant, limits);
+  auto task = std::make_unique<ForeignTask>();
+  if (auto good = set_payload(*task, message.content, message.data, limits); !good) {
+    return tl::unexpected<Error>(std::move(good.error()));
+  }
+  task->key = hub::channel_key(message.tenant, *name);
+  task->tenant = message.tenant;
+  task->user = message.user;
+  task->event = message.event.empty() ? std::string(wire::kDefaultEventType) : message.event;
+  if (inbox && task->event == wire::kDefaultEventType) task->event = "direct";
+  task->idempotency_key = message.idempotency_key;
+  task->final = message.final;
+  return task;
 }
 
 Result<TaskPtr> connection_task(std::string_view tenant, std::string_view connection, std::string_view event,
                                 std::string_view data, const wire::JsonLimits& limits) {
-  thread_local std::string body;
-  body.clear();
-  wire::JsonWriter json(body);
-  json.begin_object().key("to_connection").string(connection);
-  text_field(json, "event", event);
-  if (auto good = data_field(json, data, limits); !good) return tl::unexpected<Error>(good.error());
-  json.end_object();
-  auto task = checked(body, tenant, limits);
-  if (!task) return task;
-  (*task)->kind = ForeignTask::Kind::query;
-  (*task)->query = QueryKind::send_to_connection;
+  for (const auto& good : {check_optional(tenant, wire::check_tenant), wire::check_connection_id(connection),
+                           check_optional(event, wire::check_event_type)}) {
+    if (!good) return tl::unexpected<Error>(good.error());
+  }
+  auto task = std::make_unique<ForeignTask>();
+  if (auto good = set_payload(*task, {}, data, limits); !good) return tl::unexpected<Error>(std::move(good.error()));
+  task->kind = ForeignTask::Kind::query;
+  task->query = QueryKind::send_to_connection;
+  task->connection = connection;
+  task->key = hub::channel_key(tenant, {});
+  task->tenant = tenant;
+  task->event = event.empty() ? wire::kDefaultEventType : event;
   return task;
 }
 

@@ -31,7 +31,8 @@ struct Context {
   BlockWriter payloads{16384};
 
   uint64_t wall_us() const { return static_cast<uint64_t>(options.clock->wall_us()); }
-  uint16_t home_of(uint64_t hash_value) const {
+  uint64_t wall_s() const { return wall_us() / 1'000'000; }
+  uint16_t owner_of(uint64_t hash_value) const {
     return static_cast<uint16_t>((hash_value >> 32) * options.cores >> 32);
   }
   static Mail mail(Kind kind) {

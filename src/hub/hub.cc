@@ -5,15 +5,15 @@
 
 #include "hub/context.h"
 #include "hub/credit.h"
-#include "hub/home.h"
-#include "hub/local.h"
+#include "hub/local/local.h"
+#include "hub/owner/owner.h"
 #include "hub/questions.h"
 
 namespace ringcast::hub {
 
 struct Hub::State {
   Context context;
-  Home home;
+  Owner owner;
   Local local;
   Questions questions;
   Credit credit;
@@ -22,9 +22,9 @@ struct Hub::State {
   std::vector<uint64_t> measured;  // publishes of this tick whose delivery is measured; a few per core
   State(const HubOptions& options, Post& post, Encoder& encoder, Sink& sink, HubStats& stats)
       : context{options, post, encoder, sink, stats, KeyedHash(HashKey{options.key[0], options.key[1]}), false, {}},
-        home(context),
+        owner(context),
         local(context),
-        questions(context, home, local),
+        questions(context, owner.directory(), local),
         credit(options.cores, options.credit_publishes, options.credit_bytes) {}
 };
 
@@ -90,17 +90,17 @@ std::string_view Hub::key_of(uint32_t channel) const {
 const RoomPolicy& Hub::policy_of(uint32_t channel) const {
   return (*state_->context.options.policies)[state_->local.policy_of(channel)];
 }
-uint16_t Hub::home_of(std::string_view key) const {
-  return state_->context.home_of(state_->context.hash(key));
+uint16_t Hub::owner_of(std::string_view key) const {
+  return state_->context.owner_of(state_->context.hash(key));
 }
 bool Hub::has_credit(std::string_view key) const {
-  return state_->credit.has(home_of(key), 0);
+  return state_->credit.has(owner_of(key), 0);
 }
 bool Hub::credit_all_back() const {
   return state_->credit.all_back();
 }
 void Hub::check() const {
-  state_->home.check();
+  state_->owner.check();
   state_->local.check();
 }
 void Hub::set_draining(bool draining) {
@@ -122,7 +122,7 @@ PublishResult Hub::publish(const Publish& publish) {
     context.post.send(context.options.core, mail);
     return PublishResult::accepted;
   }
-  const uint16_t home = home_of(publish.key);
+  const uint16_t owner = owner_of(publish.key);
   RecordWriter(context.scratch)
       .number(publish.kind)
       .number(static_cast<uint8_t>(publish.ephemeral))
@@ -136,25 +136,33 @@ PublishResult Hub::publish(const Publish& publish) {
       .text(publish.event)
       .text(publish.idempotency_key)
       .text(publish.payload);
-  if (!state_->credit.has(home, context.scratch.size())) {
+  if (!state_->credit.has(owner, context.scratch.size())) {
     state_->refused = true;
     add(stats_.no_credit);
     return PublishResult::no_credit;
   }
-  state_->credit.take(home, context.scratch.size());
+  state_->credit.take(owner, context.scratch.size());
   context.attach_scratch(mail);
-  context.post.send(home, mail);
+  context.post.send(owner, mail);
   return PublishResult::accepted;
+}
+
+Applied Hub::apply(const Ordered& ordered) {
+  return state_->owner.apply(ordered);
+}
+
+void Hub::settle(const Publisher& publisher, const Published& published) {
+  send_published(state_->context, publisher, published);
 }
 
 void Hub::on_mail(const Mail& mail) {
   State& state = *state_;
   switch (static_cast<Kind>(mail.kind)) {
-    case Kind::publish: return state.home.on_publish(mail);
-    case Kind::join: return state.home.on_join(mail);
-    case Kind::replay_next: return state.home.on_replay_next(mail);
-    case Kind::leave: return state.home.on_leave(mail);
-    case Kind::status: return state.home.on_status(mail);
+    case Kind::publish: return state.owner.on_publish(mail);
+    case Kind::join: return state.owner.on_join(mail);
+    case Kind::replay_next: return state.owner.on_replay_next(mail);
+    case Kind::leave: return state.owner.on_leave(mail);
+    case Kind::status: return state.owner.on_status(mail);
     case Kind::ask: return state.questions.on_ask(mail);
     case Kind::joined: return state.local.on_joined(mail);
     case Kind::replay: return state.local.on_replay(mail);
@@ -185,7 +193,7 @@ void Hub::on_mail(const Mail& mail) {
 void Hub::on_tick() {
   State& state = *state_;
   state.local.tick();
-  state.home.tick();
+  state.owner.tick();
   if (state.refused && state.credit_came) {
     state.refused = state.credit_came = false;
     state.context.sink.credit_available();
@@ -208,7 +216,7 @@ void Hub::go_on() {
 }
 
 void Hub::sweep() {
-  state_->home.sweep();
+  state_->owner.sweep();
   state_->local.sweep();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One core's share of the hub: home of the channels that hash to it, and the local members of every channel that its
+// One core's share of the hub: owner of the channels that hash to it, and the local members of every channel that its
 // connections have joined. Cores talk through mail only. Touched by its reactor's thread only; HubStats may be read by
 // any thread.
 #pragma once
@@ -21,27 +21,32 @@
 
 namespace ringcast::hub {
 
+class Broker;
+struct Ordered;
+struct Publisher;
+enum class Applied : uint8_t;
+
 // Where a hub's mail goes; the reactor's mailboxes in the server, anything in tests. Never fails, never blocks.
 class Post {
  public:
   virtual ~Post() = default;
   virtual void send(uint16_t to, const runtime::Mail& mail) = 0;
-  // Mail to `to` that was handed over but has not yet left this core's overflow, and how much ever did:
-  // credit is given back when what a publish caused has left.
+  // How much mail to `to` there has ever been, and how much of it is past this core's overflow: credit is given back
+  // when what a publish caused has got so far.
   virtual uint64_t enqueued(uint16_t to) const = 0;
-  virtual uint64_t delivered(uint16_t to) const = 0;
+  virtual uint64_t past_overflow(uint16_t to) const = 0;
 };
 
 struct HubOptions {
   uint16_t core = 0;
   uint16_t cores = 1;
   uint64_t key[2] = {0, 0};                 // of the keyed hash: the same on every core, secret
-  uint32_t channels_max = 4'000'000;        // of this core as a home
-  uint64_t history_bytes_max = 1ull << 30;  // of this core as a home
+  uint32_t channels_max = 4'000'000;        // of this core as an owner
+  uint64_t history_bytes_max = 1ull << 30;  // of this core as an owner
   uint32_t idempotency_keys_max = 100'000;
   std::chrono::seconds idempotency_window{300};
   uint32_t forgotten_positions_max = 100'000;
-  uint32_t credit_publishes = 1024;  // per home core
+  uint32_t credit_publishes = 1024;  // per owner core
   uint64_t credit_bytes = 1 << 20;
   uint32_t replay_chunk = 64 << 10;
   // Of this core, beyond what its descriptors times the rooms of each can reach; tables grow as they are used. A join
@@ -50,6 +55,7 @@ struct HubOptions {
   uint32_t joins_max = 1u << 22;  // not yet answered, or in replay
   const RoomPolicies* policies = nullptr;
   const Clock* clock = nullptr;  // the reactor's
+  Broker* broker = nullptr;      // orders the messages of some channels (hub/broker.h); outlives the hub
   bool tells_occupancy = false;  // Sink::occupancy
   uint32_t busiest_rooms = 100;  // kept of each tenant, until QueryKind::busiest asks for another number
 };
@@ -60,7 +66,7 @@ struct HubStats {
   std::atomic<uint64_t> no_credit{0}, evicted_channels{0}, evicted_messages{0}, stale_mail{0};
   std::atomic<uint64_t> graces{0};  // leaves that are held back, and some whose users are back
   // From the tick that took the publish to the end of the flush that sent it, on each core with members; of one publish
-  // in a millisecond per home core.
+  // in a millisecond per owner core.
   BucketHistogram delivery_us;
 };
 
@@ -100,7 +106,13 @@ class Hub {
 
   std::string_view key_of(uint32_t channel) const;  // a local channel of a Delivery, with members until Sink::parted
   const RoomPolicy& policy_of(uint32_t channel) const;
-  uint16_t home_of(std::string_view key) const;
+  uint16_t owner_of(std::string_view key) const;
+
+  // --- from a broker (hub/broker.h) ---
+  // The next message of a channel that this core owns.
+  Applied apply(const Ordered& ordered);
+  // `published.correlation` is the publisher's.
+  void settle(const Publisher& publisher, const Published& published);
 
   // --- from the reactor ---
   void on_mail(const runtime::Mail& mail);
@@ -117,7 +129,7 @@ class Hub {
 
   HubStats& stats() { return stats_; }
 
-  // For tests: aborts when counts, ids or limits disagree; whether all credit has come home.
+  // For tests: aborts when counts, ids or limits disagree; whether all credit has come back.
   void check() const;
   bool credit_all_back() const;
 

@@ -85,7 +85,7 @@ class IndexSet {
   static uint32_t tag_of(uint32_t bucket) { return bucket >> kTagShift; }
   static uint32_t index_of(uint32_t bucket) { return (bucket & kIndexEnd) - 1; }
   static uint32_t pack(uint64_t hash, uint32_t index) { return tag(hash) << kTagShift | (index + 1); }
-  // The lower half scaled to any number of buckets: the upper one has chosen the home core.
+  // The lower half scaled to any number of buckets: the upper one has chosen the owner core.
   uint32_t home(uint64_t hash) const { return static_cast<uint32_t>((hash & UINT32_MAX) * buckets_.size() >> 32); }
   uint32_t following(uint32_t at) const { return at + 1 == buckets_.size() ? 0 : at + 1; }
   void place(uint64_t hash, uint32_t index) {

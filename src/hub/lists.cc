@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "hub/home.h"
-#include "hub/local.h"
+#include "hub/local/local.h"
+#include "hub/owner/directory.h"
 #include "hub/questions.h"
 
 namespace ringcast::hub {
@@ -20,7 +20,7 @@ void Lists::begin(const Query& query, uint16_t asker, uint64_t gather) {
             gather,
             {},
             {}};
-  if (list.kind == QueryKind::members) list.position.at = home_.begin_members(list.key, list.room);
+  if (list.kind == QueryKind::members) list.position.at = directory_.begin_members(list.key, list.room);
   if (list.kind == QueryKind::connections) list.position.at = local_.begin_connections(list.page.after());
   if (lists_.empty() && step(list)) return;
   lists_.push_back(std::move(list));
@@ -50,10 +50,10 @@ bool Lists::step(List& list) {
 
 bool Lists::look(List& list) {
   switch (list.kind) {
-    case QueryKind::members: return home_.look_at_members(list.room, list.position, list.page);
+    case QueryKind::members: return directory_.look_at_members(list.room, list.position, list.page);
     case QueryKind::connections:
       return local_.look_at_connections(list.key, list.user, list.tenant, list.position, list.page);
-    default: return home_.look_at_channels(list.kind == QueryKind::users, list.tenant, list.position, list.page);
+    default: return directory_.look_at_channels(list.kind == QueryKind::users, list.tenant, list.position, list.page);
   }
 }
 
@@ -64,7 +64,7 @@ void Lists::send(List& list) {
   answer.more = list.page.more();
   const uint32_t limit = list.page.limit();
   answer.rows = list.page.take();
-  if (list.kind == QueryKind::members) home_.end_members(list.room, limit, answer);
+  if (list.kind == QueryKind::members) directory_.end_members(list.room, limit, answer);
   send_answer(context_, list.asker, list.gather, answer);
 }
 

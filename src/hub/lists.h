@@ -16,7 +16,7 @@
 
 namespace ringcast::hub {
 
-class Home;
+class Directory;
 class Local;
 
 // Where a list has come to.
@@ -27,7 +27,8 @@ struct ListPosition {
 
 class Lists {
  public:
-  Lists(Context& context, Home& home, Local& local) : context_(context), home_(home), local_(local) {}
+  Lists(Context& context, Directory& directory, Local& local)
+      : context_(context), directory_(directory), local_(local) {}
 
   static bool is_list(QueryKind kind) {
     return kind == QueryKind::rooms || kind == QueryKind::users || kind == QueryKind::connections ||
@@ -58,7 +59,7 @@ class Lists {
   void send(List& list);
 
   Context& context_;
-  Home& home_;
+  Directory& directory_;
   Local& local_;
   std::deque<List> lists_;
   uint32_t looks_ = kLooksPerTick;  // left of this tick

@@ -18,23 +18,24 @@ namespace ringcast::hub {
 using runtime::Mail;
 
 enum class Kind : uint8_t {
-  // core → home core
+  // core → owner core
   publish,  // payload: PublishRecord; connection/generation: who is told, value: correlation; extra: when (ns)
   join,     // payload: key, user, Status, Moment; channel/number: local channel and generation; membership, extra: join
             // number;
             // connection/generation; id: cursor
-  replay_next,  // channel/generation: home channel; id: position; membership, number: join number; value/extra: local
+  replay_next,  // channel/generation: owner's channel; id: position; membership, number: join number; value/extra:
+                // local
                 // channel
                 // and generation; payload: key, user, Status, Moment
-  leave,        // channel/number: home channel and generation; value: epoch; payload: user
-  status,       // channel/number: home channel and generation; payload: user; value: Status. To the home of an inbox:
-                // the user's; to that of a room: as it is shown there, and extra: its Moment
-  ask,          // payload: AskRecord; value: gather slot; to every core or to the home
-  // home core → core
-  joined,  // membership, number: join number; channel/generation: home channel; connection: its epoch; id: position;
+  leave,        // channel/number: owner's channel and generation; value: epoch; payload: user
+  status,  // channel/number: owner's channel and generation; payload: user; value: Status. To the owner of an inbox:
+           // the user's; to that of a room: as it is shown there, and extra: its Moment
+  ask,     // payload: AskRecord; value: gather slot; to every core or to the owner
+  // owner core → core
+  joined,  // membership, number: join number; channel/generation: owner's channel; connection: its epoch; id: position;
            // value: replayed; extra: members << 32 | kJoined…, of an inbox: Moment << 32 | kJoined…
   replay,  // membership, number; block: a range; id: first id; value: count; extra: gap's oldest; flags. The last mail
-  // of a piece has no block; with kLive: connection/generation: home channel, offset: its epoch, length: Status and
+  // of a piece has no block; with kLive: connection/generation: owner's channel, offset: its epoch, length: Status and
   // kJoinedStated; of an inbox value: Moment
   published,  // connection/generation; value: correlation; id; extra: receivers; flags: duplicate, error
   deliver,    // channel/number: local channel and generation; block: canonical; id; connection/generation + membership:
@@ -80,8 +81,8 @@ inline constexpr uint64_t kJoinedGap = 1, kJoinedReset = 2, kJoinedEnded = 4, kJ
 inline constexpr uint32_t kJoinedStatusShift = 4, kJoinedStatusMask = 3;  // the user's Status: of an inbox, as shown
 inline constexpr uint32_t kJoinedStated = 64;  // of an inbox: its user has had another status than `online`
 
-// Statuses of a user reach a room's home by the cores of all the user's connections, each as fast as it can: the later
-// one holds. A moment is the number of status changes that the home core of the user's inbox has counted, of any user.
+// Statuses of a user reach a room's owner by the cores of all the user's connections, each as fast as it can: the later
+// one holds. A moment is the number of status changes that the owner core of the user's inbox has counted, of any user.
 // What that core has told another one is known there as of the last moment heard from it.
 using Moment = uint32_t;
 inline constexpr Moment kNoMoment = 0, kFirstMoment = 1;

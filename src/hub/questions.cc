@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "hub/home.h"
-#include "hub/local.h"
+#include "hub/local/local.h"
+#include "hub/owner/directory.h"
 
 namespace ringcast::hub {
 
@@ -30,7 +30,7 @@ void Questions::ask(const Query& query) {
       // A core that does not exist has no connections: any core says so.
       return send(query.address.core < context_.options.cores ? query.address.core : context_.options.core, query,
                   index);
-    default: gather.missing = 1; return send(context_.home_of(context_.hash(query.key)), query, index);
+    default: gather.missing = 1; return send(context_.owner_of(context_.hash(query.key)), query, index);
   }
 }
 
@@ -98,7 +98,7 @@ void Questions::answer_here(const Query& query, Answer& answer) {
       answer.found = context_.sink.send_canonical(query.address.connection, query.payload);
       answer.count = answer.found ? 1 : 0;
       return;
-    default: return home_.answer(query, answer);
+    default: return directory_.answer(query, answer);
   }
 }
 

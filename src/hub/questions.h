@@ -8,7 +8,7 @@
 
 namespace ringcast::hub {
 
-class Home;
+class Directory;
 class Local;
 
 // A core's part of an answer, to the core that asked.
@@ -16,8 +16,8 @@ void send_answer(Context& context, uint16_t to, uint64_t gather, const Answer& a
 
 class Questions {
  public:
-  Questions(Context& context, Home& home, Local& local)
-      : context_(context), home_(home), local_(local), lists_(context, home, local) {}
+  Questions(Context& context, Directory& directory, Local& local)
+      : context_(context), directory_(directory), local_(local), lists_(context, directory, local) {}
 
   void ask(const Query& query);
   void on_ask(const Mail& mail);
@@ -37,7 +37,7 @@ class Questions {
   bool concerns(const Query& query) const;
 
   Context& context_;
-  Home& home_;
+  Directory& directory_;
   Local& local_;
   Lists lists_;
   Slab<Gather> gathers_{1u << 24, 64};

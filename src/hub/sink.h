@@ -25,14 +25,14 @@ class Sink {
   // Called from within Hub::leave too.
   virtual void parted(uint32_t /*slot*/, uint32_t /*channel*/) {}
   virtual void published(ConnectionId connection, const Published& published) = 0;
-  // Credit towards some home core is there again: those that were refused may try again.
+  // Credit towards some owner core is there again: those that were refused may try again.
   virtual void credit_available() = 0;
   virtual void answered(ConnectionId connection, const Answer& answer) = 0;
   // Whose connection it is: the user of its joins, as long as it is open at the hub; empty: anonymous.
   virtual std::string_view user_of(uint32_t slot) const = 0;
   // Whether the connection is a visitor of that tenant: others may not list it, write to it or close it.
   virtual bool is_of_tenant(ConnectionId connection, std::string_view tenant) = 0;
-  // A room of this home core has got its first member, or lost its last; with HubOptions::tells_occupancy.
+  // A room of this owner core has got its first member, or lost its last; with HubOptions::tells_occupancy.
   virtual void occupancy(std::string_view /*key*/, bool /*occupied*/) {}
   virtual void kicked(ConnectionId connection) = 0;                                      // disconnect, disconnect_user
   virtual bool send_canonical(ConnectionId connection, std::string_view canonical) = 0;  // send_to_connection

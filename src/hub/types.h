@@ -73,7 +73,7 @@ struct Publish {
   uint64_t correlation = 0;  // given back in Published
 };
 enum class PublishResult : uint8_t {
-  accepted,   // the home core has or will have it; its outcome comes as Sink::published where asked for
+  accepted,   // the owner core has or will have it; its outcome comes as Sink::published where asked for
   no_credit,  // nothing was done: stop reading this publisher; Sink::credit_available() follows
 };
 enum class PublishError : uint8_t { none, draining, channels_full };
@@ -81,7 +81,7 @@ struct Published {
   uint64_t correlation = 0;
   PublishError error = PublishError::none;
   uint64_t id = 0;         // 0 for ephemeral
-  uint32_t receivers = 0;  // members counted at the home core in the step that gave the id
+  uint32_t receivers = 0;  // members counted at the owner core in the step that gave the id
   bool duplicate = false;  // the idempotency key was known: `id` is the first message's
 };
 

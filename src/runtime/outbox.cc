@@ -69,9 +69,16 @@ struct Outbox::Backlog {
 
 namespace {
 
+// Length of the frame of the segment that begins at `at`.
+uint32_t length_at(const Segment& segment, uint32_t at, FrameLength frame_length) {
+  const uint32_t rest = segment.offset + segment.length - at;
+  if (frame_length == nullptr || segment.channel == kOpening) return rest;
+  return frame_length({segment.hold->data() + at, rest});
+}
+
 bool follows(const Segment& before, const Segment& next) {
   return before.hold == next.hold && before.offset + before.length == next.offset && before.channel == next.channel &&
-         (before.frames == 0) == (next.frames == 0) &&
+         before.channel != kOpening && (before.frames == 0) == (next.frames == 0) &&
          (next.first_id == 0
               ? before.first_id == 0
               : before.first_id != 0 && before.frames != 0 && before.first_id + before.frames == next.first_id);
@@ -162,7 +169,9 @@ void Outbox::forget_channel(uint32_t channel) {
 }
 
 void Outbox::forget_channels() {
-  for (uint32_t index = 0; index < segments(); ++index) segment(index).channel = kNoChannel;
+  for (uint32_t index = 0; index < segments(); ++index) {
+    if (segment(index).channel != kOpening) segment(index).channel = kNoChannel;
+  }
 }
 
 int Outbox::gather(iovec* out, int max, uint64_t& wanted) const {
@@ -210,8 +219,7 @@ void Outbox::consume_part(uint64_t bytes, FrameLength frame_length) {
   Backlog& rest = backlog();
   uint32_t at = rest.begun_at == UINT32_MAX ? first_.offset : rest.begun_at;
   while (at < sent_to) {
-    const uint32_t length =
-        frame_length == nullptr ? segment_end - at : frame_length({first_.hold->data() + at, segment_end - at});
+    const uint32_t length = length_at(first_, at, frame_length);
     RINGCAST_ASSERT(length != 0 && at + length <= segment_end);
     if (at + length > sent_to) break;
     at += length;
@@ -229,9 +237,7 @@ void Outbox::consume_part(uint64_t bytes, FrameLength frame_length) {
 uint32_t Outbox::begun_rest(FrameLength frame_length) const {
   if (empty() || backlog_ == nullptr || backlog_->begun_at == UINT32_MAX) return 0;
   const uint32_t at = backlog_->begun_at;
-  const uint32_t segment_end = first_.offset + first_.length;
-  if (frame_length == nullptr) return first_.length;
-  return at + frame_length({first_.hold->data() + at, segment_end - at}) - first_.offset;
+  return at + length_at(first_, at, frame_length) - first_.offset;
 }
 
 void Outbox::discard_unsent(FrameLength frame_length) {
@@ -271,7 +277,7 @@ Dropped Outbox::drop_from(uint32_t index, uint64_t bytes_max, uint32_t messages_
   uint64_t bytes = this->bytes();
   uint32_t messages = this->messages();
   while (at < end && (bytes > bytes_max || messages > messages_max)) {
-    const uint32_t length = frame_length == nullptr ? end - at : frame_length({from.hold->data() + at, end - at});
+    const uint32_t length = length_at(from, at, frame_length);
     RINGCAST_ASSERT(length != 0 && at + length <= end);
     at += length;
     bytes -= length;

@@ -14,6 +14,8 @@
 namespace ringcast::runtime {
 
 inline constexpr uint32_t kNoChannel = UINT32_MAX;
+// A segment of no channel that is one frame, whatever it holds: a response's head with the first frames behind it.
+inline constexpr uint32_t kOpening = UINT32_MAX - 1;
 
 // A run of whole frames. `channel` and `first_id` say where they come from, so that dropped ones can be named. One with
 // a channel but no counted frames is a notice about that channel: never dropped, but taken back by take_notice().
@@ -22,7 +24,7 @@ struct Segment {
   uint32_t offset = 0;
   uint32_t length = 0;
   uint32_t frames = 0;            // counted against the message limit; 0 for replay and control frames
-  uint32_t channel = kNoChannel;  // local channel; kNoChannel: control frames, never dropped
+  uint32_t channel = kNoChannel;  // local channel; kNoChannel, kOpening: never dropped
   uint64_t first_id = 0;          // ids are contiguous within a segment; 0: ephemeral
 };
 static_assert(sizeof(Segment) == 32);
@@ -88,6 +90,8 @@ class Outbox {
     }
     consume_part(bytes, frame_length);
   }
+  // Whether what is first is an opening of which nothing has been sent.
+  bool opening_unsent() const { return !empty() && first_.channel == kOpening && begun_rest(nullptr) == 0; }
   // How much of a frame that has begun is still to be sent.
   uint32_t begun_rest(FrameLength frame_length) const;
   // Drops everything but the rest of a frame that has begun.

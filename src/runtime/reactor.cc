@@ -251,11 +251,11 @@ void Reactor::send(Connection& connection, const Segment& segment) {
   }
 }
 
-void Reactor::send_first(Connection& connection, const Segment& segment) {
-  if (connection.dead || connection.closing || segment.length == 0) return;
+void Reactor::send_opening(Connection& connection, std::string_view bytes) {
+  if (connection.dead || connection.closing) return;
   RINGCAST_ASSERT(!connection.blocked);
-  check_frames(connection, segment);
-  connection.outbox.prepend(segment);
+  const Slice slice = scratch_.append(bytes);
+  connection.outbox.prepend({.hold = slice.hold, .offset = slice.offset, .length = slice.length, .channel = kOpening});
   mark_dirty(connection);
 }
 
@@ -272,7 +272,7 @@ void Reactor::send_copy(Connection& connection, std::string_view bytes, std::str
 void Reactor::check_frames(const Connection& connection, const Segment& segment) const {
   if (!options_.checks_frames) return;
   const FrameLength frame_length = output_of(connection).frame_length;
-  if (frame_length == nullptr) return;
+  if (frame_length == nullptr || segment.channel == kOpening) return;
   std::span<const uint8_t> rest(segment.hold->data() + segment.offset, segment.length);
   while (!rest.empty()) {
     const uint32_t length = frame_length(rest);

@@ -130,7 +130,9 @@ class Reactor {
   // Queues whole frames (OutputRules::frame_length); they leave with everything else in this tick's flush. Nothing is
   // queued any more after close_after_flush().
   void send(Connection& connection, const Segment& segment);
-  void send_first(Connection& connection, const Segment& segment);  // before all that is queued; nothing sent yet
+  // Copies a response's head with the first frames behind it: one frame (kOpening), before all that is queued. Nothing
+  // has been sent yet.
+  void send_opening(Connection& connection, std::string_view bytes);
   // Copies into this core's scratch block and queues: for what belongs to one connection only. `rest` follows `bytes`
   // in the same segment, so a frame's head and payload may lie apart.
   void send_copy(Connection& connection, std::string_view bytes, std::string_view rest = {});

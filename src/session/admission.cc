@@ -5,8 +5,6 @@
 #include <cstring>
 
 #include "base/assert.h"
-#include "session/gate.h"
-#include "session/meters.h"
 
 namespace ringcast::session {
 
@@ -20,13 +18,13 @@ namespace {
 
 // Beside the hub's kinds, which count from 0. In all of them `value` and `extra` hold the subject's bytes and the low
 // half of `flags` its scope.
-constexpr uint8_t kQuestion = 0xF0;  // core → home; channel, membership, id: connects, messages, bytes
-constexpr uint8_t kVerdict = 0xF1;   // home → core; membership: the Charge that was refused; id: nanoseconds to wait
-constexpr uint8_t kRelease = 0xF2;   // core → home: a connection that counted is gone
+constexpr uint8_t kQuestion = 0xF0;  // core → owner; channel, membership, id: connects, messages, bytes
+constexpr uint8_t kVerdict = 0xF1;   // owner → core; membership: the Charge that was refused; id: nanoseconds to wait
+constexpr uint8_t kRelease = 0xF2;   // core → owner: a connection that counted is gone
 
-constexpr uint8_t kLease = 0xF3;   // core → home; membership, id: messages and bytes wanted; number, length: needed
-constexpr uint8_t kLeased = 0xF4;  // home → core; membership, id: messages and bytes; connection, generation: the wait
-constexpr uint8_t kSettle = 0xF5;  // core → home; membership, id: messages and bytes to take back
+constexpr uint8_t kLease = 0xF3;  // core → owner; membership, id: messages and bytes wanted; number, length: needed
+constexpr uint8_t kLeased = 0xF4;  // owner → core; membership, id: messages and bytes; connection, generation: the wait
+constexpr uint8_t kSettle = 0xF5;  // core → owner; membership, id: messages and bytes to take back
 
 constexpr uint8_t kScopeMask = 0x0F, kCounted = 0x10, kAllowed = 0x20;
 constexpr uint8_t kOwed = 0x40;     // of a kSettle: they were spent beyond what was there
@@ -56,11 +54,16 @@ std::string_view bytes_of(const LimitSubject& subject) {
 
 }  // namespace
 
-Admission::Admission(Gate& gate, const HashKey& key, uint16_t cores)
-    : gate_(gate), key_(key), hash_(key), cores_(cores), table_(key) {}
+Admission::Admission(Clients& clients, AdmissionListener& listener)
+    : clients_(clients),
+      listener_(listener),
+      key_(clients.shared().name_key),
+      hash_(key_),
+      cores_(clients.cores()),
+      table_(key_) {}
 
 LimitSubject Admission::subject_of(const IpAddress& address) const {
-  const unsigned bits = address.is_v4() ? 128 : gate_.options().limits.ipv6_prefix;
+  const unsigned bits = address.is_v4() ? 128 : clients_.options().limits.ipv6_prefix;
   return {Scope::address, address.prefix(bits).bytes()};
 }
 
@@ -72,8 +75,8 @@ LimitSubject Admission::subject_of(Scope scope, std::string_view name) const {
   return subject;
 }
 
-uint16_t Admission::home_of(const LimitSubject& subject) const {
-  return static_cast<uint16_t>(hash_.home_core(to_string(subject.scope), bytes_of(subject), cores_));
+uint16_t Admission::owner_of(const LimitSubject& subject) const {
+  return static_cast<uint16_t>(hash_.owner_core(to_string(subject.scope), bytes_of(subject), cores_));
 }
 
 void Admission::ask(ConnectionId id, std::span<const auth::Question> questions, bool lasting) {
@@ -94,12 +97,12 @@ void Admission::ask(ConnectionId id, std::span<const auth::Question> questions, 
     mail.channel = question.connects;
     mail.membership = question.messages;
     mail.id = question.bytes;
-    gate_.reactor().post(home_of(question.subject), mail);
+    clients_.reactor().post(owner_of(question.subject), mail);
   }
 }
 
 void Admission::give_back(const LimitSubject& subject) {
-  gate_.reactor().post(home_of(subject), mail_about(subject, kRelease));
+  clients_.reactor().post(owner_of(subject), mail_about(subject, kRelease));
 }
 
 void Admission::release(ConnectionId id, bool lasting) {
@@ -133,7 +136,7 @@ void Admission::on_question(const Mail& mail) {
                                 .connects = mail.channel,
                                 .messages = mail.membership,
                                 .bytes = mail.id};
-  const auth::Verdict verdict = table_.ask(gate_.options().limits, question, gate_.reactor().now());
+  const auth::Verdict verdict = table_.ask(clients_.options().limits, question, clients_.reactor().now());
   Mail answer = mail_about(question.subject, kVerdict);
   answer.flags |= mail.flags & kCounted;
   if (verdict.allowed) answer.flags |= kAllowed;
@@ -142,7 +145,7 @@ void Admission::on_question(const Mail& mail) {
   answer.number = mail.number;
   answer.membership = static_cast<uint32_t>(verdict.why);
   answer.id = static_cast<uint64_t>(verdict.wait.count());
-  gate_.reactor().post(mail.from, answer);
+  clients_.reactor().post(mail.from, answer);
 }
 
 void Admission::on_verdict(const Mail& mail) {
@@ -173,7 +176,7 @@ void Admission::on_verdict(const Mail& mail) {
     });
   }
   if (standing.held.empty()) standings_.erase(it);
-  gate_.judged(id, judgement);
+  listener_.judged(id, judgement);
 }
 
 // --- leases ---
@@ -185,14 +188,14 @@ void Admission::lease(const LimitSubject& subject, const auth::Lease& wanted, co
   mail.id = wanted.bytes;
   mail.number = needed.messages;
   mail.length = static_cast<uint32_t>(needed.bytes);
-  gate_.reactor().post(home_of(subject), mail);
+  clients_.reactor().post(owner_of(subject), mail);
 }
 
 void Admission::on_lease_wanted(const Mail& mail) {
   const LimitSubject subject = subject_in(mail);
   const auth::Lease lease =
-      table_.lease(gate_.options().limits, subject, {.messages = mail.membership, .bytes = mail.id},
-                   {.messages = mail.number, .bytes = mail.length}, gate_.reactor().now());
+      table_.lease(clients_.options().limits, subject, {.messages = mail.membership, .bytes = mail.id},
+                   {.messages = mail.number, .bytes = mail.length}, clients_.reactor().now());
   Mail answer = mail_about(subject, kLeased);
   if (lease.why == Charge::bytes) answer.flags |= kOfBytes;
   answer.membership = lease.messages;
@@ -200,15 +203,15 @@ void Admission::on_lease_wanted(const Mail& mail) {
   const auto wait = static_cast<uint64_t>(lease.wait.count());
   answer.connection = static_cast<uint32_t>(wait);
   answer.generation = static_cast<uint32_t>(wait >> 32);
-  gate_.reactor().post(mail.from, answer);
+  clients_.reactor().post(mail.from, answer);
 }
 
 void Admission::on_lease_given(const Mail& mail) {
   const uint64_t wait = uint64_t{mail.generation} << 32 | mail.connection;
-  gate_.meters().on_lease(subject_in(mail), {.messages = mail.membership,
-                                             .bytes = mail.id,
-                                             .wait = auth::nanoseconds(static_cast<int64_t>(wait)),
-                                             .why = (mail.flags & kOfBytes) != 0 ? Charge::bytes : Charge::messages});
+  listener_.leased(subject_in(mail), {.messages = mail.membership,
+                                      .bytes = mail.id,
+                                      .wait = auth::nanoseconds(static_cast<int64_t>(wait)),
+                                      .why = (mail.flags & kOfBytes) != 0 ? Charge::bytes : Charge::messages});
 }
 
 void Admission::settle(const LimitSubject& subject, int64_t messages, int64_t bytes) {
@@ -218,7 +221,7 @@ void Admission::settle(const LimitSubject& subject, int64_t messages, int64_t by
   if (bytes < 0) mail.flags |= kOwed;
   mail.membership = static_cast<uint32_t>(std::min<int64_t>(messages, UINT32_MAX));
   mail.id = static_cast<uint64_t>(bytes < 0 ? -bytes : bytes);
-  gate_.reactor().post(home_of(subject), mail);
+  clients_.reactor().post(owner_of(subject), mail);
 }
 
 void Admission::on_settled(const Mail& mail) {
@@ -226,12 +229,12 @@ void Admission::on_settled(const Mail& mail) {
   const auto signed_of = [owed](uint64_t units) {
     return owed ? -static_cast<int64_t>(units) : static_cast<int64_t>(units);
   };
-  table_.settle(gate_.options().limits, subject_in(mail), signed_of(mail.membership), signed_of(mail.id),
-                gate_.reactor().now());
+  table_.settle(clients_.options().limits, subject_in(mail), signed_of(mail.membership), signed_of(mail.id),
+                clients_.reactor().now());
 }
 
 void Admission::sweep() {
-  table_.sweep(gate_.reactor().now());
+  table_.sweep(clients_.reactor().now());
 }
 
 }  // namespace ringcast::session

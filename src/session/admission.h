@@ -14,12 +14,10 @@
 #include "auth/subject_table.h"
 #include "base/ip_address.h"
 #include "base/keyed_hash.h"
-#include "runtime/connection.h"
 #include "runtime/mail.h"
+#include "session/clients.h"
 
 namespace ringcast::session {
-
-class Gate;
 
 struct Judgement {
   bool allowed = true;
@@ -28,23 +26,33 @@ struct Judgement {
   auth::nanoseconds wait{0};  // until it may be tried again; zero where nobody can know
 };
 
+// Who hears what Admission has found.
+class AdmissionListener {
+ public:
+  virtual ~AdmissionListener() = default;
+  // The answer to Admission::ask.
+  virtual void judged(runtime::ConnectionId id, const Judgement& judgement) = 0;
+  // The answer to Admission::lease.
+  virtual void leased(const auth::LimitSubject& subject, const auth::Lease& lease) = 0;
+};
+
 class Admission {
  public:
-  Admission(Gate& gate, const HashKey& key, uint16_t cores);
+  Admission(Clients& clients, AdmissionListener& listener);
 
   auth::LimitSubject subject_of(const IpAddress& address) const;
   auth::LimitSubject subject_of(auth::Scope scope, std::string_view name) const;
-  uint16_t home_of(const auth::LimitSubject& subject) const;
+  uint16_t owner_of(const auth::LimitSubject& subject) const;
 
-  // All of them or none. The answer comes as Gate::judged, in a later step; one asking at a time. What is counted stays
-  // so until release(), with `lasting` also over release_request().
+  // All of them or none. The answer comes as AdmissionListener::judged, in a later step; one asking at a time. What is
+  // counted stays so until release(), with `lasting` also over release_request().
   void ask(runtime::ConnectionId id, std::span<const auth::Question> questions, bool lasting);
   // A stream or poll has ended while its connection goes on.
   void release_request(runtime::ConnectionId id) { release(id, false); }
   // The connection is gone: it no longer counts.
   void release(runtime::ConnectionId id) { release(id, true); }
-  // For Meters: as much of `wanted` as there is; the answer comes as Meters::on_lease. And what was not spent of it
-  // (positive) or spent beyond it (negative).
+  // For Meters: as much of `wanted` as there is; the answer comes as AdmissionListener::leased. And what was not spent
+  // of it (positive) or spent beyond it (negative).
   void lease(const auth::LimitSubject& subject, const auth::Lease& wanted, const auth::Lease& needed);
   void settle(const auth::LimitSubject& subject, int64_t messages, int64_t bytes);
   // False when the mail is somebody else's.
@@ -74,12 +82,13 @@ class Admission {
   void on_lease_given(const runtime::Mail& mail);
   void on_settled(const runtime::Mail& mail);
 
-  Gate& gate_;
+  Clients& clients_;
+  AdmissionListener& listener_;
   HashKey key_;
   KeyedHash hash_;
   uint16_t cores_;
   uint32_t last_serial_ = 0;
-  auth::SubjectTable table_;                          // of the subjects whose home this core is
+  auth::SubjectTable table_;                          // of the subjects whose owner this core is
   std::unordered_map<uint32_t, Standing> standings_;  // of this core's connections, by slot
 };
 

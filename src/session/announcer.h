@@ -5,27 +5,28 @@
 
 #include <string_view>
 
-#include "session/client.h"
+#include "hub/hub.h"
+#include "session/clients.h"
+#include "session/session_stats.h"
 
 namespace ringcast::session {
 
-class Gate;
-struct HookClient;
+struct HookNotice;
 
 class Announcer {
  public:
-  explicit Announcer(Gate& gate) : gate_(gate) {}
+  explicit Announcer(Clients& clients) : clients_(clients) {}
 
-  void joined(const Client& client, std::string_view key);
-  void left(const Client& client, std::string_view key, std::string_view reason);
-  void left_all(const Client& client);
-  void disconnected(const Client& client, std::string_view reason);
+  void joined(const Client& client, TransportKind transport, std::string_view key);
+  void left(const Client& client, TransportKind transport, std::string_view key, std::string_view reason);
+  // Every channel that it is in at the hub.
+  void left_all(const Client& client, TransportKind transport, const hub::Hub& hub);
+  void disconnected(const Client& client, TransportKind transport, std::string_view reason);
 
  private:
-  HookClient hook_client(const Client& client, std::string_view name) const;
-  void notify(const Client& client, std::string_view key, bool joined, std::string_view reason);
+  void notify(const HookNotice& notice, const Client& client, TransportKind transport);
 
-  Gate& gate_;
+  Clients& clients_;
 };
 
 }  // namespace ringcast::session

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/client_address.h"
 
-#include "session/gate.h"
 #include "wire/forwarded.h"
 
 namespace ringcast::session {
 
-using runtime::CloseCause;
-using runtime::Connection;
 using wire::ForwardedNode;
 using wire::ProxyHeaderStatus;
 
@@ -16,29 +13,20 @@ void ClientAddresses::expect_header(Client& client) {
   reading_[client.id.slot] = std::make_unique<wire::ProxyHeaderParser>();
 }
 
-size_t ClientAddresses::take_header(Client& client, Connection& connection, std::span<const uint8_t> bytes) {
+ClientAddresses::Taken ClientAddresses::take_header(Client& client, std::span<const uint8_t> bytes) {
   const auto at = reading_.find(client.id.slot);
   RINGCAST_ASSERT(at != reading_.end());
   wire::ProxyHeaderParser& parser = *at->second;
   const auto outcome = parser.feed(bytes);
-  switch (outcome.status) {
-    case ProxyHeaderStatus::need_more: break;
-    case ProxyHeaderStatus::error:
-      // Whoever this is speaks another protocol: an answer would only be taken for something else.
-      gate_.stats().proxy_errors.add();
-      gate_.close_now(client, CloseCause::bad_request, io::CloseMode::reset);
-      return bytes.size();
-    case ProxyHeaderStatus::complete:
-      if (parser.has_source()) {
-        said_[client.id.slot] = parser.source();
-        client.proxied = true;
-      }
-      reading_.erase(at);
-      client.proxy_header = false;
-      gate_.header_read(client, connection);
-      break;
+  if (outcome.status == ProxyHeaderStatus::complete) {
+    if (parser.has_source()) {
+      said_[client.id.slot] = parser.source();
+      client.proxied = true;
+    }
+    reading_.erase(at);
+    client.proxy_header = false;
   }
-  return outcome.consumed;
+  return {outcome.consumed, outcome.status};
 }
 
 void ClientAddresses::forget(Client& client) {
@@ -48,7 +36,8 @@ void ClientAddresses::forget(Client& client) {
 
 IpAddress ClientAddresses::peer(const Client& client) const {
   if (client.proxied) return said_.at(client.id.slot);
-  const io::SocketAddress address = gate_.reactor().backend().peer_address(gate_.reactor().at(client.id.slot).socket);
+  const io::SocketAddress address =
+      clients_.reactor().backend().peer_address(clients_.reactor().at(client.id.slot).socket);
   IpAddress::Bytes bytes;
   uint8_t host[16];
   address.host_bytes(host);
@@ -57,7 +46,7 @@ IpAddress ClientAddresses::peer(const Client& client) const {
 }
 
 Result<IpAddress> ClientAddresses::of_request(const Client& client, const wire::HttpHeaders& headers) const {
-  const SessionOptions& options = gate_.options();
+  const SessionOptions& options = clients_.options();
   IpAddress at = peer(client);
   if (options.trusted_proxies.empty() || !options.trusted_proxies.contains(at)) return at;
   wire::ForwardedChain chain(headers, options.forwarded_field);

@@ -11,23 +11,24 @@
 #include "base/error.h"
 #include "base/ip_address.h"
 #include "runtime/connection.h"
-#include "session/client.h"
+#include "session/clients.h"
 #include "wire/http_message.h"
 #include "wire/proxy_header.h"
 
 namespace ringcast::session {
 
-class Gate;
-
 class ClientAddresses {
  public:
-  explicit ClientAddresses(Gate& gate) : gate_(gate) {}
+  explicit ClientAddresses(Clients& clients) : clients_(clients) {}
 
   // What the connection begins with is a PROXY header.
   void expect_header(Client& client);
-  // Its bytes; how many were used. When it is complete, the gate goes on with the connection (Gate::header_read); what
-  // is no header ends it.
-  size_t take_header(Client& client, runtime::Connection& connection, std::span<const uint8_t> bytes);
+  // Its bytes: how many were used, and whether it is complete by them, or is none.
+  struct Taken {
+    size_t bytes;
+    wire::ProxyHeaderStatus status;
+  };
+  Taken take_header(Client& client, std::span<const uint8_t> bytes);
   void forget(Client& client);
 
   // Who is at the other end, a proxy that only passes bytes on left out. Unset: a unix socket, or already gone.
@@ -37,7 +38,7 @@ class ClientAddresses {
   Result<IpAddress> of_request(const Client& client, const wire::HttpHeaders& headers) const;
 
  private:
-  Gate& gate_;
+  Clients& clients_;
   std::unordered_map<uint32_t, std::unique_ptr<wire::ProxyHeaderParser>> reading_;  // by slot
   std::unordered_map<uint32_t, IpAddress> said_;                                    // by proxies; by slot
 };

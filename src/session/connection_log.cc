@@ -6,8 +6,6 @@
 #include <optional>
 
 #include "hub/types.h"
-#include "session/gate.h"
-#include "session/http_session.h"
 
 namespace ringcast::session {
 
@@ -46,13 +44,13 @@ const Decider* decider_of(std::string_view code) {
 // What all lines have.
 struct ConnectionLog::Line {
   // Nothing when the level is not logged, or this second has had its lines.
-  static std::optional<Line> of(LogLevel level, LogSampler& sampler, Gate& gate, const Client& client) {
+  static std::optional<Line> of(LogLevel level, LogSampler& sampler, const Clients& clients, const Client& client) {
     if (!log_enabled(level)) return std::nullopt;
-    const std::optional<uint64_t> held_back = sampler.pass(gate.reactor().now().count());
+    const std::optional<uint64_t> held_back = sampler.pass(clients.reactor().now().count());
     if (!held_back) return std::nullopt;
     Line line;
     line.held_back = *held_back;
-    gate.append_name(line.connection, client);
+    clients.append_name(line.connection, client);
     return line;
   }
 
@@ -62,13 +60,13 @@ struct ConnectionLog::Line {
 
 // Empty: a unix socket. A system call, so only for lines that are written.
 std::string ConnectionLog::address_of(const Client& client) const {
-  const IpAddress address = gate_.http().address_of(client);
+  const IpAddress address = find_address_(client);
   return address.is_set() ? address.to_string() : std::string();
 }
 
 void ConnectionLog::opened(const Client& client, TransportKind transport) {
   if (transport == TransportKind::poll) return;
-  const auto line = Line::of(LogLevel::info, opened_, gate_, client);
+  const auto line = Line::of(LogLevel::info, opened_, clients_, client);
   if (!line) return;
   log_info("connected", {{"connection", line->connection},
                          {"transport", to_string(transport)},
@@ -81,7 +79,7 @@ void ConnectionLog::opened(const Client& client, TransportKind transport) {
 void ConnectionLog::ended(const Client& client, TransportKind transport, uint32_t deciseconds,
                           runtime::CloseCause cause) {
   if (transport == TransportKind::poll) return;
-  const auto line = Line::of(LogLevel::info, ended_, gate_, client);
+  const auto line = Line::of(LogLevel::info, ended_, clients_, client);
   if (!line) return;
   log_info("disconnected", {{"connection", line->connection},
                             {"transport", to_string(transport)},
@@ -93,7 +91,7 @@ void ConnectionLog::ended(const Client& client, TransportKind transport, uint32_
 }
 
 void ConnectionLog::joined(const Client& client, std::string_view key) {
-  const auto line = Line::of(LogLevel::debug, joined_, gate_, client);
+  const auto line = Line::of(LogLevel::debug, joined_, clients_, client);
   if (!line) return;
   log_debug("joined", {{"connection", line->connection},
                        {"room", hub::name_of(key)},
@@ -103,7 +101,7 @@ void ConnectionLog::joined(const Client& client, std::string_view key) {
 }
 
 void ConnectionLog::left(const Client& client, std::string_view key, std::string_view reason) {
-  const auto line = Line::of(LogLevel::debug, left_, gate_, client);
+  const auto line = Line::of(LogLevel::debug, left_, clients_, client);
   if (!line) return;
   log_debug("left", {{"connection", line->connection},
                      {"room", hub::name_of(key)},
@@ -114,7 +112,7 @@ void ConnectionLog::left(const Client& client, std::string_view key, std::string
 }
 
 void ConnectionLog::request(const Client& client, std::string_view method, std::string_view path) {
-  const auto line = Line::of(LogLevel::debug, requests_, gate_, client);
+  const auto line = Line::of(LogLevel::debug, requests_, clients_, client);
   if (!line) return;
   log_debug("request", {{"connection", line->connection},
                         {"address", address_of(client)},
@@ -128,7 +126,7 @@ void ConnectionLog::refused(const Client& client, uint16_t status, std::string_v
   // Hooks have codes of their own.
   const bool barred = decider != nullptr || status == 401 || status == 403 || status == 4001 || status == 4003;
   const LogLevel level = barred ? LogLevel::info : LogLevel::debug;
-  const auto line = Line::of(level, barred ? refused_ : mistakes_, gate_, client);
+  const auto line = Line::of(level, barred ? refused_ : mistakes_, clients_, client);
   if (!line) return;
   log_event(level, "refused",
             {{"connection", line->connection},
@@ -142,7 +140,7 @@ void ConnectionLog::refused(const Client& client, uint16_t status, std::string_v
 }
 
 void ConnectionLog::slow(const Client& client, runtime::CloseCause cause, uint64_t unsent_bytes) {
-  const auto line = Line::of(LogLevel::warning, slow_, gate_, client);
+  const auto line = Line::of(LogLevel::warning, slow_, clients_, client);
   if (!line) return;
   const bool in_all = cause == runtime::CloseCause::unread_total;
   log_warning("slow_client", {{"connection", line->connection},

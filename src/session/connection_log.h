@@ -5,21 +5,22 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "base/log.h"
 #include "runtime/connection.h"
-#include "session/client.h"
+#include "session/clients.h"
 #include "session/session_stats.h"
 
 namespace ringcast::session {
 
-class Gate;
-
 class ConnectionLog {
  public:
-  explicit ConnectionLog(Gate& gate) : gate_(gate) {}
+  // `address_of`: whom a client speaks for, asked for lines that are written.
+  ConnectionLog(Clients& clients, std::function<IpAddress(const Client&)> address_of)
+      : clients_(clients), find_address_(std::move(address_of)) {}
 
   // Polls, which come and go with each request, are logged as requests only.
   void opened(const Client& client, TransportKind transport);
@@ -38,7 +39,8 @@ class ConnectionLog {
   struct Line;
   std::string address_of(const Client& client) const;
 
-  Gate& gate_;
+  Clients& clients_;
+  std::function<IpAddress(const Client&)> find_address_;
   LogSampler opened_, ended_, refused_, slow_;
   // Debugging wants more of them.
   static constexpr uint32_t kDebugBurst = 200;

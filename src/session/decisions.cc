@@ -4,9 +4,6 @@
 #include <utility>
 
 #include "base/erase_at.h"
-#include "session/gate.h"
-#include "session/http_session.h"
-#include "session/websocket_session.h"
 
 namespace ringcast::session {
 
@@ -56,14 +53,14 @@ void discard_decision(const Mail& mail) {
 Ticket Decisions::open(About about, runtime::ConnectionId id) {
   const uint64_t number = ++last_;
   open_[number] = {about, id};
-  due_.push_back({gate_.reactor().now() + gate_.options().decision_timeout, number});
-  return {gate_.core(), number};
+  due_.push_back({clients_.reactor().now() + clients_.options().decision_timeout, number});
+  return {clients_.core(), number};
 }
 
 bool Decisions::on_mail(const Mail& mail) {
   if (mail.kind != kDecisionMail) return false;
   const std::unique_ptr<Answered> answered(reinterpret_cast<Answered*>(mail.value));
-  gate_.reactor().return_credit(mail.from, answered->bytes);
+  clients_.reactor().return_credit(mail.from, answered->bytes);
   answer(answered->number, std::move(answered->decision));
   return true;
 }
@@ -73,7 +70,7 @@ void Decisions::on_interval() {
   for (uint32_t looks = 0; looks < kLooksPerInterval && ended < kEndedPerInterval && !due_.empty(); ++looks) {
     const auto [at, number] = due_.front();
     const bool open = open_.contains(number);
-    if (open && at > gate_.reactor().now()) return;
+    if (open && at > clients_.reactor().now()) return;
     due_.pop_front();
     if (!open) continue;
     ++ended;
@@ -89,15 +86,7 @@ void Decisions::answer(uint64_t number, HookDecision decision) {
   if (found == open_.end()) return;  // its time had run out
   const Question question = found->second;
   erase_at(open_, found);
-  switch (question.about) {
-    case About::connect:
-    case About::message_over_http: {
-      Client* const client = gate_.find(question.id);
-      if (client == nullptr || client->kind != Kind::http) return;
-      return gate_.http().on_decided(*client, gate_.connection(*client), number, std::move(decision));
-    }
-    case About::message_over_websocket: return gate_.websocket().on_decided(question.id, number, std::move(decision));
-  }
+  listener_.decided(question.about, question.id, number, std::move(decision));
 }
 
 }  // namespace ringcast::session

@@ -12,11 +12,10 @@
 
 #include "runtime/connection.h"
 #include "runtime/mail.h"
+#include "session/clients.h"
 #include "session/hooks.h"
 
 namespace ringcast::session {
-
-class Gate;
 
 inline constexpr uint8_t kDecisionMail = 0xE1;  // value: what decision_mail() made
 
@@ -29,11 +28,13 @@ void discard_decision(const runtime::Mail& mail);
 // What a client is told of a refusal, where hooks had no words of their own. `what`: "this message".
 void complete_refusal(HookDecision& refusal, std::string_view what);
 
+class DecisionListener;
+
 class Decisions {
  public:
   enum class About : uint8_t { connect, message_over_http, message_over_websocket };
 
-  explicit Decisions(Gate& gate) : gate_(gate) {}
+  Decisions(Clients& clients, DecisionListener& listener) : clients_(clients), listener_(listener) {}
 
   Ticket open(About about, runtime::ConnectionId id);
   // Decided at once: nothing more comes of the ticket.
@@ -55,10 +56,19 @@ class Decisions {
   };
   void answer(uint64_t number, HookDecision decision);
 
-  Gate& gate_;
+  Clients& clients_;
+  DecisionListener& listener_;
   tsl::robin_map<uint64_t, Question> open_;  // bounded by connections and by what each may have undecided
   std::deque<Due> due_;                      // in the order of asking
   uint64_t last_ = 0;
+};
+
+class DecisionListener {
+ public:
+  virtual ~DecisionListener() = default;
+  // The answer to the ticket `number`, or that none has come in time (HookDecision::passing). The connection may be
+  // gone.
+  virtual void decided(Decisions::About about, runtime::ConnectionId id, uint64_t number, HookDecision decision) = 0;
 };
 
 }  // namespace ringcast::session

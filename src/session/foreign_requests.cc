@@ -5,7 +5,6 @@
 
 #include "hub/protocol.h"
 #include "session/decisions.h"
-#include "session/gate.h"
 
 namespace ringcast::session {
 
@@ -45,7 +44,7 @@ bool ForeignRequests::on_mail(const Mail& mail) {
     waiting_.push_back({std::move(task), mail.from});
     return true;
   }
-  gate_.reactor().return_credit(mail.from, bytes);
+  clients_.reactor().return_credit(mail.from, bytes);
   return true;
 }
 
@@ -65,12 +64,12 @@ bool ForeignRequests::publish(std::unique_ptr<ForeignTask>& task) {
   RINGCAST_ASSERT(!publish.acknowledge || place != kNoIndex);
   publish.from = {kForeignSlot, place};
   publish.correlation = place;
-  if (gate_.hub().publish(publish) == hub::PublishResult::no_credit) {
+  if (clients_.hub().publish(publish) == hub::PublishResult::no_credit) {
     if (publish.acknowledge) pending_.release(place);
     return false;
   }
-  gate_.stats().messages_in.add();
-  gate_.stats().message_bytes_in.add(task->payload.size());
+  clients_.stats().messages_in.add();
+  clients_.stats().message_bytes_in.add(task->payload.size());
   if (publish.acknowledge) pending_[place].task = std::move(task);
   return true;
 }
@@ -83,20 +82,20 @@ void ForeignRequests::ask(std::unique_ptr<ForeignTask> task, uint16_t from) {
   query.after_name = task->after_name;
   query.limit = task->limit;
   if (task->query == hub::QueryKind::send_to_connection) {
-    const auto address = gate_.parse_name(task->connection);
+    const auto address = clients_.parse_name(task->connection);
     if (!address) {
       task->answered(hub::Answer{task->query});
-      return gate_.reactor().return_credit(from, bytes);
+      return clients_.reactor().return_credit(from, bytes);
     }
     hub::MessageView message;
-    message.timestamp_us = gate_.reactor().wall_us();
+    message.timestamp_us = clients_.reactor().wall_us();
     message.key = task->key;
     message.user = task->user;
     message.event = task->event;
     message.kind = task->payload_kind;
     message.payload = task->payload;
     payload_.clear();
-    gate_.encoder().canonical(message, payload_);
+    encoder_.canonical(message, payload_);
     query.address = *address;
     query.payload = payload_;
   }
@@ -105,7 +104,7 @@ void ForeignRequests::ask(std::unique_ptr<ForeignTask> task, uint16_t from) {
   query.from = {kForeignSlot, place};
   query.correlation = place;
   pending_[place] = {std::move(task), from, bytes};  // where the strings are stays
-  gate_.hub().query(query);
+  clients_.hub().query(query);
 }
 
 void ForeignRequests::published(const hub::Published& published) {
@@ -120,7 +119,7 @@ void ForeignRequests::answered(const hub::Answer& answer) {
   const auto place = static_cast<uint32_t>(answer.correlation);
   const Pending pending = std::move(pending_[place]);
   pending_.release(place);
-  gate_.reactor().return_credit(pending.from, pending.bytes);
+  clients_.reactor().return_credit(pending.from, pending.bytes);
   pending.task->answered(answer);
 }
 
@@ -128,7 +127,7 @@ void ForeignRequests::on_credit() {
   while (!waiting_.empty()) {
     const uint32_t bytes = waiting_.front().task->bytes();
     if (!publish(waiting_.front().task)) return;
-    gate_.reactor().return_credit(waiting_.front().from, bytes);
+    clients_.reactor().return_credit(waiting_.front().from, bytes);
     waiting_.pop_front();
   }
 }

@@ -10,12 +10,12 @@
 #include <string>
 
 #include "base/slab.h"
+#include "hub/encoder.h"
 #include "hub/types.h"
 #include "runtime/mail.h"
+#include "session/clients.h"
 
 namespace ringcast::session {
-
-class Gate;
 
 // Owned by the mail that carries it, then by the core. Of the two functions the one that fits is called once, on the
 // reactor's thread; never when the server stops before.
@@ -45,7 +45,7 @@ void discard_mail(const runtime::Mail& mail);
 
 class ForeignRequests {
  public:
-  explicit ForeignRequests(Gate& gate) : gate_(gate) {}
+  ForeignRequests(Clients& clients, hub::Encoder& encoder) : clients_(clients), encoder_(encoder) {}
 
   // False when the mail is somebody else's.
   bool on_mail(const runtime::Mail& mail);
@@ -67,7 +67,8 @@ class ForeignRequests {
   bool publish(std::unique_ptr<ForeignTask>& task);  // false: no credit, the task stays
   void ask(std::unique_ptr<ForeignTask> task, uint16_t from);
 
-  Gate& gate_;
+  Clients& clients_;
+  hub::Encoder& encoder_;
   Slab<Pending> pending_{1u << 20, 64};
   std::deque<Waiting> waiting_;  // bounded by the threads' credit
   std::string payload_;

@@ -13,12 +13,6 @@ std::string_view as_text(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// "HTTP/1.1 …": no frame of ours begins with an H (as a WebSocket header that were a fragment of a close). The first
-// event goes with it, because a client that finds another one first does not know whom it talks to.
-bool is_http_head(std::span<const uint8_t> bytes) {
-  return !bytes.empty() && bytes[0] == 'H';
-}
-
 uint32_t up_to_end_of(std::span<const uint8_t> bytes, std::string_view terminator) {
   const size_t at = as_text(bytes).find(terminator);
   return static_cast<uint32_t>(at == std::string_view::npos ? bytes.size() : at + terminator.size());
@@ -42,21 +36,13 @@ bool has_opcode(uint8_t first_byte, wire::WebSocketOpcode opcode) {
   return (first_byte & 0x0f) == static_cast<uint8_t>(opcode);
 }
 
-uint32_t head_and(std::span<const uint8_t> bytes, runtime::FrameLength frame_length, int frames) {
-  uint32_t length = up_to_end_of(bytes, "\r\n\r\n");
-  for (int i = 0; i < frames && length < bytes.size(); ++i) length += frame_length(bytes.subspan(length));
-  return length;
-}
-
 }  // namespace
 
 uint32_t websocket_single_frame_length(std::span<const uint8_t> bytes) {
-  if (is_http_head(bytes)) return head_and(bytes, websocket_single_frame_length, 1);
   return static_cast<uint32_t>(single_frame(bytes));
 }
 
 uint32_t websocket_frame_length(std::span<const uint8_t> bytes) {
-  if (is_http_head(bytes)) return head_and(bytes, websocket_single_frame_length, 1);
   const uint64_t first = single_frame(bytes);
   // These members get binary frames in pairs only, so one that follows a text frame belongs to it.
   if (has_opcode(bytes[0], wire::WebSocketOpcode::text) && first < bytes.size() &&
@@ -67,7 +53,6 @@ uint32_t websocket_frame_length(std::span<const uint8_t> bytes) {
 }
 
 uint32_t sse_chunk_length(std::span<const uint8_t> bytes) {
-  if (is_http_head(bytes)) return head_and(bytes, sse_chunk_length, 2);  // `retry:` and `connection_id`
   uint64_t size = 0;
   size_t at = 0;
   for (; at < bytes.size() && bytes[at] != '\r'; ++at) {
@@ -78,7 +63,6 @@ uint32_t sse_chunk_length(std::span<const uint8_t> bytes) {
 }
 
 uint32_t sse_event_length(std::span<const uint8_t> bytes) {
-  if (is_http_head(bytes)) return head_and(bytes, sse_event_length, 2);
   return up_to_end_of(bytes, "\n\n");
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where frames end inside a run: asked by an outbox only when a connection is slow. One function per wire form.
-// An HTTP head that still waits counts as one frame with the first event, which it came with. Pure functions; any
-// thread.
+// Pure functions; any thread.
 #pragma once
 
 #include <cstdint>

@@ -24,25 +24,26 @@ Kind kind_of(WireForm wire) {
 
 void Gate::deliver(const hub::Delivery& delivery) {
   const WireForm wire = form_of(delivery.form).wire;
-  if (has_entries(wire)) return transport(kind_of(wire)).deliver(hub_->key_of(delivery.channel), delivery);
+  if (has_entries(wire)) return transport(kind_of(wire)).deliver(hub().key_of(delivery.channel), delivery);
   uint64_t frames = 0;
   for (const hub::RunPiece& piece : delivery.pieces) frames += piece.frames;
   for (const uint32_t slot : delivery.members) {
-    Connection& member = reactor_.at(slot);
+    Connection& member = reactor().at(slot);
     if (member.closing) continue;
     for (const hub::RunPiece& piece : delivery.pieces) {
-      reactor_.send(member, {piece.slice.hold, piece.slice.offset, piece.slice.length, piece.frames, delivery.channel,
-                             piece.first_id});
+      reactor().send(member, {piece.slice.hold, piece.slice.offset, piece.slice.length, piece.frames, delivery.channel,
+                              piece.first_id});
     }
   }
-  stats_.out(transport(kind_of(wire)).kind()).add(frames * delivery.members.size());
+  stats().out(transport(kind_of(wire)).kind()).add(frames * delivery.members.size());
 }
 
 void Gate::joined(ConnectionId id, const hub::Joined& joined) {
   Client* client = find(id);
   if (client == nullptr) return;
   if (joined.error == hub::JoinError::none) log_->joined(*client, joined.key);
-  if (client->announced && joined.error == hub::JoinError::none) announcer_->joined(*client, joined.key);
+  if (client->announced && joined.error == hub::JoinError::none)
+    announcer_->joined(*client, transport_of(*client)->kind(), joined.key);
   if (Transport* const transport = transport_of(*client)) transport->on_joined(*client, connection(*client), joined);
 }
 
@@ -51,12 +52,12 @@ void Gate::replay(ConnectionId id, std::string_view key, std::span<const Slice> 
   Client* client = find(id);
   if (client == nullptr) return;
   Connection& at = connection(*client);
-  stats_.replayed.add(count);
+  stats().replayed.add(count);
   Transport* const transport = transport_of(*client);
   if (transport == nullptr) return;
   transport->on_replay(*client, at, key, canonical, first_id, count, gap_oldest);
   // The next piece is asked for when this one has left, also when it belongs to another channel.
-  if (more) return reactor_.want_drained(at);
+  if (more) return reactor().want_drained(at);
   let_go(*client);
 }
 
@@ -64,13 +65,13 @@ void Gate::left(ConnectionId id, std::string_view key, hub::LeftReason reason) {
   Client* client = find(id);
   if (client == nullptr) return;
   log_->left(*client, key, hub::text_of(reason));
-  if (client->announced) announcer_->left(*client, key, hub::text_of(reason));
+  if (client->announced) announcer_->left(*client, transport_of(*client)->kind(), key, hub::text_of(reason));
   if (Transport* const transport = transport_of(*client)) transport->on_left(*client, connection(*client), key, reason);
   go_on_replaying(*client);
 }
 
 void Gate::parted(uint32_t slot, uint32_t channel) {
-  reactor_.at(slot).outbox.forget_channel(channel);
+  reactor().at(slot).outbox.forget_channel(channel);
 }
 
 void Gate::published(ConnectionId id, const hub::Published& published) {
@@ -88,7 +89,7 @@ void Gate::answered(ConnectionId id, const hub::Answer& answer) {
 }
 
 std::string_view Gate::user_of(uint32_t slot) const {
-  return clients_[slot].user();
+  return at(slot).user();
 }
 
 bool Gate::is_of_tenant(ConnectionId id, std::string_view tenant) {
@@ -104,7 +105,7 @@ void Gate::kicked(ConnectionId id) {
   Client* client = find(id);
   if (client == nullptr) return;
   client->clean_leave = true;
-  stats_.kicked.add();
+  stats().kicked.add();
   if (Transport* const transport = transport_of(*client)) transport->on_kicked(*client, connection(*client));
 }
 
@@ -120,16 +121,16 @@ void Gate::drain(DrainPhase phase) {
   const DrainPhase before = drain_phase_;
   drain_phase_ = phase;
   if (before < DrainPhase::refusing && phase >= DrainPhase::refusing) {
-    reactor_.backend().close_listeners(kAdminListener);
-    hub_->set_draining(true);
+    reactor().backend().close_listeners(kAdminListener);
+    hub().set_draining(true);
   }
-  if (before < DrainPhase::telling && phase >= DrainPhase::telling) telling_since_ = reactor_.now();
+  if (before < DrainPhase::telling && phase >= DrainPhase::telling) telling_since_ = reactor().now();
   if (before < DrainPhase::finishing && phase >= DrainPhase::finishing) {
-    for (uint32_t slot = 0; slot < slots_end_; ++slot) finish(clients_[slot]);
+    for (uint32_t slot = 0; slot < slots_end(); ++slot) finish(at(slot));
   }
   if (phase == DrainPhase::admin) {
-    reactor_.backend().close_listeners(io::kNoListener);
-    for (uint32_t slot = 0; slot < slots_end_; ++slot) tell(clients_[slot]);
+    reactor().backend().close_listeners(io::kNoListener);
+    for (uint32_t slot = 0; slot < slots_end(); ++slot) tell(at(slot));
   }
 }
 
@@ -148,10 +149,10 @@ void Gate::finish(Client& client) {
 // In order of slots, at a pace that has told everybody when the period is over. Those who come later are told by
 // being refused, or at once after their answer.
 void Gate::tell_some() {
-  const auto period = std::chrono::duration_cast<io::Nanoseconds>(options_->drain_period).count();
-  const int64_t passed = (reactor_.now() - telling_since_).count();
-  const uint32_t until = passed >= period ? slots_end_ : static_cast<uint32_t>(int64_t{slots_end_} * passed / period);
-  for (; told_slots_ < until; ++told_slots_) tell(clients_[told_slots_]);
+  const auto period = std::chrono::duration_cast<io::Nanoseconds>(options().drain_period).count();
+  const int64_t passed = (reactor().now() - telling_since_).count();
+  const uint32_t until = passed >= period ? slots_end() : static_cast<uint32_t>(int64_t{slots_end()} * passed / period);
+  for (; told_slots_ < until; ++told_slots_) tell(at(told_slots_));
 }
 
 void Gate::tell(Client& client) {
@@ -174,7 +175,7 @@ void Gate::take_leave(Client& client) {
   if (at.closing) return;
   client.keep_alive = false;
   // Where it goes next there may be nothing left to replay: one that has begun is finished.
-  if (client.hub_open && hub_->replaying(client.id)) return;
+  if (client.hub_open && hub().replaying(client.id)) return;
   protocol_of(client)->drain(client, at);
 }
 

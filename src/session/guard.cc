@@ -4,8 +4,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "session/gate.h"
-#include "session/transport.h"
 
 namespace ringcast::session {
 
@@ -24,16 +22,17 @@ std::string own_inbox_of(const auth::Identity& identity) {
 
 }  // namespace
 
-Guard::Guard(Gate& gate) : gate_(gate), policy_(std::make_shared<auth::Policy>()) {
+Guard::Guard(Clients& clients, TokenListener& listener)
+    : clients_(clients), listener_(listener), policy_(std::make_shared<auth::Policy>()) {
   refresh();
 }
 
 uint64_t Guard::now_s() const {
-  return gate_.reactor().wall_us() / 1'000'000;
+  return clients_.reactor().wall_us() / 1'000'000;
 }
 
 void Guard::refresh() {
-  auth::Authority* const authority = gate_.options().authority;
+  auth::Authority* const authority = clients_.options().authority;
   if (authority == nullptr || (authority == authority_ && authority->generation() == generation_)) return;
   authority_ = authority;
   // Read before the policy: what changes in between is seen again, never missed.
@@ -56,7 +55,7 @@ Result<auth::Identity> Guard::verify(std::string_view token) {
 
 bool Guard::permitted(Operation operation, std::string_view name, std::string_view own_inbox, Method method,
                       const auth::Subject& subject, const auth::Grant* grant) const {
-  const SessionOptions& options = gate_.options();
+  const SessionOptions& options = clients_.options();
   const bool server = method == Method::api_key || method == Method::admin;
   // Such a key names users as it likes, so that nothing is its own, and nothing that clients may do without a rule.
   if (server && grant != nullptr) {
@@ -100,8 +99,8 @@ bool Guard::may(const auth::Identity& identity, Operation operation, std::string
 void Guard::watch(const Client& client) {
   const auth::Grant* const grant = client.who.grant();
   if (grant == nullptr || grant->expires_s == 0) return;
-  push({std::max(now_s(), grant->expires_s - std::min(grant->expires_s, gate_.options().token_notice_s)), client.id,
-        gate_.options().token_notice_s == 0});
+  push({std::max(now_s(), grant->expires_s - std::min(grant->expires_s, clients_.options().token_notice_s)), client.id,
+        clients_.options().token_notice_s == 0});
 }
 
 void Guard::push(Due due) {
@@ -116,35 +115,29 @@ void Guard::push(Due due) {
 }
 
 const Client* Guard::watched(ConnectionId id) {
-  const Client* const client = gate_.find(id);
-  return client != nullptr && gate_.transport_of(*client) != nullptr && client->who.grant() != nullptr &&
+  const Client* const client = clients_.find(id);
+  return client != nullptr && listener_.holds_token(*client) && client->who.grant() != nullptr &&
                  client->phase != Phase::closing
              ? client
              : nullptr;
 }
 
-void Guard::end_token(Client& client, TokenEnd how) {
-  runtime::Connection& connection = gate_.connection(client);
-  if (Transport* const transport = gate_.transport_of(client)) transport->end_token(client, connection, how);
-}
-
 void Guard::come_due(const Due& due) {
   if (watched(due.id) == nullptr) return;
-  Client& client = *gate_.find(due.id);
-  runtime::Connection& connection = gate_.connection(client);
+  Client& client = *clients_.find(due.id);
   const uint64_t expires_s = client.who.grant()->expires_s;
   if (expires_s == 0) return;  // renewed for good
   const uint64_t now = now_s();
-  const uint64_t notice = gate_.options().token_notice_s;
+  const uint64_t notice = clients_.options().token_notice_s;
   if (now >= expires_s) {
-    gate_.stats().auth_failure(AuthFailure::token_ended).add();
-    return end_token(client, TokenEnd::expired);
+    clients_.stats().auth_failure(AuthFailure::token_ended).add();
+    return listener_.end_token(client, TokenEnd::expired);
   }
   if (notice != 0 && now + notice < expires_s) return push({expires_s - notice, due.id, false});  // renewed meanwhile
   if (!due.told && client.phase != Phase::open) return push({now + 1, due.id, false});
   if (!due.told) {
     const uint64_t left_ms = (expires_s - now) * 1000;
-    gate_.transport_of(client)->tell_expiring(client, connection, left_ms);
+    listener_.tell_expiring(client, left_ms);
   }
   push({expires_s, due.id, true});
 }
@@ -178,19 +171,19 @@ uint64_t Guard::seconds_left(const Client& client) const {
 }
 
 void Guard::sweep() {
-  const uint32_t slots = gate_.slots_end();
+  const uint32_t slots = clients_.slots_end();
   const uint32_t until =
       slots - std::min(slots, sweep_slot_) > kSweptPerInterval ? sweep_slot_ + kSweptPerInterval : slots;
   for (; sweep_slot_ < until; ++sweep_slot_) {
-    Client& client = gate_.at(sweep_slot_);
+    Client& client = clients_.at(sweep_slot_);
     const auth::Grant* const grant = client.kind == Kind::none ? nullptr : client.who.grant();
     if (grant == nullptr || watched(client.id) == nullptr) continue;
     if (!is_revoked(*grant, authority_->revoked()) &&
         (policy_->listed == nullptr || !is_revoked(*grant, *policy_->listed))) {
       continue;
     }
-    gate_.stats().auth_failure(AuthFailure::token_revoked).add();
-    end_token(client, TokenEnd::revoked);
+    clients_.stats().auth_failure(AuthFailure::token_revoked).add();
+    listener_.end_token(client, TokenEnd::revoked);
   }
   if (sweep_slot_ >= slots) sweep_slot_ = UINT32_MAX;
 }

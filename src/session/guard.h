@@ -13,15 +13,23 @@
 #include "auth/identity.h"
 #include "auth/policy.h"
 #include "base/error.h"
-#include "session/client.h"
+#include "session/clients.h"
 
 namespace ringcast::session {
 
-class Gate;
+// What ends with a token; called on the clients' thread. Either may close the connection.
+class TokenListener {
+ public:
+  virtual ~TokenListener() = default;
+  // Whether the client is one whose token is to be watched: a stream, a WebSocket or a poll.
+  virtual bool holds_token(const Client& client) const = 0;
+  virtual void tell_expiring(Client& client, uint64_t left_ms) = 0;
+  virtual void end_token(Client& client, TokenEnd how) = 0;
+};
 
 class Guard {
  public:
-  explicit Guard(Gate& gate);
+  Guard(Clients& clients, TokenListener& listener);
 
   const auth::Policy& policy() const { return *policy_; }
   // People's clients prove who they are.
@@ -58,11 +66,11 @@ class Guard {
                  const auth::Subject& subject, const auth::Grant* grant) const;
   const Client* watched(ConnectionId id);
   void push(Due due);
-  void end_token(Client& client, TokenEnd how);
   void come_due(const Due& due);
   void sweep();
 
-  Gate& gate_;
+  Clients& clients_;
+  TokenListener& listener_;
   auth::Authority* authority_ = nullptr;
   std::shared_ptr<const auth::Policy> policy_;
   uint64_t generation_ = 0;

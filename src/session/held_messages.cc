@@ -64,8 +64,8 @@ uint32_t HeldMessages::count(hub::ConnectionId id) const {
   return held == by_connection_.end() ? 0 : held->second.messages;
 }
 
-HeldLine& HeldMessages::add(hub::ConnectionId id, std::string_view key, uint16_t home) {
-  asking_.push_back({id, std::string(key), home, HeldLine::State::asking, 0, {}});
+HeldLine& HeldMessages::add(hub::ConnectionId id, std::string_view key, uint16_t owner) {
+  asking_.push_back({id, std::string(key), owner, HeldLine::State::asking, 0, {}});
   by_connection_[pack(id)].lines.push_back(std::prev(asking_.end()));
   return asking_.back();
 }
@@ -78,7 +78,7 @@ HeldMessages::Lines::iterator HeldMessages::place_of(const HeldLine& line) {
 
 void HeldMessages::set_state(HeldLine& line, HeldLine::State state) {
   if (line.state == state) return;
-  if (line.home >= allowed_.size()) allowed_.resize(size_t{line.home} + 1);
+  if (line.owner >= allowed_.size()) allowed_.resize(size_t{line.owner} + 1);
   const Lines::iterator place = place_of(line);
   Lines& from = lines_of(line);
   line.state = state;

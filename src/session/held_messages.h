@@ -41,7 +41,7 @@ struct HeldLine {
   };
   hub::ConnectionId id;
   std::string key;
-  uint16_t home;  // of the channel
+  uint16_t owner;  // of the channel
   State state = State::asking;
   uint64_t ticket = 0;
   std::deque<HeldMessage> messages;  // never empty between calls
@@ -55,15 +55,15 @@ class HeldMessages {
   HeldLine* find(hub::ConnectionId id, std::string_view key);
   HeldLine* find(hub::ConnectionId id, uint64_t ticket);
   uint32_t count(hub::ConnectionId id) const;
-  HeldLine& add(hub::ConnectionId id, std::string_view key, uint16_t home);
+  HeldLine& add(hub::ConnectionId id, std::string_view key, uint16_t owner);
   void set_state(HeldLine& line, HeldLine::State state);
   void note_added(hub::ConnectionId id) { ++by_connection_[pack(id)].messages; }
   void note_taken(hub::ConnectionId id);
   void remove(HeldLine& line);
-  // Home cores whose credit has been waited for lie below.
-  size_t homes_end() const { return allowed_.size(); }
+  // Owner cores whose credit has been waited for lie below.
+  size_t owners_end() const { return allowed_.size(); }
   // Who waits for credit of this one the longest; null: nobody does.
-  HeldLine* first_allowed(size_t home) { return allowed_[home].empty() ? nullptr : &allowed_[home].front(); }
+  HeldLine* first_allowed(size_t owner) { return allowed_[owner].empty() ? nullptr : &allowed_[owner].front(); }
 
  private:
   struct Held {
@@ -72,12 +72,12 @@ class HeldMessages {
   };
   static uint64_t pack(hub::ConnectionId id) { return uint64_t{id.generation} << 32 | id.slot; }
   Lines& lines_of(const HeldLine& line) {
-    return line.state == HeldLine::State::asking ? asking_ : allowed_[line.home];
+    return line.state == HeldLine::State::asking ? asking_ : allowed_[line.owner];
   }
   Lines::iterator place_of(const HeldLine& line);
 
   Lines asking_;
-  std::vector<Lines> allowed_;  // by home core, first come first served
+  std::vector<Lines> allowed_;  // by owner core, first come first served
   tsl::robin_map<uint64_t, Held> by_connection_;
 };
 

@@ -42,11 +42,12 @@ CloseCause cause_of(uint16_t status) {
 
 }  // namespace
 
-void HttpSession::append_cors(std::vector<HttpHeader>& headers, std::string_view allow_origin) const {
+void HttpSession::append_cors(std::vector<HttpHeader>& headers, const Client& client) const {
   // Also where nothing is allowed: a cache must not give one page's answer to another.
   if (!gate_.options().origins.empty()) headers.push_back({"Vary", "Origin"});
-  if (allow_origin.empty()) return;
-  headers.push_back({"Access-Control-Allow-Origin", allow_origin});
+  const std::string_view allowed = allow_origin(client);
+  if (allowed.empty()) return;
+  headers.push_back({"Access-Control-Allow-Origin", allowed});
   if (gate_.options().cors_credentials) headers.push_back({"Access-Control-Allow-Credentials", "true"});
   headers.push_back({"Access-Control-Expose-Headers", "Retry-After"});
 }
@@ -55,7 +56,7 @@ void HttpSession::respond(Client& client, Connection& connection, const HttpAnsw
   if (connection.dead || connection.closing) return;
   headers_.assign(answer.headers.begin(), answer.headers.end());
   if (!answer.cacheable) headers_.push_back({"Cache-Control", "no-store"});
-  append_cors(headers_, allow_origin(client));
+  append_cors(headers_, client);
   wire::HttpResponseHead head;
   head.status = answer.status;
   head.framing = answer.status == 204 || answer.status == 304 ? wire::BodyFraming::none : wire::BodyFraming::sized;
@@ -94,7 +95,7 @@ void HttpSession::refuse(Client& client, Connection& connection, uint16_t status
     headers_.push_back({"Retry-After", seconds});
   }
   headers_.push_back({"Cache-Control", "no-store"});
-  append_cors(headers_, allow_origin(client));
+  append_cors(headers_, client);
   wire::HttpResponseHead head;
   head.keep_alive = client.keep_alive;
   head.version_minor = client.http10 ? 0 : 1;

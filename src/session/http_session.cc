@@ -71,11 +71,11 @@ bool only_asks(HttpMethod method, Endpoint endpoint) {
 
 HttpSession::HttpSession(Gate& gate)
     : gate_(gate),
-      sign_in_(gate, *this),
-      limits_(gate, *this),
-      rooms_(gate, *this),
-      messages_(gate, *this),
-      statistics_(gate, *this) {
+      sign_in_(gate, gate.guard(), *this),
+      limits_(gate, gate, gate.addresses(), gate.admission(), gate.meters(), *this),
+      rooms_(gate, gate, gate.guard(), *this),
+      messages_(gate, gate, gate.guard(), gate.decisions(), gate.encoder(), limits_, *this),
+      statistics_(gate, gate, gate.guard(), *this) {
   parsers_.reserve(kIdleParsersMax);
 }
 HttpSession::~HttpSession() = default;
@@ -87,9 +87,9 @@ void HttpSession::begin(Client& client, Connection& connection) {
   gate_.reactor().arm_timer(connection, gate_.options().request_timeout);
 }
 
-HttpState& HttpSession::state(Client& client) {
+RequestState& HttpSession::state(Client& client) {
   if (client.extra == nullptr) {
-    auto state = std::make_unique<HttpState>();
+    auto state = std::make_unique<RequestState>();
     if (parsers_.empty()) {
       state->parser = std::make_unique<wire::HttpRequestParser>(http_limits_of(gate_.options()));
     } else {
@@ -99,10 +99,10 @@ HttpState& HttpSession::state(Client& client) {
     }
     client.extra = std::move(state);
   }
-  return client.extra_as<HttpState>();
+  return client.extra_as<RequestState>();
 }
 
-void HttpSession::keep_parser(HttpState& state) {
+void HttpSession::keep_parser(RequestState& state) {
   if (state.parser == nullptr) return;
   // A parser made under limits that a reload has changed is not used again.
   if (parsers_.size() < kIdleParsersMax && gate_.options_epoch() == parsers_epoch_) {
@@ -124,7 +124,7 @@ void HttpSession::trim() {
 
 void HttpSession::release(Client& client) {
   if (client.extra == nullptr) return;
-  keep_parser(client.extra_as<HttpState>());
+  keep_parser(client.extra_as<RequestState>());
   client.extra.reset();
 }
 
@@ -138,7 +138,7 @@ size_t HttpSession::on_bytes(Client& client, Connection& connection, std::span<u
       client.between_requests = false;
       gate_.reactor().arm_timer(connection, gate_.options().request_timeout);
     }
-    HttpState& current = state(client);
+    RequestState& current = state(client);
     wire::HttpRequestParser& parser = *current.parser;
     const wire::HttpParseResult result = parser.feed(bytes.subspan(used));
     used += result.consumed;
@@ -189,7 +189,7 @@ void HttpSession::read_flags(Client& client, const wire::HttpRequest& http) {
 
 // Who may not call, or calls what is not there, is told before the body has been sent.
 bool HttpSession::check_head(Client& client, Connection& connection, const wire::HttpRequest& http) {
-  HttpState& current = state(client);
+  RequestState& current = state(client);
   current.checked = true;
   gate_.log().request(client, wire::to_string(http.method), http.path);
   if (const std::string_view origin = http.headers.find_or("Origin", ""); !origin.empty()) {
@@ -281,7 +281,7 @@ bool HttpSession::admit(Client& client, Connection& connection, const wire::Http
 }
 
 void HttpSession::take_request(Client& client, Connection& connection, bool pipelined) {
-  HttpState& current = state(client);
+  RequestState& current = state(client);
   const wire::HttpRequest& http = current.parser->request();
   if (!current.checked) {
     read_flags(client, http);
@@ -320,7 +320,7 @@ void HttpSession::serve_line() {
 }
 
 void HttpSession::dispatch(Client& client, Connection& connection) {
-  HttpState& current = state(client);
+  RequestState& current = state(client);
   const wire::HttpRequest& http = current.parser->request();
   const Routes::Match match = std::move(current.match);
   Request request{http, *match.route};
@@ -373,7 +373,7 @@ bool HttpSession::read_names(Client& client, Connection& connection, Request& re
 // --- what others decide (hooks.h), and limits: the request stays in its parser until the answer has come ---
 
 HttpSession::Entry HttpSession::ask_to_connect(Client& client, Connection& connection, Request& request) {
-  HttpState& current = state(client);
+  RequestState& current = state(client);
   Hooks& hooks = *gate_.hooks();
   if (!current.decision) {
     if (!hooks.wants(HookEvent::connect, {})) return Entry::open;
@@ -422,7 +422,7 @@ HttpSession::Entry HttpSession::ask_to_connect(Client& client, Connection& conne
 
 void HttpSession::on_decided(Client& client, Connection& connection, uint64_t ticket, HookDecision decision) {
   if (client.extra == nullptr) return;
-  HttpState& current = client.extra_as<HttpState>();
+  RequestState& current = client.extra_as<RequestState>();
   if (current.publish != nullptr) {
     PublishProgress& progress = *current.publish;
     if (progress.ticket != ticket) return;
@@ -438,7 +438,7 @@ void HttpSession::on_decided(Client& client, Connection& connection, uint64_t ti
 }
 
 void HttpSession::forget_question(Client& client) {
-  HttpState& current = state(client);
+  RequestState& current = state(client);
   gate_.decisions().close({gate_.core(), current.ticket});
   current.ticket = 0;
   gate_.proceed(client);
@@ -446,7 +446,7 @@ void HttpSession::forget_question(Client& client) {
 
 void HttpSession::on_judged(Client& client, Connection& connection, const Judgement& judgement) {
   if (client.kind != Kind::http || !client.waiting) return;
-  HttpState& current = state(client);
+  RequestState& current = state(client);
   if (!judgement.allowed) {
     current.publish.reset();
     gate_.proceed(client);
@@ -473,7 +473,7 @@ void HttpSession::hand_over(Client& client, Connection& connection, const Reques
   }
   // The request is looked at while the new session already keeps its own state in client.extra.
   std::unique_ptr<Extra> held = std::move(client.extra);
-  HttpState& current = static_cast<HttpState&>(*held);
+  RequestState& current = static_cast<RequestState&>(*held);
   handing_over_ = &current;
   gate_.transport(kind_of(request.route.endpoint)).open(client, connection, request);
   handing_over_ = nullptr;
@@ -493,14 +493,14 @@ void HttpSession::take_back(Client& client) {
 
 IpAddress HttpSession::address_of(const Client& client) const {
   const Extra* const own = client.kind == Kind::http ? client.extra.get() : nullptr;
-  const HttpState* const current = handing_over_ != nullptr ? handing_over_ : static_cast<const HttpState*>(own);
+  const RequestState* const current = handing_over_ != nullptr ? handing_over_ : static_cast<const RequestState*>(own);
   return current != nullptr && current->address.is_set() ? current->address : gate_.addresses().peer(client);
 }
 
 std::string_view HttpSession::allow_origin(const Client& client) const {
   if (handing_over_ != nullptr) return handing_over_->allow_origin;
   if (client.kind != Kind::http || client.extra == nullptr) return {};
-  return static_cast<const HttpState&>(*client.extra).allow_origin;
+  return static_cast<const RequestState&>(*client.extra).allow_origin;
 }
 
 void HttpSession::serve(Client& client, Connection& connection, Request& request, std::string_view second) {
@@ -523,7 +523,7 @@ void HttpSession::serve(Client& client, Connection& connection, Request& request
 
 void HttpSession::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
   if (!client.waiting || client.extra == nullptr) return;
-  HttpState& current = client.extra_as<HttpState>();
+  RequestState& current = client.extra_as<RequestState>();
   if (current.publish != nullptr) return messages_.on_answer(client, connection, answer);
   if (answer.correlation != client.correlation) return;
   if (statistics_.on_answer(client, connection, answer)) return;
@@ -534,7 +534,7 @@ void HttpSession::on_answer(Client& client, Connection& connection, const hub::A
 void HttpSession::on_peer_gone(Client& client, Connection& connection) {
   if (!Gate::can_answer(connection)) return gate_.close_now(client, connection.close_cause);
   if (StatisticsApi::is_stream(client)) return statistics_.end_stream(client, connection, CloseCause::peer_closed);
-  const HttpState* current = client.extra == nullptr ? nullptr : &client.extra_as<HttpState>();
+  const RequestState* current = client.extra == nullptr ? nullptr : &client.extra_as<RequestState>();
   if (current == nullptr || !current->parser->begun()) return gate_.close_gently(client, CloseCause::peer_closed);
   client.keep_alive = client.wants_stream = false;
   client.head_only = current->parser->request().method == HttpMethod::head;
@@ -545,7 +545,7 @@ void HttpSession::on_tick() {
   for (size_t i = 0; i < continuing_.size(); ++i) {
     Client* client = gate_.find(continuing_[i]);
     if (client == nullptr || client->kind != Kind::http || client->extra == nullptr) continue;
-    const HttpState& current = client->extra_as<HttpState>();
+    const RequestState& current = client->extra_as<RequestState>();
     if (current.publish != nullptr) {
       messages_.go_on(*client, gate_.connection(*client));
     } else if (current.endpoint == Endpoint::stats && client->waiting) {
@@ -564,7 +564,7 @@ void HttpSession::on_drained(Client& client, Connection& connection) {
 void HttpSession::on_timer(Client& client, Connection& connection) {
   if (StatisticsApi::is_stream(client)) return statistics_.on_timer(client);
   if (client.extra != nullptr && !client.waiting) {
-    const io::Nanoseconds left = body_time_left(client.extra_as<HttpState>());
+    const io::Nanoseconds left = body_time_left(client.extra_as<RequestState>());
     if (left > io::Nanoseconds::zero()) return gate_.reactor().arm_timer(connection, left);
     client.keep_alive = false;
     return refuse(client, connection, 408, "request_timeout", "the request was not complete in time");
@@ -578,7 +578,7 @@ void HttpSession::on_timer(Client& client, Connection& connection) {
 
 // A head has request_timeout in all, a body has it anew and more for what has come of it: a slow network takes its
 // time, and a client that trickles does not.
-io::Nanoseconds HttpSession::body_time_left(const HttpState& current) const {
+io::Nanoseconds HttpSession::body_time_left(const RequestState& current) const {
   if (current.body_since.count() == 0 || current.parser == nullptr) return io::Nanoseconds::zero();
   const auto earned =
       std::chrono::nanoseconds(std::chrono::seconds(1)) * current.parser->body_received() / kBodyBytesPerSecondMin;
@@ -588,7 +588,7 @@ io::Nanoseconds HttpSession::body_time_left(const HttpState& current) const {
 void HttpSession::drain(Client& client, Connection& connection) {
   if (StatisticsApi::is_stream(client)) return statistics_.end_stream(client, connection, CloseCause::drained);
   client.keep_alive = false;
-  if (client.waiting && client.extra != nullptr && client.extra_as<HttpState>().ticket != 0) {
+  if (client.waiting && client.extra != nullptr && client.extra_as<RequestState>().ticket != 0) {
     forget_question(client);
     return refuse(client, connection, 503, "draining", "this server is about to stop");
   }

@@ -24,8 +24,9 @@
 #include "session/hooks.h"
 #include "session/messages_api.h"
 #include "session/origin.h"
-#include "session/publish_progress.h"
 #include "session/request_limits.h"
+#include "session/request_state.h"
+#include "session/responder.h"
 #include "session/rooms_api.h"
 #include "session/routes.h"
 #include "session/sign_in.h"
@@ -44,45 +45,7 @@ struct Request;
 struct Judgement;
 struct StaticFile;
 
-struct HttpAnswer {
-  uint16_t status = 200;
-  std::string_view content_type;  // none when empty
-  std::string_view body;
-  std::span<const wire::HttpHeader> headers;
-  bool cacheable = false;  // false: Cache-Control: no-store goes with it
-};
-inline constexpr std::string_view kJson = "application/json";
-// RFC 6750 section 3: with the 401 of a token that is no good.
-inline constexpr wire::HttpHeader kInvalidToken{"WWW-Authenticate", "Bearer error=\"invalid_token\""};
-// Of event streams: a proxy that compresses one holds its events back.
-inline constexpr std::string_view kStreamCacheControl = "no-cache, no-transform";
-
-// What is kept while a request is read or its answer is outstanding.
-struct HttpState final : Extra {
-  std::unique_ptr<wire::HttpRequestParser> parser;  // from the session's pool; none while another session answers
-  OriginVerdict origin = OriginVerdict::absent;
-  std::string allow_origin;                // of a listed page: goes into the answer (CORS)
-  std::chrono::nanoseconds body_since{0};  // when the head was complete and a body was to come
-  std::string path;                        // where that of the request has escapes that mean nothing
-  Routes::Match match;                     // views into the parser's head, or into `path`
-  bool checked = false;                    // `match` and `identity` are set, and this client may call it
-  auth::Identity identity;
-  IpAddress address;                     // the client's, where limits or proxies need it
-  bool judged = false;                   // the limits allow it
-  uint64_t ticket = 0;                   // of the question that hooks have not answered yet; 0: none
-  std::optional<HookDecision> decision;  // their answer
-  std::optional<Error> denial;           // of a WebSocket's request: what is wrong with its token
-  wire::Query query;
-  Endpoint endpoint = Endpoint::file;  // whose answer is outstanding
-  bool stream = false;                 // the answer is one of many: /stats/stream
-  bool sees_rooms = false;             // the answer of /stats may name rooms
-  std::string name;                    // what was asked about, for the answer
-  std::string partial;                 // the first part of an answer that takes two questions
-  uint64_t occupied_rooms = 0;         // and its count
-  std::unique_ptr<PublishProgress> publish;
-};
-
-class HttpSession final : public Protocol {
+class HttpSession final : public Protocol, public Responder {
  public:
   explicit HttpSession(Gate& gate);
   ~HttpSession() override;
@@ -113,33 +76,24 @@ class HttpSession final : public Protocol {
   void trim();  // once a second: parsers that nobody has needed since the last time
   bool idle() const { return continuing_.empty(); }
 
-  // Answers the request in progress; the connection goes on to the next one or closes.
-  void respond(Client& client, runtime::Connection& connection, const HttpAnswer& answer);
-  // The same with a response that is already written, head and all.
-  void respond_raw(Client& client, runtime::Connection& connection, uint16_t status, std::string_view response);
-  // {"error":{…}}. With 429 and 503 goes Retry-After (at least `after`), and a stream's client gets 200, `retry:`,
-  // `problem` and the end instead, because EventSource would give up for good.
+  void respond(Client& client, runtime::Connection& connection, const HttpAnswer& answer) override;
+  void respond_raw(Client& client, runtime::Connection& connection, uint16_t status,
+                   std::string_view response) override;
   void refuse(Client& client, runtime::Connection& connection, uint16_t status, std::string_view code,
               std::string_view message, std::span<const wire::HttpHeader> headers = {},
-              std::chrono::milliseconds after = std::chrono::milliseconds(0));
-  // Streams write their own head: the fields that let a listed page read it.
-  void append_cors(std::vector<wire::HttpHeader>& headers, std::string_view allow_origin) const;
-  // Of the request in progress; made when there is none.
-  HttpState& state(Client& client);
-  // Before the flush of this tick the call that it is about goes on: from within a call of the hub nothing may be
-  // asked.
-  void continue_later(const Client& client) { continuing_.push_back(client.id); }
-  RequestLimits& limits() { return limits_; }
+              std::chrono::milliseconds after = std::chrono::milliseconds(0)) override;
+  void append_cors(std::vector<wire::HttpHeader>& headers, const Client& client) const override;
+  RequestState& state(Client& client) override;
+  void continue_later(const Client& client) override { continuing_.push_back(client.id); }
   // A poll that is about to be answered: the client speaks HTTP again. Then respond().
   void take_back(Client& client);
   std::string_view allow_origin(const Client& client) const;
-  // The client's address for the request in progress, once a trusted proxy's fields are read; else the peer's.
-  IpAddress address_of(const Client& client) const;
+  IpAddress address_of(const Client& client) const override;
 
  private:
   void release(Client& client);
-  void keep_parser(HttpState& state);
-  io::Nanoseconds body_time_left(const HttpState& current) const;
+  void keep_parser(RequestState& state);
+  io::Nanoseconds body_time_left(const RequestState& current) const;
   void read_flags(Client& client, const wire::HttpRequest& http);
   bool check_head(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
   // A request that has come as a whole; `pipelined`: with more behind it.
@@ -166,7 +120,7 @@ class HttpSession final : public Protocol {
   void forget_question(Client& client);
 
   Gate& gate_;
-  HttpState* handing_over_ = nullptr;  // during open() of another session
+  RequestState* handing_over_ = nullptr;  // during open() of another session
   uint32_t parsers_epoch_ = 0;
   std::vector<std::unique_ptr<wire::HttpRequestParser>> parsers_;  // idle ones
   size_t parsers_unused_ = 0;                                      // the fewest of them since the last trim()

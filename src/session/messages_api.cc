@@ -4,11 +4,12 @@
 #include "base/assert.h"
 #include "session/decisions.h"
 #include "session/dialect/posted.h"
-#include "session/gate.h"
+#include "session/flow.h"
 #include "session/guard.h"
-#include "session/http_session.h"
 #include "session/request.h"
 #include "session/request_limits.h"
+#include "session/request_state.h"
+#include "session/responder.h"
 #include "session/rooms_api.h"
 #include "wire/http_syntax.h"
 #include "wire/publish_request.h"
@@ -47,7 +48,7 @@ bool has_results(const wire::PublishRequest& request) {
 
 // The second time a body is parsed nothing can be wrong with it: what was accepted stays accepted, also when a reload
 // in between has made a limit narrower.
-wire::PublishBody parse_again(Dialect dialect, const HttpState& state) {
+wire::PublishBody parse_again(Dialect dialect, const RequestState& state) {
   constexpr wire::JsonLimits kWide{1024, UINT32_MAX, UINT32_MAX};
   wire::PublishBody body;
   const auto error = read_posted(dialect, state.parser->request().body, kWide, body);
@@ -86,23 +87,23 @@ void MessagesApi::begin(Client& client, Connection& connection, const Request& r
   const std::string_view type = request.http.headers.find_or("Content-Type", "");
   const bool declared = declares_json(type) || (type.empty() && request.route.endpoint == Endpoint::send);
   if (!declared) {
-    return http_.refuse(client, connection, 415, "not_json",
-                        "the body must be declared as Content-Type: application/json");
+    return responder_.refuse(client, connection, 415, "not_json",
+                             "the body must be declared as Content-Type: application/json");
   }
   wire::PublishBody body;
   const Dialect dialect = request.route.dialect;
-  if (const auto error = read_posted(dialect, request.http.body, json_limits_of(gate_.options()), body)) {
-    return http_.refuse(client, connection, static_cast<uint16_t>(wire::http_status_of(*error)), error->code,
-                        error->message);
+  if (const auto error = read_posted(dialect, request.http.body, json_limits_of(clients_.options()), body)) {
+    return responder_.refuse(client, connection, static_cast<uint16_t>(wire::http_status_of(*error)), error->code,
+                             error->message);
   }
   if (!may_publish(client, connection, request.identity, body)) return;
   size_t units = 0;
   for (const wire::PublishRequest& item : body.requests) {
     units += units_of(item);
-    gate_.stats().messages_in.add();
-    gate_.stats().message_bytes_in.add(item.payload.size());
+    clients_.stats().messages_in.add();
+    clients_.stats().message_bytes_in.add(item.payload.size());
   }
-  HttpState& current = http_.state(client);
+  RequestState& current = responder_.state(client);
   current.endpoint = Endpoint::messages;
   current.name = request.identity.tenant;
   current.publish = std::make_unique<PublishProgress>();
@@ -112,12 +113,12 @@ void MessagesApi::begin(Client& client, Connection& connection, const Request& r
   if (!request.identity.is_server() || !request.identity.anonymous()) {
     current.publish->author = request.identity.user;
   }
-  current.publish->asks_hooks = gate_.hooks() != nullptr && !request.identity.is_server();
+  current.publish->asks_hooks = clients_.hooks() != nullptr && !request.identity.is_server();
   current.publish->single = !body.is_batch && !has_results(body.requests[0]);
-  gate_.await(client);
+  flow_.await(client);
   current.identity = request.identity;
   const auth::Question cost{.messages = static_cast<uint32_t>(units), .bytes = request.http.body.size()};
-  if (http_.limits().ask(client, request.identity, cost)) return;
+  if (limits_.ask(client, request.identity, cost)) return;
   publish(client, connection, body);
 }
 
@@ -133,7 +134,7 @@ bool MessagesApi::may_publish(Client& client, Connection& connection, const auth
     } else if (item.final_message) {
       why = others + "end a room with a final message";
     } else if (item.target == TargetKind::broadcast) {
-      if (!gate_.guard().may(identity, auth::Operation::publish, wire::kBroadcastChannel)) {
+      if (!guard_.may(identity, auth::Operation::publish, wire::kBroadcastChannel)) {
         why = "clients may not publish to everyone here";
       }
     } else {
@@ -141,14 +142,14 @@ bool MessagesApi::may_publish(Client& client, Connection& connection, const auth
       for (const std::string_view name : item.names) {
         key_.assign(inbox ? "@" : "");
         key_ += name;
-        if (gate_.guard().may(identity, auth::Operation::publish, key_)) continue;
+        if (guard_.may(identity, auth::Operation::publish, key_)) continue;
         why = "no rule allows publish in " + wire::quoted(key_);
         break;
       }
     }
     if (!why.empty()) {
       if (body.is_batch) why.insert(0, "item " + std::to_string(index) + ": ");
-      http_.refuse(client, connection, 403, "forbidden", why);
+      responder_.refuse(client, connection, 403, "forbidden", why);
       return false;
     }
     ++index;
@@ -157,7 +158,7 @@ bool MessagesApi::may_publish(Client& client, Connection& connection, const auth
 }
 
 void MessagesApi::publish(Client& client, Connection& connection, const wire::PublishBody& body) {
-  HttpState& current = http_.state(client);
+  RequestState& current = responder_.state(client);
   PublishProgress& progress = *current.publish;
   const std::string_view tenant = current.name;
 
@@ -196,7 +197,7 @@ void MessagesApi::publish(Client& client, Connection& connection, const wire::Pu
       publish.final = item.final_message;
       if (!item.exclude.empty()) {
         // A name that this process did not give belongs to a connection that is gone: nobody to leave out.
-        if (const auto excluded = gate_.parse_name(item.exclude)) publish.exclude = *excluded;
+        if (const auto excluded = clients_.parse_name(item.exclude)) publish.exclude = *excluded;
       }
       publish.from = client.id;
       publish.acknowledge = true;
@@ -209,7 +210,7 @@ void MessagesApi::publish(Client& client, Connection& connection, const wire::Pu
           continue;
         }
       }
-      if (gate_.hub().publish(publish) == hub::PublishResult::no_credit) return gate_.stall(client, key_);
+      if (clients_.hub().publish(publish) == hub::PublishResult::no_credit) return flow_.stall(client, key_);
       progress.decision.reset();
       ++progress.next;
       ++progress.outstanding;
@@ -220,22 +221,22 @@ void MessagesApi::publish(Client& client, Connection& connection, const wire::Pu
 
 void MessagesApi::send_to_connection(Client& client, const wire::PublishRequest& item, std::string_view name,
                                      std::string_view tenant, uint64_t correlation) {
-  PublishProgress& progress = *http_.state(client).publish;
+  PublishProgress& progress = *responder_.state(client).publish;
   PublishOutcome& outcome = progress.outcomes[progress.next];
   outcome.has_id = false;
-  const auto address = gate_.parse_name(name);
+  const auto address = clients_.parse_name(name);
   if (!address) return;
   key_.assign(tenant);
   key_ += hub::kTenantEnd;
   hub::MessageView message;
-  message.timestamp_us = gate_.reactor().wall_us();
+  message.timestamp_us = clients_.reactor().wall_us();
   message.key = key_;
   message.user = author_for(progress, item);
   message.event = item.event;
   message.kind = kind_of(item.payload_kind);
   message.payload = item.payload;
   body_.clear();
-  gate_.encoder().canonical(message, body_);
+  encoder_.canonical(message, body_);
   hub::Query query{hub::QueryKind::send_to_connection};
   query.address = *address;
   query.tenant = tenant;
@@ -243,12 +244,12 @@ void MessagesApi::send_to_connection(Client& client, const wire::PublishRequest&
   query.from = client.id;
   query.correlation = correlation;
   progress.asking = true;
-  gate_.hub().query(query);
+  clients_.hub().query(query);
 }
 
 void MessagesApi::on_published(Client& client, Connection& connection, const hub::Published& published) {
   if (!client.waiting || client.extra == nullptr) return;
-  HttpState& current = client.extra_as<HttpState>();
+  RequestState& current = client.extra_as<RequestState>();
   if (current.publish == nullptr || published.correlation >> 32 != client.correlation) return;
   PublishProgress& progress = *current.publish;
   const auto unit = static_cast<size_t>(published.correlation & UINT32_MAX);
@@ -262,14 +263,14 @@ void MessagesApi::on_published(Client& client, Connection& connection, const hub
 }
 
 void MessagesApi::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
-  PublishProgress& progress = *http_.state(client).publish;
+  PublishProgress& progress = *responder_.state(client).publish;
   if (!progress.asking || answer.correlation >> 32 != client.correlation) return;
   const auto unit = static_cast<size_t>(answer.correlation & UINT32_MAX);
   progress.outcomes[unit].receivers = static_cast<uint32_t>(affected(answer));
   progress.asking = false;
   if (progress.next < progress.outcomes.size()) {
     // From within a call of the hub nothing may be published: the rest goes on before the flush.
-    http_.continue_later(client);
+    responder_.continue_later(client);
   } else if (progress.outstanding == 0) {
     finish(client, connection);
   }
@@ -277,13 +278,13 @@ void MessagesApi::on_answer(Client& client, Connection& connection, const hub::A
 
 void MessagesApi::go_on(Client& client, Connection& connection) {
   if (client.extra == nullptr) return;
-  const HttpState& current = client.extra_as<HttpState>();
-  if (current.publish != nullptr) publish(client, connection, parse_again(gate_.route_of(client).dialect, current));
+  const RequestState& current = client.extra_as<RequestState>();
+  if (current.publish != nullptr) publish(client, connection, parse_again(clients_.route_of(client).dialect, current));
 }
 
 void MessagesApi::finish(Client& client, Connection& connection) {
-  gate_.proceed(client);
-  HttpState& current = http_.state(client);
+  flow_.proceed(client);
+  RequestState& current = responder_.state(client);
   const PublishProgress& progress = *current.publish;
   body_.clear();
   if (progress.single) {
@@ -292,12 +293,12 @@ void MessagesApi::finish(Client& client, Connection& connection) {
       const PublishOutcome& outcome = progress.outcomes[0];
       const uint16_t status = outcome.refusal != nullptr && !outcome.passing ? 403 : 503;
       const Error error = *result.error;  // the outcome goes with the request
-      return http_.refuse(client, connection, status, error.code, error.message);
+      return responder_.refuse(client, connection, status, error.code, error.message);
     }
     wire::append_publish_result(body_, result);
-    return http_.respond(client, connection, {200, kJson, body_});
+    return responder_.respond(client, connection, {200, kJson, body_});
   }
-  const wire::PublishBody body = parse_again(gate_.route_of(client).dialect, current);
+  const wire::PublishBody body = parse_again(clients_.route_of(client).dialect, current);
   if (body.is_batch) wire::append_batch_begin(body_);
   size_t unit = 0;
   for (const wire::PublishRequest& item : body.requests) {
@@ -315,28 +316,28 @@ void MessagesApi::finish(Client& client, Connection& connection) {
     wire::append_publish_results(body_, results_);
   }
   if (body.is_batch) wire::append_batch_end(body_);
-  http_.respond(client, connection, {200, kJson, body_});
+  responder_.respond(client, connection, {200, kJson, body_});
 }
 
 MessagesApi::Verdict MessagesApi::ask_about(Client& client, hub::Publish& publish, PublishOutcome& outcome) {
-  PublishProgress& progress = *http_.state(client).publish;
+  PublishProgress& progress = *responder_.state(client).publish;
   if (!progress.decision) {
-    Hooks& hooks = *gate_.hooks();
+    Hooks& hooks = *clients_.hooks();
     const HookMessage message{
         .room = hub::name_of(publish.key), .event = publish.event, .kind = publish.kind, .payload = publish.payload};
     if (!hooks.wants(HookEvent::publish, message.room)) return Verdict::publish;
-    const Ticket ticket = gate_.decisions().open(Decisions::About::message_over_http, client.id);
+    const Ticket ticket = decisions_.open(Decisions::About::message_over_http, client.id);
     const HookClient asked{.connection = {},
                            .user = publish.user,
                            .tenant = hub::tenant_of(publish.key),
                            .transport = "http",
                            .address = {}};
-    progress.decision = hooks.decide_publish(asked, message, gate_.reactor().wall_us(), ticket);
+    progress.decision = hooks.decide_publish(asked, message, clients_.reactor().wall_us(), ticket);
     if (!progress.decision) {
       progress.ticket = ticket.number;
       return Verdict::wait;
     }
-    gate_.decisions().close(ticket);
+    decisions_.close(ticket);
   }
   HookDecision& decision = *progress.decision;
   if (!decision.allow) {

@@ -10,24 +10,36 @@
 #include <vector>
 
 #include "auth/identity.h"
+#include "hub/encoder.h"
 #include "hub/types.h"
 #include "runtime/connection.h"
-#include "session/client.h"
+#include "session/clients.h"
 #include "session/publish_progress.h"
 #include "wire/publish_request.h"
 #include "wire/rest_json.h"
 
 namespace ringcast::session {
 
-class Gate;
-class HttpSession;
+class Decisions;
+class Flow;
+class Guard;
+class RequestLimits;
+class Responder;
 struct Request;
 
 class MessagesApi {
  public:
   using Connection = runtime::Connection;
 
-  MessagesApi(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+  MessagesApi(Clients& clients, Flow& flow, Guard& guard, Decisions& decisions, hub::Encoder& encoder,
+              RequestLimits& limits, Responder& responder)
+      : clients_(clients),
+        flow_(flow),
+        guard_(guard),
+        decisions_(decisions),
+        encoder_(encoder),
+        limits_(limits),
+        responder_(responder) {}
 
   void begin(Client& client, Connection& connection, const Request& request);
   // Goes on where it stopped: there is credit, the limits allow it, or somebody has decided about the next unit.
@@ -49,8 +61,13 @@ class MessagesApi {
                           std::string_view tenant, uint64_t correlation);
   void finish(Client& client, Connection& connection);
 
-  Gate& gate_;
-  HttpSession& http_;
+  Clients& clients_;
+  Flow& flow_;
+  Guard& guard_;
+  Decisions& decisions_;
+  hub::Encoder& encoder_;
+  RequestLimits& limits_;
+  Responder& responder_;
   std::string body_;
   std::string key_;
   std::vector<wire::PublishResult> results_;

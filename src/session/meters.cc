@@ -6,8 +6,6 @@
 
 #include "base/assert.h"
 #include "session/admission.h"
-#include "session/gate.h"
-#include "session/websocket_session.h"
 
 namespace ringcast::session {
 
@@ -31,11 +29,14 @@ uint64_t needed_of(const Rate& rate, uint64_t bytes) {
 
 }  // namespace
 
-Meters::Meters(Gate& gate, const HashKey& key, uint16_t cores)
-    : gate_(gate), cores_(cores), shares_(16, auth::LimitSubjectHash{KeyedHash(key)}) {}
+Meters::Meters(Clients& clients, Admission& admission, AllowanceListener& listener)
+    : clients_(clients),
+      admission_(admission),
+      listener_(listener),
+      shares_(16, auth::LimitSubjectHash{KeyedHash(clients.shared().name_key)}) {}
 
 void Meters::open(Client& client, std::span<const LimitSubject> subjects) {
-  const RateLimits& limits = gate_.options().limits;
+  const RateLimits& limits = clients_.options().limits;
   RINGCAST_ASSERT(!client.metered && subjects.size() <= kSubjectsMax);
   if (!limits.limits_sending()) return;
   client.metered = true;
@@ -51,7 +52,7 @@ void Meters::open(Client& client, std::span<const LimitSubject> subjects) {
 }
 
 bool Meters::covers(const Share& share, uint64_t bytes) const {
-  const RateLimits& limits = gate_.options().limits;
+  const RateLimits& limits = clients_.options().limits;
   const Rate& messages = limits.rate(share.subject.scope, Charge::messages);
   const Rate& in_bytes = limits.rate(share.subject.scope, Charge::bytes);
   if (messages.limited() && share.messages < 1) return false;
@@ -60,8 +61,8 @@ bool Meters::covers(const Share& share, uint64_t bytes) const {
 
 Passage Meters::take(const Client& client, uint64_t bytes, Judgement& judgement) {
   Meter& meter = meters_.at(client.id.slot);
-  const RateLimits& limits = gate_.options().limits;
-  const nanoseconds now = gate_.reactor().now();
+  const RateLimits& limits = clients_.options().limits;
+  const nanoseconds now = clients_.reactor().now();
   const auto refuse = [&](Scope scope, Charge why, nanoseconds wait) {
     judgement = {.allowed = false, .scope = scope, .why = why, .wait = wait};
     ++meter.strikes;
@@ -78,7 +79,7 @@ Passage Meters::take(const Client& client, uint64_t bytes, Judgement& judgement)
   }
   for (Share* share : meter.shares) {
     if (share == nullptr || covers(*share, bytes)) continue;
-    // Until then the home core would only say so again.
+    // Until then the owner core would only say so again.
     if (now < share->dry_until) return refuse(share->subject.scope, share->dry_of, share->dry_until - now);
     ask(*share, bytes);
     share->waiting.push_back(client.id);
@@ -96,24 +97,24 @@ Passage Meters::take(const Client& client, uint64_t bytes, Judgement& judgement)
 }
 
 void Meters::spend(Share& share, uint64_t bytes) {
-  const RateLimits& limits = gate_.options().limits;
+  const RateLimits& limits = clients_.options().limits;
   if (limits.rate(share.subject.scope, Charge::messages).limited()) --share.messages;
   if (!limits.rate(share.subject.scope, Charge::bytes).limited()) return;
   share.bytes -= static_cast<int64_t>(bytes);
   if (share.bytes >= 0) return;
   // A message larger than the bucket: the rest is owed there.
-  gate_.admission().settle(share.subject, 0, share.bytes);
+  admission_.settle(share.subject, 0, share.bytes);
   share.bytes = 0;
 }
 
 void Meters::ask(Share& share, uint64_t bytes) {
   if (share.asking) return;
   share.asking = true;
-  const RateLimits& limits = gate_.options().limits;
+  const RateLimits& limits = clients_.options().limits;
   const Rate& messages = limits.rate(share.subject.scope, Charge::messages);
   const Rate& in_bytes = limits.rate(share.subject.scope, Charge::bytes);
   const auto part = [this](const Rate& rate, uint64_t needed) {
-    const uint64_t most = std::max(needed, rate.burst_units() / (kLeasedPart * cores_));
+    const uint64_t most = std::max(needed, rate.burst_units() / (kLeasedPart * uint64_t{clients_.cores()}));
     return std::min<uint64_t>(most, UINT32_MAX);
   };
   Lease needed, wanted;
@@ -126,14 +127,14 @@ void Meters::ask(Share& share, uint64_t bytes) {
     needed.bytes = bytes_needed - static_cast<uint64_t>(share.bytes);
     wanted.bytes = part(in_bytes, needed.bytes);
   }
-  gate_.admission().lease(share.subject, wanted, needed);
+  admission_.lease(share.subject, wanted, needed);
 }
 
 void Meters::on_lease(const LimitSubject& subject, const Lease& lease) {
   const auto it = shares_.find(subject);
   if (it == shares_.end()) {
     // Its last connection here has gone meanwhile.
-    gate_.admission().settle(subject, lease.messages, static_cast<int64_t>(lease.bytes));
+    admission_.settle(subject, lease.messages, static_cast<int64_t>(lease.bytes));
     return;
   }
   Share& share = it->second;
@@ -141,16 +142,16 @@ void Meters::on_lease(const LimitSubject& subject, const Lease& lease) {
   share.messages += lease.messages;
   share.bytes += static_cast<int64_t>(lease.bytes);
   if (lease.wait.count() != 0) {
-    share.dry_until = gate_.reactor().now() + lease.wait;
+    share.dry_until = clients_.reactor().now() + lease.wait;
     share.dry_of = lease.why;
   }
   const std::vector<runtime::ConnectionId> waiting = std::exchange(share.waiting, {});
   for (const runtime::ConnectionId id : waiting) {
-    Client* const client = gate_.find(id);
+    Client* const client = clients_.find(id);
     if (client == nullptr || !client->metered) continue;
     Meter& meter = meters_.at(id.slot);
     if (!std::exchange(meter.waits, false)) continue;
-    gate_.websocket().on_allowance(*client, gate_.connection(*client));
+    listener_.on_allowance(*client);
   }
 }
 
@@ -165,7 +166,7 @@ void Meters::close(Client& client) {
   for (Share* share : it->second.shares) {
     if (share == nullptr || --share->connections != 0) continue;
     if (share->messages != 0 || share->bytes != 0) {
-      gate_.admission().settle(share->subject, share->messages, share->bytes);
+      admission_.settle(share->subject, share->messages, share->bytes);
     }
     shares_.erase(share->subject);
   }

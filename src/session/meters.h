@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What WebSockets send, held against the rates of the connection, its user, its address and its API key. A connection's
-// own buckets lie here. The buckets of the others lie at their home core (Admission), from which this core takes
+// own buckets lie here. The buckets of the others lie at their owner core (Admission), from which this core takes
 // leases: so many messages and bytes, spent here by subtraction, so that a message makes no way to another core unless
 // its lease is spent. What a core has leased and not spent is at most a quarter of the burst over all cores.
 // One per gate, its thread only.
@@ -14,18 +14,24 @@
 
 #include "auth/subject_table.h"
 #include "base/keyed_hash.h"
-#include "runtime/connection.h"
+#include "session/clients.h"
 
 namespace ringcast::session {
 
-class Gate;
-struct Client;
+class Admission;
 struct Judgement;
 
 enum class Passage : uint8_t {
   passed,
   refused,
-  waiting,  // for a lease: WebSocketSession::on_allowance is called when to ask again
+  waiting,  // for a lease: AllowanceListener is called when to ask again
+};
+
+class AllowanceListener {
+ public:
+  virtual ~AllowanceListener() = default;
+  // A client whose message waited may ask again.
+  virtual void on_allowance(Client& client) = 0;
 };
 
 class Meters {
@@ -33,7 +39,7 @@ class Meters {
   // Of those whose limits hold for a connection: its user and its address, or its key.
   static constexpr size_t kSubjectsMax = 2;
 
-  Meters(Gate& gate, const HashKey& key, uint16_t cores);
+  Meters(Clients& clients, Admission& admission, AllowanceListener& listener);
 
   // The client has become a WebSocket. Sets client.metered where there is a limit on what it sends; without one nothing
   // is kept, also when a reload brings one.
@@ -44,7 +50,7 @@ class Meters {
   uint32_t strikes(const Client& client) const;
   void close(Client& client);
 
-  // From Admission: what the subject's home core has given. `lease.wait` is zero, or how long what was needed takes.
+  // From Admission: what the subject's owner core has given. `lease.wait` is zero, or how long what was needed takes.
   void on_lease(const auth::LimitSubject& subject, const auth::Lease& lease);
 
  private:
@@ -70,8 +76,9 @@ class Meters {
   void spend(Share& share, uint64_t bytes);
   void ask(Share& share, uint64_t bytes);
 
-  Gate& gate_;
-  uint64_t cores_;
+  Clients& clients_;
+  Admission& admission_;
+  AllowanceListener& listener_;
   std::unordered_map<auth::LimitSubject, Share, auth::LimitSubjectHash> shares_;
   std::unordered_map<uint32_t, Meter> meters_;  // by slot
 };

@@ -8,8 +8,8 @@
 #include <iterator>
 
 #include "base/block.h"
-#include "session/gate.h"
 #include "session/hooks.h"
+#include "session/shared.h"
 #include "wire/json_writer.h"
 
 namespace ringcast::session {
@@ -285,11 +285,11 @@ void append_hub(Writer& writer, const Shared& shared) {
     std::string_view help;
     std::atomic<uint64_t> hub::HubStats::*counter;
   } kCounters[] = {
-      {"channels", "gauge", "Channels that exist at this home core.", &hub::HubStats::channels},
+      {"channels", "gauge", "Channels that this core owns.", &hub::HubStats::channels},
       {"history_messages", "gauge", "Messages kept.", &hub::HubStats::history_messages},
       {"history_bytes", "gauge", "Bytes kept in history.", &hub::HubStats::history_bytes},
       {"memberships", "gauge", "Memberships of this core's connections.", &hub::HubStats::memberships},
-      {"online_users", "gauge", "Users online, counted at their home core.", &hub::HubStats::online_users},
+      {"online_users", "gauge", "Users online, counted at their owner core.", &hub::HubStats::online_users},
       {"messages_total", "counter", "Messages that were given an id or sent as ephemeral.", &hub::HubStats::published},
       {"deliveries_total", "counter", "Messages handed to members.", &hub::HubStats::delivered},
       {"joins_total", "counter", "Joins of rooms, inboxes and broadcast.", &hub::HubStats::joins},

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/erase_at.h"
-#include "session/gate.h"
 #include "session/hooks.h"
 
 namespace ringcast::session {
@@ -20,18 +19,18 @@ void Occupancy::changed(std::string_view key, bool occupied) {
   if (found != lately_empty_.end()) {
     // Nobody has been told that it was empty.
     found.value().empty = !occupied;
-    if (!occupied) found.value().due = gate_.reactor().now() + gate_.options().vacated_grace;
+    if (!occupied) found.value().due = clients_.reactor().now() + clients_.options().vacated_grace;
     return;
   }
   if (occupied) return tell(key, true);
-  if (!gate_.hooks()->wants(event, hub::name_of(key))) return;
-  const std::chrono::nanoseconds due = gate_.reactor().now() + gate_.options().vacated_grace;
+  if (!clients_.hooks()->wants(event, hub::name_of(key))) return;
+  const std::chrono::nanoseconds due = clients_.reactor().now() + clients_.options().vacated_grace;
   lately_empty_.insert({std::string(key), {due, true}});
   due_.emplace_back(due, key);
 }
 
 void Occupancy::on_interval() {
-  const std::chrono::nanoseconds now = gate_.reactor().now();
+  const std::chrono::nanoseconds now = clients_.reactor().now();
   for (uint32_t n = 0; n < kDueRoomsPerInterval && !due_.empty() && due_.front().first <= now; ++n) {
     const std::string key = std::move(due_.front().second);
     due_.pop_front();
@@ -50,11 +49,11 @@ void Occupancy::on_interval() {
 void Occupancy::tell(std::string_view key, bool occupied) {
   const HookEvent event = occupied ? HookEvent::occupied : HookEvent::vacated;
   const std::string_view room = hub::name_of(key);
-  if (!gate_.hooks()->wants(event, room)) return;
-  HookNotice notice{.event = event, .core = gate_.core(), .time_us = gate_.reactor().wall_us()};
+  if (!clients_.hooks()->wants(event, room)) return;
+  HookNotice notice{.event = event, .core = clients_.core(), .time_us = clients_.reactor().wall_us()};
   notice.client.tenant = hub::tenant_of(key);
   notice.room = room;
-  gate_.hooks()->notify(notice);
+  clients_.hooks()->notify(notice);
 }
 
 }  // namespace ringcast::session

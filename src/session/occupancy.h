@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rooms have members, for hooks: told when a room gets its first member, and when it has had none for a while, so
-// that a reconnect, or the time between two polls, does not count. One per gate, for the rooms whose home its core is;
+// that a reconnect, or the time between two polls, does not count. One per gate, for the rooms whose owner its core is;
 // its thread only.
 #pragma once
 
@@ -11,13 +11,13 @@
 #include <string>
 #include <string_view>
 
-namespace ringcast::session {
+#include "session/clients.h"
 
-class Gate;
+namespace ringcast::session {
 
 class Occupancy {
  public:
-  explicit Occupancy(Gate& gate) : gate_(gate) {}
+  explicit Occupancy(Clients& clients) : clients_(clients) {}
 
   void changed(std::string_view key, bool occupied);
   void on_interval();
@@ -29,7 +29,7 @@ class Occupancy {
   };
   void tell(std::string_view key, bool occupied);
 
-  Gate& gate_;
+  Clients& clients_;
   tsl::robin_map<std::string, Room> lately_empty_;                    // no more than the grace time's
   std::deque<std::pair<std::chrono::nanoseconds, std::string>> due_;  // one entry for each of those
 };

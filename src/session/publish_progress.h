@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How far a POST /messages has got: every target of every item is one unit; units are published in order and their
-// outcomes collected. Part of a request's HttpState while it is outstanding; that connection's core only.
+// outcomes collected. Part of a request's RequestState while it is outstanding; that connection's core only.
 #pragma once
 
 #include <cstddef>

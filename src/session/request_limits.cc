@@ -3,10 +3,12 @@
 
 #include "session/admission.h"
 #include "session/client_address.h"
-#include "session/gate.h"
-#include "session/http_session.h"
+#include "session/clients.h"
+#include "session/flow.h"
 #include "session/meters.h"
 #include "session/request.h"
+#include "session/request_state.h"
+#include "session/responder.h"
 #include "wire/names.h"
 
 namespace ringcast::session {
@@ -43,39 +45,38 @@ std::string limit_text(const auth::RateLimits& limits, const Judgement& judgemen
 
 // False: refused.
 bool RequestLimits::find_address(Client& client, Connection& connection, const wire::HttpRequest& http) {
-  const SessionOptions& options = gate_.options();
+  const SessionOptions& options = clients_.options();
   if (options.trusted_proxies.empty() && !options.limits.any()) return true;
-  auto address = gate_.addresses().of_request(client, http.headers);
+  auto address = addresses_.of_request(client, http.headers);
   if (!address) {
-    http_.refuse(client, connection, 400, address.error().code, address.error().message);
+    responder_.refuse(client, connection, 400, address.error().code, address.error().message);
     return false;
   }
-  http_.state(client).address = *address;
+  responder_.state(client).address = *address;
   return true;
 }
 
 void RequestLimits::subjects_of(const Client& client, const auth::Identity& identity, const IpAddress& address,
                                 const Subjects& add) {
-  const Admission& admission = gate_.admission();
   if (identity.method == auth::Method::admin) return;
   if (identity.method == auth::Method::api_key) {
-    return add(admission.subject_of(Scope::key, identity.key_name), false);
+    return add(admission_.subject_of(Scope::key, identity.key_name), false);
   }
-  if (address.is_set() && !address.is_loopback()) add(admission.subject_of(address), client.by_address);
+  if (address.is_set() && !address.is_loopback()) add(admission_.subject_of(address), client.by_address);
   if (identity.anonymous()) return;
   key_.assign(identity.tenant);
   key_ += hub::kTenantEnd;
   key_ += identity.user;
-  add(admission.subject_of(Scope::user, key_), false);
+  add(admission_.subject_of(Scope::user, key_), false);
 }
 
 bool RequestLimits::ask(Client& client, const auth::Identity& identity, const auth::Question& cost) {
-  const auth::RateLimits& limits = gate_.options().limits;
+  const auth::RateLimits& limits = clients_.options().limits;
   if (!limits.any()) return false;
   questions_.clear();
   const bool opens = cost.connects != 0;
   subjects_of(
-      client, identity, http_.state(client).address, [&](const auth::LimitSubject& subject, bool counted_already) {
+      client, identity, responder_.state(client).address, [&](const auth::LimitSubject& subject, bool counted_already) {
         auth::Question question = cost;
         question.subject = subject;
         question.counted = opens && limits.connections(subject.scope) != 0 && !counted_already;
@@ -85,28 +86,29 @@ bool RequestLimits::ask(Client& client, const auth::Identity& identity, const au
       });
   if (questions_.empty()) return false;
   client.standing = true;
-  if (!client.waiting) gate_.await(client);
-  gate_.admission().ask(client.id, questions_, false);
+  if (!client.waiting) flow_.await(client);
+  admission_.ask(client.id, questions_, false);
   return true;
 }
 
 void RequestLimits::meter(Client& client, const auth::Identity& identity, const IpAddress& address) {
-  if (!gate_.options().limits.limits_sending() || identity.method == auth::Method::admin) return;
+  if (!clients_.options().limits.limits_sending() || identity.method == auth::Method::admin) return;
   std::array<auth::LimitSubject, Meters::kSubjectsMax> subjects;
   size_t count = 0;
   subjects_of(client, identity, address, [&](const auth::LimitSubject& subject, bool) { subjects[count++] = subject; });
-  gate_.meters().open(client, {subjects.data(), count});
+  meters_.open(client, {subjects.data(), count});
 }
 
 void RequestLimits::refuse(Client& client, Connection& connection, const Judgement& judgement) {
-  const HttpState& current = http_.state(client);
+  const RequestState& current = responder_.state(client);
   std::string whose;
   if (judgement.scope == Scope::address) whose = current.address.to_string();
   if (judgement.scope == Scope::user) whose = current.identity.user;
   if (judgement.scope == Scope::key) whose = current.identity.key_name;
   const auto after = std::chrono::ceil<milliseconds>(judgement.wait);
-  http_.refuse(client, connection, 429, judgement.why == Charge::connections ? "too_many_connections" : "rate_limited",
-               limit_text(gate_.options().limits, judgement, whose), {}, after);
+  responder_.refuse(client, connection, 429,
+                    judgement.why == Charge::connections ? "too_many_connections" : "rate_limited",
+                    limit_text(clients_.options().limits, judgement, whose), {}, after);
 }
 
 }  // namespace ringcast::session

@@ -18,8 +18,12 @@
 
 namespace ringcast::session {
 
-class Gate;
-class HttpSession;
+class Admission;
+class ClientAddresses;
+class Clients;
+class Flow;
+class Meters;
+class Responder;
 struct Judgement;
 
 // "the limit of user “alice” is 10 messages a second"
@@ -27,7 +31,14 @@ std::string limit_text(const auth::RateLimits& limits, const Judgement& judgemen
 
 class RequestLimits {
  public:
-  RequestLimits(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+  RequestLimits(Clients& clients, Flow& flow, ClientAddresses& addresses, Admission& admission, Meters& meters,
+                Responder& responder)
+      : clients_(clients),
+        flow_(flow),
+        addresses_(addresses),
+        admission_(admission),
+        meters_(meters),
+        responder_(responder) {}
 
   // Notes the client's address in the request's state, where limits or proxies need it; false: refused.
   bool find_address(Client& client, runtime::Connection& connection, const wire::HttpRequest& http);
@@ -42,8 +53,12 @@ class RequestLimits {
   using Subjects = std::function<void(const auth::LimitSubject&, bool)>;
   void subjects_of(const Client& client, const auth::Identity& identity, const IpAddress& address, const Subjects& add);
 
-  Gate& gate_;
-  HttpSession& http_;
+  Clients& clients_;
+  Flow& flow_;
+  ClientAddresses& addresses_;
+  Admission& admission_;
+  Meters& meters_;
+  Responder& responder_;
   std::string key_;
   std::vector<auth::Question> questions_;
 };

@@ -4,10 +4,11 @@
 #include <charconv>
 
 #include "auth/authority.h"
-#include "session/gate.h"
+#include "session/flow.h"
 #include "session/guard.h"
-#include "session/http_session.h"
 #include "session/request.h"
+#include "session/request_state.h"
+#include "session/responder.h"
 #include "wire/json_writer.h"
 #include "wire/names.h"
 #include "wire/rest_json.h"
@@ -63,14 +64,14 @@ void RoomsApi::ask(Client& client, Connection& connection, const Request& reques
   const Endpoint endpoint = request.route.endpoint;
   const Asked asked = asked_by(endpoint);
   const auto refuse_with = [&](const Error& error) {
-    http_.refuse(client, connection, 400, error.code, error.message);
+    responder_.refuse(client, connection, 400, error.code, error.message);
   };
 
   std::string_view name = request.argument;
   if (name.empty() && asked.about == Asked::About::room) {
     const auto room = wire::room_parameter(request.query);
     if (!room) return refuse_with(room.error());
-    if (!*room) return http_.refuse(client, connection, 400, "missing_field", "the query must say room=");
+    if (!*room) return responder_.refuse(client, connection, 400, "missing_field", "the query must say room=");
     name = **room;
   }
   // Who is asked about by a token may say "@me" here as elsewhere.
@@ -91,17 +92,18 @@ void RoomsApi::ask(Client& client, Connection& connection, const Request& reques
   }
   if (endpoint == Endpoint::remove_member) {
     if (!wire::append_percent_decoded(member, second)) {
-      return http_.refuse(client, connection, 400, "bad_path", "the path has a bad percent-escape or is not UTF-8");
+      return responder_.refuse(client, connection, 400, "bad_path",
+                               "the path has a bad percent-escape or is not UTF-8");
     }
     if (const auto checked = wire::check_user(member); !checked) return refuse_with(checked.error());
   }
   const auth::Operation operation =
       endpoint == Endpoint::members ? auth::Operation::presence : auth::Operation::history;
-  if (asked.about == Asked::About::room && !gate_.guard().may(request.identity, operation, name)) {
-    return http_.refuse(client, connection, 403, "forbidden",
-                        "no rule allows " + std::string(to_string(operation)) + " in " + wire::quoted(name));
+  if (asked.about == Asked::About::room && !guard_.may(request.identity, operation, name)) {
+    return responder_.refuse(client, connection, 403, "forbidden",
+                             "no rule allows " + std::string(to_string(operation)) + " in " + wire::quoted(name));
   }
-  const SessionOptions& options = gate_.options();
+  const SessionOptions& options = clients_.options();
   const auto limit = request.query.get_uint("limit", options.list_limit_default, 1, options.list_limit_max);
   if (!limit) return refuse_with(limit.error());
 
@@ -137,8 +139,8 @@ void RoomsApi::ask(Client& client, Connection& connection, const Request& reques
     }
   }
   if (endpoint == Endpoint::disconnect) {
-    const auto address = gate_.parse_name(name);
-    if (!address) return http_.refuse(client, connection, 404, "not_found", "there is no such connection");
+    const auto address = clients_.parse_name(name);
+    if (!address) return responder_.refuse(client, connection, 404, "not_found", "there is no such connection");
     query.address = *address;
   }
   query.key = key_;
@@ -147,20 +149,20 @@ void RoomsApi::ask(Client& client, Connection& connection, const Request& reques
   query.limit = static_cast<uint32_t>(*limit);
   query.from = client.id;
 
-  HttpState& current = http_.state(client);
+  RequestState& current = responder_.state(client);
   current.endpoint = endpoint;
   current.name = name;
   current.partial = member;
-  query.correlation = gate_.await(client);
-  gate_.hub().query(query);
+  query.correlation = flow_.await(client);
+  clients_.hub().query(query);
 }
 
 void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
-  const HttpState& current = http_.state(client);
+  const RequestState& current = responder_.state(client);
   const std::string_view name = current.name;
   const std::string_view next = answer.more && !answer.rows.empty() ? answer.rows.back().name : std::string_view();
   const auto missing = [&](std::string_view what) {
-    http_.refuse(client, connection, 404, "not_found", "there is no such " + std::string(what));
+    responder_.refuse(client, connection, 404, "not_found", "there is no such " + std::string(what));
   };
   body_.clear();
   wire::JsonWriter json(body_);
@@ -215,7 +217,7 @@ void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answ
         hub::Address address;
         address.core = static_cast<uint16_t>(row.c);
         address.connection = {static_cast<uint32_t>(row.a), static_cast<uint32_t>(row.b)};
-        gate_.names().append(id, address);
+        clients_.names().append(id, address);
         json.begin_object().string("connection_id", id);
         if (!row.text.empty()) json.string("user", row.text);
         json.end_object();
@@ -246,33 +248,34 @@ void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answ
       json.uint("removed", affected(answer)).end_object();
       break;
   }
-  http_.respond(client, connection, {200, kJson, body_});
+  responder_.respond(client, connection, {200, kJson, body_});
 }
 
 void RoomsApi::revoke(Client& client, Connection& connection, const Request& request) {
-  if (!gate_.guard().tokens()) {
-    return http_.refuse(client, connection, 404, "not_found", "there are no tokens here: no keys are set for them");
+  if (!guard_.tokens()) {
+    return responder_.refuse(client, connection, 404, "not_found",
+                             "there are no tokens here: no keys are set for them");
   }
-  auth::Authority& authority = *gate_.options().authority;
+  auth::Authority& authority = *clients_.options().authority;
   const bool of_user = request.route.endpoint == Endpoint::revoke_user;
   const std::string& name = request.argument;
   if (of_user) {
     if (const auto checked = wire::check_user(name); !checked) {
-      return http_.refuse(client, connection, 400, checked.error().code, checked.error().message);
+      return responder_.refuse(client, connection, 400, checked.error().code, checked.error().message);
     }
   }
-  const bool added = of_user
-                         ? authority.revoke_user(request.identity.tenant, name, gate_.reactor().wall_us() / 1'000'000)
-                         : authority.revoke_id(name);
+  const bool added =
+      of_user ? authority.revoke_user(request.identity.tenant, name, clients_.reactor().wall_us() / 1'000'000)
+              : authority.revoke_id(name);
   if (!added) {
-    return http_.refuse(client, connection, 503, "revocations_full",
-                        "there are as many revocations as there may be; see the setting revocations_max");
+    return responder_.refuse(client, connection, 503, "revocations_full",
+                             "there are as many revocations as there may be; see the setting revocations_max");
   }
-  gate_.guard().refresh();
+  guard_.refresh();
   body_.clear();
   wire::JsonWriter json(body_);
   json.begin_object().string(of_user ? "user" : "token_id", name).string("status", "revoked").end_object();
-  http_.respond(client, connection, {200, kJson, body_});
+  responder_.respond(client, connection, {200, kJson, body_});
 }
 
 }  // namespace ringcast::session

@@ -8,12 +8,13 @@
 
 #include "hub/types.h"
 #include "runtime/connection.h"
-#include "session/client.h"
+#include "session/clients.h"
 
 namespace ringcast::session {
 
-class Gate;
-class HttpSession;
+class Flow;
+class Guard;
+class Responder;
 struct Request;
 
 // How many connections a query has reached or closed.
@@ -21,7 +22,8 @@ uint64_t affected(const hub::Answer& answer);
 
 class RoomsApi {
  public:
-  RoomsApi(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+  RoomsApi(Clients& clients, Flow& flow, Guard& guard, Responder& responder)
+      : clients_(clients), flow_(flow), guard_(guard), responder_(responder) {}
 
   // `second` is what the second `{}` of the route matched, with its escapes. Answers with a refusal at once or when the
   // hub's answer has come.
@@ -31,8 +33,10 @@ class RoomsApi {
   void revoke(Client& client, runtime::Connection& connection, const Request& request);
 
  private:
-  Gate& gate_;
-  HttpSession& http_;
+  Clients& clients_;
+  Flow& flow_;
+  Guard& guard_;
+  Responder& responder_;
   std::string body_;
   std::string key_;
 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/sign_in.h"
 
-#include "session/gate.h"
+#include "session/clients.h"
 #include "session/guard.h"
-#include "session/http_session.h"
 #include "session/request.h"
+#include "session/request_state.h"
+#include "session/responder.h"
 #include "wire/http_syntax.h"
 #include "wire/names.h"
 
@@ -64,42 +65,42 @@ bool takes_user(Endpoint endpoint) {
 
 }  // namespace
 
-std::string_view SignIn::token_of(const wire::HttpRequest& http, const Route& route, const HttpState& current) const {
+std::string_view SignIn::token_of(const wire::HttpRequest& http, const Route& route,
+                                  const RequestState& current) const {
   if (const std::string_view bearer = bearer_of(http.headers); !bearer.empty()) return bearer;
   if (is_websocket(route.endpoint)) {
     if (const std::string_view token = token_of_protocols(http.headers); !token.empty()) return token;
   }
   if (const std::string_view token = current.query.get("token").value_or(""); !token.empty()) return token;
-  const std::string& cookie = gate_.options().token_cookie;
+  const std::string& cookie = clients_.options().token_cookie;
   return cookie.empty() ? std::string_view() : cookie_of(http.headers, cookie);
 }
 
 // RFC 6750 section 3: without credentials only the scheme is named.
 void SignIn::challenge(Client& client, runtime::Connection& connection, const Error* error, std::string_view wanted) {
   static constexpr wire::HttpHeader kAsk{"WWW-Authenticate", "Bearer"};
-  const std::string_view denied = table_of(gate_.route_of(client).dialect).denied;
+  const std::string_view denied = table_of(clients_.route_of(client).dialect).denied;
   const std::string_view why = error == nullptr ? wanted : error->message;
-  http_.refuse(client, connection, 401, "unauthorized", denied.empty() ? why : denied,
-               {error == nullptr ? &kAsk : &kInvalidToken, 1});
+  responder_.refuse(client, connection, 401, "unauthorized", denied.empty() ? why : denied,
+                    {error == nullptr ? &kAsk : &kInvalidToken, 1});
 }
 
 bool SignIn::authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http,
                           const Route& route) {
-  const SessionOptions& options = gate_.options();
-  Guard& guard = gate_.guard();
-  guard.refresh();
-  HttpState& current = http_.state(client);
+  const SessionOptions& options = clients_.options();
+  guard_.refresh();
+  RequestState& current = responder_.state(client);
   auth::Identity& identity = current.identity;
   identity = {};
   current.denial.reset();
   current.query = {};
   if (route.endpoint != Endpoint::file) {
     auto query = wire::Query::parse(http.query);
-    if (!query) return http_.refuse(client, connection, 400, query.error().code, query.error().message), false;
+    if (!query) return responder_.refuse(client, connection, 400, query.error().code, query.error().message), false;
     current.query = *std::move(query);
     // Which of the two would count is not for the server to guess. The clients of other systems are taken as they are.
     if (const auto key = current.query.contradiction(); key && route.dialect == Dialect::native) {
-      http_.refuse(client, connection, 400, "bad_query", "the query gives " + wire::quoted(*key) + " two values");
+      responder_.refuse(client, connection, 400, "bad_query", "the query gives " + wire::quoted(*key) + " two values");
       return false;
     }
   }
@@ -118,29 +119,29 @@ bool SignIn::authenticate(Client& client, runtime::Connection& connection, const
   } else if (const auth::ApiKey* found = options.api_keys.find(key); found != nullptr) {
     identity.method = Method::api_key;
     identity.key_name = found->name;
-    identity.grant = guard.policy().grant_of_key(found->name);
-  } else if (guard.tokens() && !counters) {
+    identity.grant = guard_.policy().grant_of_key(found->name);
+  } else if (guard_.tokens() && !counters) {
     if (const std::string_view token = token_of(http, route, current); !token.empty()) {
       asked = true;
-      auto proved = guard.verify(token);
+      auto proved = guard_.verify(token);
       if (proved) {
         identity = *std::move(proved);
       } else if (proved.error().code == "try_again") {
         if (!is_websocket(route.endpoint)) {
-          http_.refuse(client, connection, 503, "try_again", proved.error().message);
+          responder_.refuse(client, connection, 503, "try_again", proved.error().message);
           return false;
         }
         current.denial = std::move(proved.error());
       } else {
-        gate_.stats().auth_failure(auth_failure_of(proved.error().code)).add();
+        clients_.stats().auth_failure(auth_failure_of(proved.error().code)).add();
         current.denial = std::move(proved.error());
       }
     }
   }
   if (identity.is_server()) {
     if (identity.grant == nullptr || route.access != Access::key) return true;
-    gate_.stats().auth_failure(AuthFailure::needs_key).add();
-    http_.refuse(
+    clients_.stats().auth_failure(AuthFailure::needs_key).add();
+    responder_.refuse(
         client, connection, 403, "forbidden",
         "the API key " + wire::quoted(identity.key_name) + " may do what its [[permissions]] allow, and nothing else");
     return false;
@@ -148,8 +149,8 @@ bool SignIn::authenticate(Client& client, runtime::Connection& connection, const
 
   if (counters) return true;
   if (route.access == Access::client) {
-    if (guard.tokens() && !asked && options.token_required) {
-      gate_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
+    if (guard_.tokens() && !asked && options.token_required) {
+      clients_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
       current.denial = Error{"unauthorized",
                              "this needs a token: Authorization: Bearer …, token=, or bearer.… beside "
                              "the subprotocol of a WebSocket"};
@@ -161,30 +162,30 @@ bool SignIn::authenticate(Client& client, runtime::Connection& connection, const
   if (route.access == Access::user && identity.method == Method::token) return true;
   // Where the server calls have an address of their own, nothing here says that they exist.
   if (options.admin_apart && route.access == Access::user) {
-    http_.refuse(client, connection, 404, "not_found", "there is nothing at this path");
+    responder_.refuse(client, connection, 404, "not_found", "there is nothing at this path");
     return false;
   }
-  if (options.api_keys.empty() && !guard.tokens()) return true;
+  if (options.api_keys.empty() && !guard_.tokens()) return true;
   if (identity.method == Method::token) {
-    gate_.stats().auth_failure(AuthFailure::needs_key).add();
-    http_.refuse(client, connection, 403, "forbidden",
-                 "this call is for servers: it needs an API key, not a user's token");
+    clients_.stats().auth_failure(AuthFailure::needs_key).add();
+    responder_.refuse(client, connection, 403, "forbidden",
+                      "this call is for servers: it needs an API key, not a user's token");
     return false;
   }
-  if (!asked) gate_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
+  if (!asked) clients_.stats().auth_failure(key.empty() ? AuthFailure::no_credentials : AuthFailure::bad_key).add();
   challenge(client, connection, current.denial ? &*current.denial : nullptr,
-            route.access == Access::user && guard.tokens()
+            route.access == Access::user && guard_.tokens()
                 ? "this call needs a user's token or an API key (Authorization: Bearer …, or X-API-Key)"
                 : "this call needs an API key (Authorization: Bearer …, or X-API-Key)");
   return false;
 }
 
 Result<void> SignIn::name(Request& request) const {
-  const SessionOptions& options = gate_.options();
+  const SessionOptions& options = clients_.options();
   auth::Identity& identity = request.identity;
   const DialectTable& dialect = table_of(request.route.dialect);
   // The token has said it all; who may come without one is nobody in particular.
-  const bool tokens = gate_.guard().tokens();
+  const bool tokens = guard_.tokens();
   const bool proved = identity.method == Method::token;
   if (!proved && options.tenants && (identity.is_server() || (options.api_keys.empty() && !tokens))) {
     const std::string_view tenant = request.query.get_any({"tenant", "tenant_id"}).value_or("");

@@ -13,27 +13,30 @@
 
 namespace ringcast::session {
 
-class Gate;
-class HttpSession;
-struct HttpState;
+class Clients;
+class Guard;
+class Responder;
+struct RequestState;
 struct Request;
 struct Route;
 
 class SignIn {
  public:
-  SignIn(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+  SignIn(Clients& clients, Guard& guard, Responder& responder)
+      : clients_(clients), guard_(guard), responder_(responder) {}
 
   // Sets identity, query and denial of the request's state; false: refused.
   bool authenticate(Client& client, runtime::Connection& connection, const wire::HttpRequest& http, const Route& route);
   Result<void> name(Request& request) const;
 
  private:
-  std::string_view token_of(const wire::HttpRequest& http, const Route& route, const HttpState& current) const;
+  std::string_view token_of(const wire::HttpRequest& http, const Route& route, const RequestState& current) const;
   // 401: `error` is what is wrong with the credentials that were given; without any, `wanted` says which are.
   void challenge(Client& client, runtime::Connection& connection, const Error* error, std::string_view wanted);
 
-  Gate& gate_;
-  HttpSession& http_;
+  Clients& clients_;
+  Guard& guard_;
+  Responder& responder_;
 };
 
 }  // namespace ringcast::session

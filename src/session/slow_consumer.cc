@@ -2,34 +2,37 @@
 #include "session/slow_consumer.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cstring>
 #include <vector>
 
-#include "session/gate.h"
+#include "session/clients.h"
 
 namespace ringcast::session {
 
 namespace {
 
-// Adds what an earlier notice, in JSON as event_json.h writes it, said about the same channel.
-void merge(std::string_view notice, Lagged& lagged) {
-  const auto number = [&](std::string_view key) {
-    uint64_t value = 0;
-    const size_t at = notice.rfind(key);
-    if (at != std::string_view::npos) {
-      std::from_chars(notice.data() + at + key.size(), notice.data() + notice.size(), value);
-    }
-    return value;
-  };
-  lagged.missed += number("\"missed\":") + number("\"warning\":\"missed ");  // R3 has a sentence
-  const uint64_t from = number("\"from\":");
-  if (from != 0) lagged.from = from;
-  if (lagged.to == 0) lagged.to = number("\"to\":");
+// What a notice says lies right behind it in its block, unsent, for the notice that takes its place.
+struct Counts {
+  uint64_t missed, from, to;
+};
+
+void append_counts(std::string& out, const Lagged& lagged) {
+  const Counts counts{lagged.missed, lagged.from, lagged.to};
+  out.append(reinterpret_cast<const char*>(&counts), sizeof counts);
+}
+
+// Adds what an earlier notice of the same channel said.
+void merge(const Slice& notice, Lagged& lagged) {
+  Counts counts;
+  std::memcpy(&counts, notice.hold->data() + notice.offset + notice.length, sizeof counts);
+  lagged.missed += counts.missed;
+  if (counts.from != 0) lagged.from = counts.from;
+  if (lagged.to == 0) lagged.to = counts.to;
 }
 
 }  // namespace
 
-bool drop_oldest(Gate& gate, runtime::Connection& connection,
+bool drop_oldest(Clients& clients, runtime::Connection& connection,
                  const std::function<void(const Lagged& lagged, std::string& out)>& write) {
   struct Loss {
     uint32_t channel;
@@ -37,17 +40,17 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
     Lagged lagged;
   };
   std::vector<Loss> losses;
-  const auto& of_route = gate.route_of(gate.at(connection.slot)).settings.slow;
+  const auto& of_route = clients.route_of(clients.at(connection.slot)).settings.slow;
   const auto may_drop = [&](uint32_t channel) {
     if (of_route) return *of_route == hub::SlowPolicy::drop_oldest;
-    return gate.hub().policy_of(channel).slow == hub::SlowPolicy::drop_oldest;
+    return clients.hub().policy_of(channel).slow == hub::SlowPolicy::drop_oldest;
   };
   const auto note = [&](const runtime::Dropped& dropped) {
-    gate.stats().dropped.add(dropped.frames);
+    clients.stats().dropped.add(dropped.frames);
     auto found =
         std::find_if(losses.begin(), losses.end(), [&](const Loss& loss) { return loss.channel == dropped.channel; });
     if (found == losses.end()) {
-      losses.push_back({dropped.channel, dropped.at, {.room = hub::name_of(gate.hub().key_of(dropped.channel))}});
+      losses.push_back({dropped.channel, dropped.at, {.room = hub::name_of(clients.hub().key_of(dropped.channel))}});
       found = losses.end() - 1;
     }
     found->lagged.missed += dropped.frames;
@@ -56,7 +59,7 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
   };
   // Down to half the limits: a reader that stays slow is told once per half, not once per message.
   runtime::Outbox& outbox = connection.outbox;
-  const runtime::OutputRules& rules = gate.reactor().output_of(connection);
+  const runtime::OutputRules& rules = clients.reactor().output_of(connection);
   outbox.drop_oldest(rules.bytes_max / 2, rules.messages_max / 2, rules.frame_length, may_drop, note);
   if (losses.empty()) return false;
 
@@ -66,25 +69,27 @@ bool drop_oldest(Gate& gate, runtime::Connection& connection,
     Slice said;
     const uint32_t taken = outbox.take_notice(loss.channel, said);
     if (taken == runtime::Outbox::kNoNotice) continue;
-    merge(said.view(), loss.lagged);
+    merge(said, loss.lagged);
     said.hold->release();
     for (Loss& other : losses) other.at -= other.at > taken ? 1 : 0;
     loss.at = std::min(loss.at, taken);
   }
   std::stable_sort(losses.begin(), losses.end(), [](const Loss& a, const Loss& b) { return a.at > b.at; });
-  std::string& bytes = gate.scratch();
+  std::string bytes;
   for (const Loss& loss : losses) {
     bytes.clear();
     write(loss.lagged, bytes);
     if (bytes.empty()) continue;  // a dialect that does not show it
-    const OwnedSlice notice = gate.reactor().copy(bytes);
+    const auto length = static_cast<uint32_t>(bytes.size());
+    append_counts(bytes, loss.lagged);
+    const OwnedSlice notice = clients.reactor().copy(bytes);
     outbox.insert(loss.at, {.hold = notice->hold,
                             .offset = notice->offset,
-                            .length = notice->length,
+                            .length = length,
                             .channel = loss.channel,
                             .first_id = loss.lagged.from});
   }
-  gate.stats().lagged.add(losses.size());
+  clients.stats().lagged.add(losses.size());
   return outbox.bytes() <= rules.bytes_max && outbox.messages() <= rules.messages_max;
 }
 
@@ -101,13 +106,6 @@ void append_event_end(std::string& out, const runtime::Connection& connection, r
   if (at == 0) next.remove_prefix(begun);
   next = next.substr(0, frame_length({reinterpret_cast<const uint8_t*>(next.data()), next.size()}));
   if (wire::is_sse_event_cursor(framing, next)) out += next;
-}
-
-bool is_head_unsent(const runtime::Connection& connection) {
-  if (connection.outbox.empty()) return false;
-  const runtime::Segment& first = connection.outbox.first();
-  const Slice bytes{first.hold, first.offset, first.length};
-  return bytes.view().starts_with("HTTP/");
 }
 
 }  // namespace ringcast::session

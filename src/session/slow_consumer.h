@@ -14,7 +14,7 @@
 
 namespace ringcast::session {
 
-class Gate;
+class Clients;
 
 struct Lagged {
   std::string_view room;
@@ -25,15 +25,12 @@ struct Lagged {
 
 // Drops frames of rooms with the policy drop_oldest and puts into their place what `write(lagged, out)` appends for
 // each of those rooms. False: there was not enough to drop, the connection has to go.
-bool drop_oldest(Gate& gate, runtime::Connection& connection,
+bool drop_oldest(Clients& clients, runtime::Connection& connection,
                  const std::function<void(const Lagged& lagged, std::string& out)>& write);
 
 // Of an event stream over several channels: appends the cursor that is to be sent after the frame that has begun, if it
 // is one. Mostly it ends the event of that frame; one whose own event was dropped has been told of by then.
 void append_event_end(std::string& out, const runtime::Connection& connection, runtime::FrameLength frame_length,
                       wire::SseFraming framing);
-
-// Whether not even the head of the response has begun to leave: then there is no stream on which to say anything.
-bool is_head_unsent(const runtime::Connection& connection);
 
 }  // namespace ringcast::session

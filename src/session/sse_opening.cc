@@ -24,7 +24,7 @@ using wire::HttpHeader;
 
 void SseSession::append_head(std::string& out, const Client& client, bool keep_alive) {
   std::vector<HttpHeader> headers{{"Cache-Control", kStreamCacheControl}, {"X-Accel-Buffering", "no"}};
-  gate_.http().append_cors(headers, gate_.http().allow_origin(client));
+  gate_.http().append_cors(headers, client);
   wire::append_response_head(out,
                              {.framing = client.http10 ? wire::BodyFraming::until_close : wire::BodyFraming::chunked,
                               .keep_alive = keep_alive,
@@ -216,8 +216,7 @@ void SseSession::finish_opening(Client& client, Connection& connection) {
   }
   if (dialect == Dialect::gateway) append_beat(out_, client, Beat::Kind::initial);
   if (dialect == Dialect::chat_room) welcome(client, out_);
-  const OwnedSlice first = gate_.reactor().copy(out_);
-  gate_.reactor().send_first(connection, {.hold = first->hold, .offset = first->offset, .length = first->length});
+  gate_.reactor().send_opening(connection, out_);
   client.phase = Phase::open;
 
   if (!stream.early.empty()) {

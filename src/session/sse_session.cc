@@ -354,7 +354,7 @@ void SseSession::drain(Client& client, Connection& connection) {
 }
 
 void SseSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
-  if (client.phase != Phase::open || is_head_unsent(connection)) {
+  if (client.phase != Phase::open || connection.outbox.opening_unsent()) {
     if (client.phase != Phase::closing) gate_.log().slow(client, cause, connection.outbox.bytes());
     return gate_.close_now(client, cause, io::CloseMode::reset);
   }

@@ -3,11 +3,12 @@
 
 #include <utility>
 
-#include "session/gate.h"
+#include "session/flow.h"
 #include "session/guard.h"
-#include "session/http_session.h"
 #include "session/metrics.h"
 #include "session/request.h"
+#include "session/request_state.h"
+#include "session/responder.h"
 #include "wire/http_response.h"
 #include "wire/json_writer.h"
 #include "wire/names.h"
@@ -29,56 +30,56 @@ wire::SseFraming framing_of(const Client& client) {
 }  // namespace
 
 void StatisticsApi::answer_status(Client& client, Connection& connection, const Request& request) {
-  if (request.route.endpoint == Endpoint::ready && gate_.drain_phase() >= DrainPhase::unready) {
-    return http_.refuse(client, connection, 503, "draining", "this server is about to stop");
+  if (request.route.endpoint == Endpoint::ready && flow_.drain_phase() >= DrainPhase::unready) {
+    return responder_.refuse(client, connection, 503, "draining", "this server is about to stop");
   }
-  http_.respond(client, connection, {200, "text/plain; charset=utf-8", "OK\n"});
+  responder_.respond(client, connection, {200, "text/plain; charset=utf-8", "OK\n"});
 }
 
 void StatisticsApi::answer_metrics(Client& client, Connection& connection) {
   body_.clear();
-  append_metrics(body_, gate_.shared(), gate_.reactor().wall_us(), static_cast<int>(gate_.drain_phase()));
-  http_.respond(client, connection, {200, "text/plain; version=0.0.4; charset=utf-8", body_});
+  append_metrics(body_, clients_.shared(), clients_.reactor().wall_us(), static_cast<int>(flow_.drain_phase()));
+  responder_.respond(client, connection, {200, "text/plain; version=0.0.4; charset=utf-8", body_});
 }
 
 // Names of rooms are often those of orders or people. Without keys, as on the developer's own machine, who is there
 // sees them, unless a page from elsewhere asks.
 bool StatisticsApi::sees_rooms(Client& client, const Request& request) const {
   if (request.identity.is_server()) return request.identity.grant == nullptr;
-  if (!gate_.options().api_keys.empty() || gate_.guard().tokens()) return false;
-  if (http_.state(client).origin == OriginVerdict::forbidden) return false;
-  const IpAddress address = http_.address_of(client);
+  if (!clients_.options().api_keys.empty() || guard_.tokens()) return false;
+  if (responder_.state(client).origin == OriginVerdict::forbidden) return false;
+  const IpAddress address = responder_.address_of(client);
   return !address.is_set() || address.is_loopback();  // a unix socket has none
 }
 
 void StatisticsApi::ask(Client& client, const Request& request) {
-  http_.state(client).sees_rooms = request.route.endpoint == Endpoint::stats && sees_rooms(client, request);
+  responder_.state(client).sees_rooms = request.route.endpoint == Endpoint::stats && sees_rooms(client, request);
   ask_busiest(client, request.identity.tenant, request.route.endpoint);
 }
 
 // Two questions: the rooms, then the position of `general`.
 void StatisticsApi::ask_busiest(Client& client, std::string tenant, Endpoint endpoint) {
-  HttpState& current = http_.state(client);
+  RequestState& current = responder_.state(client);
   current.endpoint = endpoint;
   current.name = std::move(tenant);
   current.partial.clear();
   hub::Query query{hub::QueryKind::busiest};
   query.tenant = current.name;
-  query.limit = current.sees_rooms ? gate_.options().stats_rooms_max : 0;
+  query.limit = current.sees_rooms ? clients_.options().stats_rooms_max : 0;
   query.from = client.id;
-  query.correlation = gate_.await(client);
-  gate_.hub().query(query);
+  query.correlation = flow_.await(client);
+  clients_.hub().query(query);
 }
 
 bool StatisticsApi::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
-  const Endpoint endpoint = http_.state(client).endpoint;
+  const Endpoint endpoint = responder_.state(client).endpoint;
   if (endpoint == Endpoint::broker_stats) return answer_broker_stats(client, connection, answer), true;
   if (endpoint == Endpoint::stats) return answer_stats(client, connection, answer), true;
   return false;
 }
 
 void StatisticsApi::answer_stats(Client& client, Connection& connection, const hub::Answer& answer) {
-  HttpState& current = http_.state(client);
+  RequestState& current = responder_.state(client);
   if (answer.kind == hub::QueryKind::busiest) {
     current.occupied_rooms = answer.count;
     wire::JsonWriter rooms(current.partial);
@@ -91,11 +92,11 @@ void StatisticsApi::answer_stats(Client& client, Connection& connection, const h
       rooms.uint(std::string_view(quoted).substr(1, quoted.size() - 2), row.a);
     }
     rooms.end_object();
-    http_.continue_later(client);
+    responder_.continue_later(client);
     return;
   }
-  gate_.proceed(client);
-  const Shared& shared = gate_.shared();
+  flow_.proceed(client);
+  const Shared& shared = clients_.shared();
   Totals all;
   for (const CoreView& core : shared.cores) all.add(core);
 
@@ -106,7 +107,7 @@ void StatisticsApi::answer_stats(Client& client, Connection& connection, const h
   json.uint("active_connections", all.clients()).uint("online_users", all.online_users);
   json.uint("buffered_events", all.history_messages);
   // A room that nobody has used yet begins at the clock when it is used.
-  json.uint("next_event_id", (answer.found || answer.newest != 0 ? answer.newest : gate_.reactor().wall_us()) + 1);
+  json.uint("next_event_id", (answer.found || answer.newest != 0 ? answer.newest : clients_.reactor().wall_us()) + 1);
   json.key("transports").begin_object();
   for (size_t i = 0; i < static_cast<size_t>(TransportKind::count_); ++i) {
     json.uint(to_string(static_cast<TransportKind>(i)), all.open[i]);
@@ -119,7 +120,7 @@ void StatisticsApi::answer_stats(Client& client, Connection& connection, const h
   json.uint("messages_total", all.published).uint("deliveries_total", all.delivered);
   json.uint("bytes_in_total", all.bytes_in).uint("bytes_out_total", all.bytes_out);
   json.uint("resumed_total", all.resumed).uint("gaps_total", all.gaps).uint("slow_closed_total", all.slow_closed);
-  const uint64_t now = gate_.reactor().wall_us();
+  const uint64_t now = clients_.reactor().wall_us();
   json.uint("timestamp_ms", now / 1000);
   json.uint("uptime_seconds", now > shared.started_wall_us ? (now - shared.started_wall_us) / 1'000'000 : 0);
   json.string("version", shared.version).string("io", shared.engine);
@@ -128,7 +129,7 @@ void StatisticsApi::answer_stats(Client& client, Connection& connection, const h
     json.string("io_fallback", engine.fallback);
     break;
   }
-  json.boolean("draining", gate_.drain_phase() != DrainPhase::running);
+  json.boolean("draining", flow_.drain_phase() != DrainPhase::running);
   json.key("cores").begin_array();
   for (size_t i = 0; i < shared.cores.size(); ++i) {
     Totals one;
@@ -140,33 +141,33 @@ void StatisticsApi::answer_stats(Client& client, Connection& connection, const h
   }
   json.end_array().end_object();
   if (current.stream) return send_stats(client, connection);
-  http_.respond(client, connection, {200, kJson, body_});
+  responder_.respond(client, connection, {200, kJson, body_});
 }
 
 // What clients of a chat hub ask for.
 void StatisticsApi::answer_online(Client& client, Connection& connection) {
   Totals all;
-  for (const CoreView& core : gate_.shared().cores) all.add(core);
+  for (const CoreView& core : clients_.shared().cores) all.add(core);
   body_.clear();
   wire::JsonWriter(body_).begin_object().uint("online_users", all.clients()).end_object();
-  http_.respond(client, connection, {200, kJson, body_});
+  responder_.respond(client, connection, {200, kJson, body_});
 }
 
 // What clients of a broker ask for.
 void StatisticsApi::answer_broker_stats(Client& client, Connection& connection, const hub::Answer& answer) {
-  gate_.proceed(client);
+  flow_.proceed(client);
   Totals all;
-  for (const CoreView& core : gate_.shared().cores) all.add(core);
+  for (const CoreView& core : clients_.shared().cores) all.add(core);
   body_.clear();
   wire::JsonWriter json(body_);
   json.begin_object().uint("TotalClients", all.open[static_cast<size_t>(TransportKind::sse)]);
   json.uint("TotalUsers", all.online_users).uint("TotalTopics", answer.count);
-  json.boolean("IsRunning", !gate_.draining()).end_object();
-  http_.respond(client, connection, {200, kJson, body_});
+  json.boolean("IsRunning", !flow_.draining()).end_object();
+  responder_.respond(client, connection, {200, kJson, body_});
 }
 
 void StatisticsApi::go_on(Client& client) {
-  HttpState& current = http_.state(client);
+  RequestState& current = responder_.state(client);
   key_.assign(current.name);
   key_ += hub::kTenantEnd;
   key_ += wire::kDefaultRoom;
@@ -177,36 +178,36 @@ void StatisticsApi::go_on(Client& client) {
   query.limit = 1;
   query.from = client.id;
   query.correlation = client.correlation;
-  gate_.hub().query(query);
+  clients_.hub().query(query);
 }
 
 // --- the stream ---
 
 bool StatisticsApi::is_stream(const Client& client) {
-  return client.extra != nullptr && static_cast<const HttpState&>(*client.extra).stream;
+  return client.extra != nullptr && static_cast<const RequestState&>(*client.extra).stream;
 }
 
 void StatisticsApi::open_stream(Client& client, Connection& connection, const Request& request) {
   std::vector<wire::HttpHeader> headers{{"Cache-Control", kStreamCacheControl}, {"X-Accel-Buffering", "no"}};
-  http_.append_cors(headers, http_.allow_origin(client));
+  responder_.append_cors(headers, client);
   body_.clear();
   wire::append_response_head(body_,
                              {.framing = client.http10 ? wire::BodyFraming::until_close : wire::BodyFraming::chunked,
                               .keep_alive = client.head_only && client.keep_alive,
                               .version_minor = static_cast<uint8_t>(client.http10 ? 0 : 1),
                               .content_type = "text/event-stream",
-                              .date = gate_.http_date(),
+                              .date = clients_.http_date(),
                               .headers = headers});
-  if (client.head_only) return http_.respond_raw(client, connection, 200, body_);
-  gate_.stats().requests[2].add();
-  gate_.reactor().send_copy(connection, body_);
-  http_.state(client).stream = true;
-  http_.state(client).sees_rooms = sees_rooms(client, request);
+  if (client.head_only) return responder_.respond_raw(client, connection, 200, body_);
+  clients_.stats().requests[2].add();
+  clients_.reactor().send_copy(connection, body_);
+  responder_.state(client).stream = true;
+  responder_.state(client).sees_rooms = sees_rooms(client, request);
   ask_busiest(client, request.identity.tenant, Endpoint::stats);
 }
 
 void StatisticsApi::on_timer(Client& client) {
-  if (!client.waiting) ask_busiest(client, http_.state(client).name, Endpoint::stats);
+  if (!client.waiting) ask_busiest(client, responder_.state(client).name, Endpoint::stats);
 }
 
 // body_ has the figures.
@@ -215,16 +216,16 @@ void StatisticsApi::send_stats(Client& client, Connection& connection) {
   if (connection.outbox.empty()) {
     out_.clear();
     wire::append_sse_event(out_, framing_of(client), std::string_view(), "stats", body_);
-    gate_.reactor().send_copy(connection, out_);
+    clients_.reactor().send_copy(connection, out_);
   }
-  gate_.reactor().arm_timer(connection, kPeriod);
+  clients_.reactor().arm_timer(connection, kPeriod);
 }
 
 void StatisticsApi::end_stream(Client& client, Connection& connection, CloseCause cause) {
   out_.clear();
   wire::append_sse_end(out_, framing_of(client));
-  gate_.reactor().send_copy(connection, out_);
-  gate_.close_gently(client, cause);
+  clients_.reactor().send_copy(connection, out_);
+  flow_.close_gently(client, cause);
 }
 
 }  // namespace ringcast::session

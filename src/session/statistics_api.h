@@ -9,20 +9,22 @@
 
 #include "hub/types.h"
 #include "runtime/connection.h"
-#include "session/client.h"
+#include "session/clients.h"
 #include "session/routes.h"
 
 namespace ringcast::session {
 
-class Gate;
-class HttpSession;
+class Flow;
+class Guard;
+class Responder;
 struct Request;
 
 class StatisticsApi {
  public:
   using Connection = runtime::Connection;
 
-  StatisticsApi(Gate& gate, HttpSession& http) : gate_(gate), http_(http) {}
+  StatisticsApi(Clients& clients, Flow& flow, Guard& guard, Responder& responder)
+      : clients_(clients), flow_(flow), guard_(guard), responder_(responder) {}
 
   // /stats and what is like it: questions to the hub, then the answer.
   void ask(Client& client, const Request& request);
@@ -48,8 +50,10 @@ class StatisticsApi {
   void answer_broker_stats(Client& client, Connection& connection, const hub::Answer& answer);
   void send_stats(Client& client, Connection& connection);
 
-  Gate& gate_;
-  HttpSession& http_;
+  Clients& clients_;
+  Flow& flow_;
+  Guard& guard_;
+  Responder& responder_;
   std::string body_;
   std::string out_;
   std::string key_;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// WebSocketSession: what clients ask for in text frames, and the answers to it; what they publish is in
-// websocket_publishing.cc.
+#include "session/websocket_actions.h"
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "session/gate.h"
 #include "session/guard.h"
 #include "session/hooks.h"
+#include "session/websocket_room.h"
 #include "session/websocket_session.h"
 #include "session/websocket_states.h"
 #include "wire/event_json.h"
@@ -30,12 +31,6 @@ hub::Status status_of(wire::UserStatus status) {
   return hub::Status::online;
 }
 
-void assign_key(std::string& key, const Client& client, std::string_view name) {
-  key.assign(client.tenant());
-  key += hub::kTenantEnd;
-  key += name;
-}
-
 std::string_view text_of(hub::Status status) {
   static constexpr std::string_view kNames[] = {"online", "away", "busy"};
   return kNames[static_cast<size_t>(status)];
@@ -43,7 +38,7 @@ std::string_view text_of(hub::Status status) {
 
 }  // namespace
 
-std::optional<Error> WebSocketSession::read_action(const Client& client, std::string_view text, Action& action) const {
+std::optional<Error> WebSocketActions::read(const Client& client, std::string_view text, Action& action) const {
   const SessionOptions& options = gate_.options();
   const wire::JsonLimits limits{.depth_max = options.json_depth_max,
                                 .payload_bytes_max = gate_.message_max(client),
@@ -52,34 +47,34 @@ std::optional<Error> WebSocketSession::read_action(const Client& client, std::st
   return read == nullptr ? wire::parse_action(text, limits, action) : read(text, limits, action);
 }
 
-bool WebSocketSession::take_action(Client& client, Connection& connection, std::string_view text) {
+bool WebSocketActions::take(Client& client, Connection& connection, std::string_view text) {
   Action action;
-  if (const auto error = read_action(client, text, action)) {
+  if (const auto error = read(client, text, action)) {
     const bool native = table_of(form_of(client.form).dialect).read == nullptr;
     if (error->code == "unknown_action" && native && offer_to_host(client, text)) return true;
-    send_error(connection, error->code, error->message, action.ref);
+    writer_.send_error(connection, error->code, error->message, action.ref);
     return true;
   }
   switch (action.kind) {
-    case ActionKind::message: return act_message(client, connection, action, text);
-    case ActionKind::direct: return act_direct(client, connection, action, text);
-    case ActionKind::typing: return act_typing(client, connection, action, text);
+    case ActionKind::message: return publisher_.act_message(client, connection, action, text);
+    case ActionKind::direct: return publisher_.act_direct(client, connection, action, text);
+    case ActionKind::typing: return publisher_.act_typing(client, connection, action, text);
     case ActionKind::join: return act_join(client, connection, action);
     case ActionKind::members:
     case ActionKind::history: return act_query(client, connection, action);
     case ActionKind::leave: act_leave(client, connection, action); return true;
     case ActionKind::status: act_status(client, connection, action); return true;
     case ActionKind::ping: act_ping(connection, action); return true;
-    case ActionKind::binary: act_binary(client, connection, action); return true;
+    case ActionKind::binary: publisher_.act_binary(client, connection, action); return true;
     case ActionKind::refresh: act_refresh(client, connection, action); return true;
     case ActionKind::unknown: break;
   }
-  send_error(connection, "unknown_action", "there is no such action", action.ref);
+  writer_.send_error(connection, "unknown_action", "there is no such action", action.ref);
   return true;
 }
 
 // Actions that the server does not have may be those of the program that it is part of.
-bool WebSocketSession::offer_to_host(Client& client, std::string_view text) {
+bool WebSocketActions::offer_to_host(Client& client, std::string_view text) {
   Hooks* const hooks = gate_.shared().hooks;
   if (hooks == nullptr) return false;
   std::string name;
@@ -87,67 +82,35 @@ bool WebSocketSession::offer_to_host(Client& client, std::string_view text) {
   return hooks->on_action({name, client.user(), client.tenant()}, text);
 }
 
-// --- which channel ---
-
-bool WebSocketSession::resolve(Client& client, Connection& connection, const Action& action, std::string& key) {
-  if (action.room.empty()) {
-    key.assign(room_of(client));
-    if (key.empty()) {
-      send_error(connection, "no_room", "name a room or join one first", action.ref);
-      return false;
-    }
-    return true;
-  }
-  if (action.room != wire::kOwnInbox) {
-    assign_key(key, client, action.room);
-    return true;
-  }
-  if (client.anonymous) {
-    send_error(connection, "forbidden", "who is anonymous has no inbox", action.ref);
-    return false;
-  }
-  key.assign(client.inbox_key());
-  return true;
-}
-
-std::string_view WebSocketSession::room_of(const Client& client) const {
-  return gate_.hub().is_in(client.id, client.room) ? gate_.hub().key_of(client.room) : std::string_view();
-}
-
-void WebSocketSession::note_left(Client& client) const {
-  if (!gate_.hub().is_in(client.id, client.room)) client.room = kNoIndex;
-}
-
-bool WebSocketSession::may_read(Client& client, Connection& connection, auth::Operation operation, std::string_view key,
+bool WebSocketActions::may_read(Client& client, Connection& connection, auth::Operation operation, std::string_view key,
                                 std::string_view ref) {
   if (gate_.guard().may(client, operation, key)) return true;
   const std::string_view name = hub::name_of(key);
-  send_error(connection, "forbidden",
-             hub::is_inbox(name) ? "this is somebody else's inbox"
-                                 : "no rule allows " + std::string(to_string(operation)) + " in " + wire::quoted(name),
-             ref);
+  writer_.send_error(connection, "forbidden",
+                     hub::is_inbox(name)
+                         ? "this is somebody else's inbox"
+                         : "no rule allows " + std::string(to_string(operation)) + " in " + wire::quoted(name),
+                     ref);
   return false;
 }
 
-// --- joining, leaving, asking ---
-
-bool WebSocketSession::act_join(Client& client, Connection& connection, const Action& action) {
-  if (!resolve(client, connection, action, key_)) return true;
+bool WebSocketActions::act_join(Client& client, Connection& connection, const Action& action) {
+  if (!resolve(connection, client, action)) return true;
   if (!may_read(client, connection, Operation::subscribe, key_, action.ref)) return true;
   const hub::Hub& hub = gate_.hub();
   if (hub.is_member(client.id, key_)) {
     client.room = hub.channel_of(client.id, key_);
-    send_error(connection, "already_joined", "this connection is a member of " + wire::quoted(hub::name_of(key_)),
-               action.ref);
+    writer_.send_error(connection, "already_joined",
+                       "this connection is a member of " + wire::quoted(hub::name_of(key_)), action.ref);
     return true;
   }
   if (gate_.route_of(client).settings.single_room && client.room != kNoIndex) leave_room(client, connection);
   // The inbox and `*` are not rooms.
   const uint32_t others = client.anonymous ? 1 : 2;
   if (hub.joined_count(client.id) >= gate_.options().rooms_per_websocket_max + others) {
-    send_error(connection, "too_many_rooms",
-               "a connection may be in " + std::to_string(gate_.options().rooms_per_websocket_max) + " rooms",
-               action.ref);
+    writer_.send_error(connection, "too_many_rooms",
+                       "a connection may be in " + std::to_string(gate_.options().rooms_per_websocket_max) + " rooms",
+                       action.ref);
     return true;
   }
   // What it has missed can still be replayed where it goes next; here it would be sent away in the middle.
@@ -169,25 +132,14 @@ bool WebSocketSession::act_join(Client& client, Connection& connection, const Ac
                          .user = client.user(),
                          .correlation = correlation})) {
     gate_.proceed(client);
-    send_error(connection, "already_joined", "this connection is about to be a member", action.ref);
+    writer_.send_error(connection, "already_joined", "this connection is about to be a member", action.ref);
     return true;
   }
   client.extra = std::move(asking);
   return false;
 }
 
-void WebSocketSession::tell_join_error(Connection& connection, const hub::Joined& joined, std::string_view ref) {
-  if (joined.error == hub::JoinError::channels_full) {
-    send_error(connection, "channels_full", "there are as many channels as there may be", ref);
-  } else {
-    send_error(connection, "already_joined", "this connection is a member of " + wire::quoted(hub::name_of(joined.key)),
-               ref);
-  }
-}
-
-void WebSocketSession::on_joined(Client& client, Connection& connection, const hub::Joined& joined) {
-  if (client.phase == Phase::closing) return;
-  if (client.phase == Phase::opening) return note_opening(client, connection, joined);
+void WebSocketActions::on_joined(Client& client, Connection& connection, const hub::Joined& joined) {
   if (!client.waiting || joined.correlation != client.correlation) return;
   const std::unique_ptr<Extra> held = std::move(client.extra);
   const auto& asking = static_cast<const WebSocketAsking&>(*held);
@@ -200,32 +152,57 @@ void WebSocketSession::on_joined(Client& client, Connection& connection, const h
   gate_.proceed(client);
 }
 
-void WebSocketSession::act_leave(Client& client, Connection& connection, const Action& action) {
-  if (!resolve(client, connection, action, key_)) return;
+void WebSocketActions::tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref,
+                                   CursorFault fault) {
+  const std::string_view name = hub::name_of(joined.key);
+  const bool recovered = joined.recovered && fault == CursorFault::none;
+  if (!hub::is_inbox(name) && !hub::is_broadcast(name)) {
+    wire::append_joined_event(writer_.begin(), {.room = name,
+                                                .id = joined.id,
+                                                .members = joined.members,
+                                                .replayed = joined.replayed,
+                                                .recovered = recovered,
+                                                .ref = ref});
+    writer_.send(connection);
+  }
+  if (!recovered) writer_.send_gap(connection, joined.key, joined.id + 1, joined.reset, fault);
+  if (joined.replayed != 0 && recovered) gate_.stats().resumed.add();
+  if (joined.replayed != 0) connection.want_drained = true;
+}
+
+void WebSocketActions::tell_join_error(Connection& connection, const hub::Joined& joined, std::string_view ref) {
+  if (joined.error == hub::JoinError::channels_full) {
+    writer_.send_error(connection, "channels_full", "there are as many channels as there may be", ref);
+  } else {
+    writer_.send_error(connection, "already_joined",
+                       "this connection is a member of " + wire::quoted(hub::name_of(joined.key)), ref);
+  }
+}
+
+void WebSocketActions::act_leave(Client& client, Connection& connection, const Action& action) {
+  if (!resolve(connection, client, action)) return;
   const std::string_view name = hub::name_of(key_);
   if (hub::is_inbox(name) || hub::is_broadcast(name)) {
-    return send_error(connection, "bad_room", "a WebSocket stays in its inbox and in *", action.ref);
+    return writer_.send_error(connection, "bad_room", "a WebSocket stays in its inbox and in *", action.ref);
   }
   if (!gate_.leave(client, key_)) {
-    return send_error(connection, "not_joined", "this connection is not in " + wire::quoted(name), action.ref);
+    return writer_.send_error(connection, "not_joined", "this connection is not in " + wire::quoted(name), action.ref);
   }
-  note_left(client);
-  text_.clear();
-  wire::append_left_event(text_, name, "left", action.ref);
-  send_text(connection, text_);
+  note_left(gate_.hub(), client);
+  wire::append_left_event(writer_.begin(), name, "left", action.ref);
+  writer_.send(connection);
 }
 
-void WebSocketSession::leave_room(Client& client, Connection& connection) {
-  const std::string room(room_of(client));
+void WebSocketActions::leave_room(Client& client, Connection& connection) {
+  const std::string room(current_room(gate_.hub(), client));
   client.room = kNoIndex;
   if (!gate_.leave(client, room)) return;
-  text_.clear();
-  wire::append_left_event(text_, hub::name_of(room), "left", {});
-  send_text(connection, text_);
+  wire::append_left_event(writer_.begin(), hub::name_of(room), "left", {});
+  writer_.send(connection);
 }
 
-bool WebSocketSession::act_query(Client& client, Connection& connection, const Action& action) {
-  if (!resolve(client, connection, action, key_)) return true;
+bool WebSocketActions::act_query(Client& client, Connection& connection, const Action& action) {
+  if (!resolve(connection, client, action)) return true;
   const Operation operation = action.kind == ActionKind::members ? Operation::presence : Operation::history;
   if (!may_read(client, connection, operation, key_, action.ref)) return true;
   const SessionOptions& options = gate_.options();
@@ -244,12 +221,11 @@ bool WebSocketSession::act_query(Client& client, Connection& connection, const A
   return false;
 }
 
-void WebSocketSession::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
+void WebSocketActions::on_answer(Client& client, Connection& connection, const hub::Answer& answer) {
   if (!client.waiting || client.correlation != answer.correlation || client.phase != Phase::open) return;
   const std::unique_ptr<Extra> held = std::move(client.extra);
   const auto& asking = static_cast<const WebSocketAsking&>(*held);
   const std::string_view room = hub::name_of(asking.key);
-  text_.clear();
   if (answer.kind == hub::QueryKind::members) {
     std::vector<wire::MemberRow> rows;
     rows.reserve(answer.rows.size());
@@ -258,48 +234,53 @@ void WebSocketSession::on_answer(Client& client, Connection& connection, const h
                       .status = text_of(static_cast<hub::Status>(row.a)),
                       .connections = row.b});
     }
-    wire::append_members(text_, wire::Shape::event, room, answer.count, rows, asking.ref);
+    wire::append_members(writer_.begin(), wire::Shape::event, room, answer.count, rows, asking.ref);
   } else {
     std::vector<std::string_view> messages;
     messages.reserve(answer.rows.size());
     for (const hub::Row& row : answer.rows) messages.push_back(row.text);
     const auto id = [](uint64_t value) { return value == 0 ? std::nullopt : std::optional<uint64_t>(value); };
-    wire::append_history(text_, wire::Shape::event, room, messages, id(answer.oldest), id(answer.newest), asking.ref);
+    wire::append_history(writer_.begin(), wire::Shape::event, room, messages, id(answer.oldest), id(answer.newest),
+                         asking.ref);
   }
-  send_text(connection, text_);
+  writer_.send(connection);
   gate_.proceed(client);
 }
 
-void WebSocketSession::act_status(Client& client, Connection& connection, const Action& action) {
-  if (client.anonymous) return send_error(connection, "forbidden", "who is anonymous has no status", action.ref);
+void WebSocketActions::act_status(Client& client, Connection& connection, const Action& action) {
+  if (client.anonymous)
+    return writer_.send_error(connection, "forbidden", "who is anonymous has no status", action.ref);
   gate_.hub().set_status(client.id, status_of(action.status));
   if (action.ref.empty()) return;
-  text_.clear();
-  wire::append_ack_event(text_, {.ref = action.ref});
-  send_text(connection, text_);
+  wire::append_ack_event(writer_.begin(), {.ref = action.ref});
+  writer_.send(connection);
 }
 
 // A token that is no good ends the connection, as it would have when it opened: who tries tokens has to connect anew.
-void WebSocketSession::act_refresh(Client& client, Connection& connection, const Action& action) {
+void WebSocketActions::act_refresh(Client& client, Connection& connection, const Action& action) {
   if (const auto renewed = gate_.guard().renew(client, action.token); !renewed) {
     if (renewed.error().code == "forbidden" || renewed.error().code == "try_again") {
-      return send_error(connection, renewed.error().code, renewed.error().message, action.ref);
+      return writer_.send_error(connection, renewed.error().code, renewed.error().message, action.ref);
     }
-    send_error(connection, "unauthorized", renewed.error().message, action.ref);
+    writer_.send_error(connection, "unauthorized", renewed.error().message, action.ref);
     gate_.stats().auth_failure(auth_failure_of(renewed.error().code)).add();
     gate_.stats().error(ErrorCount::unauthorized).add();
-    return close(client, connection, 4001, "Unauthorized", runtime::CloseCause::refused);
+    return session_.close(client, connection, 4001, "Unauthorized", runtime::CloseCause::refused);
   }
   if (action.ref.empty()) return;
-  text_.clear();
-  wire::append_ack_event(text_, {.ref = action.ref});
-  send_text(connection, text_);
+  wire::append_ack_event(writer_.begin(), {.ref = action.ref});
+  writer_.send(connection);
 }
 
-void WebSocketSession::act_ping(Connection& connection, const Action& action) {
-  text_.clear();
-  wire::append_pong_event(text_, static_cast<int64_t>(gate_.reactor().wall_us()), action.ref);
-  send_text(connection, text_);
+void WebSocketActions::act_ping(Connection& connection, const Action& action) {
+  wire::append_pong_event(writer_.begin(), static_cast<int64_t>(gate_.reactor().wall_us()), action.ref);
+  writer_.send(connection);
+}
+
+bool WebSocketActions::resolve(Connection& connection, const Client& client, const Action& action) {
+  const std::optional<Error> error = resolve_room(gate_.hub(), client, action.room, key_);
+  if (error) writer_.send_error(connection, error->code, error->message, action.ref);
+  return !error;
 }
 
 }  // namespace ringcast::session

@@ -13,7 +13,7 @@
 
 namespace ringcast::session {
 
-// A publish that is to be acknowledged once its home core has answered.
+// A publish that is to be acknowledged once its owner core has answered.
 struct AckNote {
   uint64_t correlation = 0;
   bool receivers = false;  // the ack says how many there are
@@ -23,7 +23,7 @@ struct AckNote {
 };
 
 struct Aside {
-  std::vector<AckNote> acks;  // in the order of the publishes; answers of one home core come in that order
+  std::vector<AckNote> acks;  // in the order of the publishes; answers of one owner core come in that order
   std::string binary_key;
 
   bool idle() const { return acks.empty() && binary_key.empty(); }

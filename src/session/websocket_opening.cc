@@ -12,6 +12,7 @@
 #include "session/http_session.h"
 #include "session/request.h"
 #include "session/subscription.h"
+#include "session/websocket_room.h"
 #include "session/websocket_session.h"
 #include "session/websocket_states.h"
 #include "wire/deflate_negotiation.h"
@@ -121,7 +122,7 @@ void WebSocketSession::open(Client& client, Connection& connection, const Reques
   arm_beat(client, connection);
   if (echo) {
     client.phase = Phase::open;
-    gate_.reactor().send_copy(connection, opening->response);
+    gate_.reactor().send_opening(connection, opening->response);
     return;
   }
 
@@ -164,30 +165,10 @@ void WebSocketSession::open_and_close(Client& client, Connection& connection, co
   gate_.log().refused(client, code, said, error.message);
   gate_.stats().error(error_count_of_close(code)).add();
   if (gate_.route_of(client).dialect == Dialect::native) {
-    text_.clear();
-    wire::append_error_event(text_, wire::ErrorEvent::error, said, error.message, {});
-    send_text(connection, text_);
+    wire::append_error_event(writer_.begin(), wire::ErrorEvent::error, said, error.message, {});
+    writer_.send(connection);
   }
   close(client, connection, code, reason, runtime::CloseCause::refused);
-}
-
-void WebSocketSession::tell_joined(Connection& connection, const hub::Joined& joined, std::string_view ref,
-                                   CursorFault fault) {
-  const std::string_view name = hub::name_of(joined.key);
-  const bool recovered = joined.recovered && fault == CursorFault::none;
-  if (!hub::is_inbox(name) && !hub::is_broadcast(name)) {
-    text_.clear();
-    wire::append_joined_event(text_, {.room = name,
-                                      .id = joined.id,
-                                      .members = joined.members,
-                                      .replayed = joined.replayed,
-                                      .recovered = recovered,
-                                      .ref = ref});
-    send_text(connection, text_);
-  }
-  if (!recovered) send_gap(connection, joined.key, joined.id + 1, joined.reset, fault);
-  if (joined.replayed != 0 && recovered) gate_.stats().resumed.add();
-  if (joined.replayed != 0) connection.want_drained = true;
 }
 
 void WebSocketSession::note_opening(Client& client, Connection& connection, const hub::Joined& joined) {
@@ -198,10 +179,10 @@ void WebSocketSession::note_opening(Client& client, Connection& connection, cons
     opening.positions.emplace_back(hub::name_of(joined.key), joined.id);
     const auto fault = std::find_if(opening.faults.begin(), opening.faults.end(),
                                     [&](const auto& at) { return at.first == joined.key; });
-    tell_joined(connection, joined, {}, fault == opening.faults.end() ? CursorFault::none : fault->second);
+    actions_.tell_joined(connection, joined, {}, fault == opening.faults.end() ? CursorFault::none : fault->second);
   } else {
-    note_left(client);
-    tell_join_error(connection, joined, {});
+    note_left(gate_.hub(), client);
+    actions_.tell_join_error(connection, joined, {});
   }
   if (opening.outstanding == 0) finish_opening(client, connection);
 }
@@ -214,13 +195,11 @@ void WebSocketSession::finish_opening(Client& client, Connection& connection) {
   std::string& name = gate_.second_scratch();
   name.clear();
   gate_.append_name(name, client);
-  text_.clear();
-  wire::append_connection_id_event(text_, name, client.anonymous ? wire::kAnonymousUser : client.user(), positions,
-                                   static_cast<uint64_t>(gate_.heartbeat_interval(client).count()));
+  wire::append_connection_id_event(writer_.begin(), name, client.anonymous ? wire::kAnonymousUser : client.user(),
+                                   positions, static_cast<uint64_t>(gate_.heartbeat_interval(client).count()));
   frame_ = opening.response;
-  append_text(connection, text_, frame_);
-  const OwnedSlice first = gate_.reactor().copy(frame_);
-  gate_.reactor().send_first(connection, {.hold = first->hold, .offset = first->offset, .length = first->length});
+  writer_.append(connection, frame_);
+  gate_.reactor().send_opening(connection, frame_);
   gate_.let_go(client);
   client.extra.reset();
   client.phase = Phase::open;

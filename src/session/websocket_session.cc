@@ -5,12 +5,15 @@
 #include <cstring>
 #include <utility>
 
-#include "base/erase_at.h"
+#include "session/admission.h"
 #include "session/canonical.h"
 #include "session/connection_log.h"
 #include "session/frame_length.h"
 #include "session/gate.h"
+#include "session/meters.h"
+#include "session/request_limits.h"
 #include "session/slow_consumer.h"
+#include "session/websocket_room.h"
 #include "session/websocket_states.h"
 #include "wire/deflate.h"
 #include "wire/event_json.h"
@@ -43,7 +46,8 @@ std::string_view as_text(std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-WebSocketSession::WebSocketSession(Gate& gate) : gate_(gate) {}
+WebSocketSession::WebSocketSession(Gate& gate)
+    : gate_(gate), writer_(gate), publisher_(gate, writer_, *this), actions_(gate, writer_, publisher_, *this) {}
 
 size_t WebSocketSession::on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) {
   if (client.phase == Phase::opening) {
@@ -95,9 +99,9 @@ size_t WebSocketSession::on_bytes(Client& client, Connection& connection, std::s
 }
 
 bool WebSocketSession::take_message(Client& client, Connection& connection, bool text, std::span<uint8_t> payload) {
-  if (!text) return take_binary(client, connection, payload);
+  if (!text) return publisher_.take_binary(client, connection, payload);
   gate_.stats().actions.add();
-  return take_action(client, connection, as_text(payload));
+  return actions_.take(client, connection, as_text(payload));
 }
 
 void WebSocketSession::take_echo(Client& client, Connection& connection, bool text, std::span<uint8_t> received,
@@ -107,12 +111,12 @@ void WebSocketSession::take_echo(Client& client, Connection& connection, bool te
   const SessionOptions& options = gate_.options();
   if (client.deflate && payload.size() >= options.deflate_from) {
     frame_.clear();
-    text_.clear();
-    wire::append_deflated(text_, as_text(payload));
-    wire::append_frame(frame_, {.opcode = head.opcode, .compressed = true}, text_);
+    deflated_.clear();
+    wire::append_deflated(deflated_, as_text(payload));
+    wire::append_frame(frame_, {.opcode = head.opcode, .compressed = true}, deflated_);
     gate_.reactor().send_copy(connection, frame_);
     shrink(frame_);
-    shrink(text_);
+    shrink(deflated_);
     return;
   }
   const size_t header = wire::frame_header_size(payload.size());
@@ -155,10 +159,54 @@ void WebSocketSession::on_peer_gone(Client& client, Connection& connection) {
 }
 
 bool WebSocketSession::owes_acks(const Client& client) const {
-  if (client.phase != Phase::open) return false;
-  if (held_.count(client.id) != 0) return true;
-  const auto at = client.has_aside ? asides_.find(client.id.slot) : asides_.end();
-  return at != asides_.end() && !at->second.acks.empty();
+  return client.phase == Phase::open && publisher_.owes_acks(client);
+}
+
+// --- limits on what it sends ---
+
+Passage WebSocketSession::pass(Client& client, Connection& connection, bool text, std::span<const uint8_t> payload) {
+  Judgement judgement;
+  const Passage passage = gate_.meters().take(client, payload.size(), judgement);
+  const std::string_view bytes(reinterpret_cast<const char*>(payload.data()), payload.size());
+  switch (passage) {
+    case Passage::passed: break;
+    case Passage::waiting:
+      client.extra = std::make_unique<WebSocketRefused>(text, bytes);
+      gate_.await(client);
+      break;
+    case Passage::refused: refuse_message(client, connection, text, bytes, judgement); break;
+  }
+  return passage;
+}
+
+void WebSocketSession::refuse_message(Client& client, Connection& connection, bool text, std::string_view message,
+                                      const Judgement& judgement) {
+  const auth::RateLimits& limits = gate_.options().limits;
+  gate_.stats().limited(judgement.scope, judgement.why).add();
+  gate_.stats().error(ErrorCount::rate_limited).add();
+  // Read for its ref alone, which may be in a message that is wrong otherwise.
+  wire::Action action;
+  if (text && !client.echo_endpoint) (void)actions_.read(client, message, action);
+  const std::string_view whose = judgement.scope == auth::Scope::user ? client.user() : std::string_view();
+  const auto wait = std::chrono::ceil<milliseconds>(judgement.wait);
+  const std::string why = limit_text(limits, judgement, whose);
+  gate_.log().refused(client, 0, "rate_limited", why);
+  wire::append_rate_limited_event(writer_.begin(), why, static_cast<uint64_t>(wait.count()), action.ref);
+  writer_.send(connection);
+  if (gate_.meters().strikes(client) < limits.strikes_max) return;
+  close(client, connection, 4029, "too many messages after being told to wait", runtime::CloseCause::rate_limited);
+}
+
+void WebSocketSession::on_allowance(Client& client, Connection& connection) {
+  if (client.phase != Phase::open || client.extra == nullptr) return;
+  const std::unique_ptr<Extra> held = std::move(client.extra);
+  std::string& message = static_cast<WebSocketRefused&>(*held).payload;
+  const bool text = static_cast<const WebSocketRefused&>(*held).text;
+  const std::span<uint8_t> payload(reinterpret_cast<uint8_t*>(message.data()), message.size());
+  gate_.proceed(client);
+  if (pass(client, connection, text, payload) != Passage::passed) return;
+  if (client.echo_endpoint) return take_echo(client, connection, text, payload, payload);
+  take_message(client, connection, text, payload);
 }
 
 // --- heartbeat ---
@@ -218,10 +266,33 @@ void WebSocketSession::send_ping(Connection& connection) {
 
 // --- what the hub tells ---
 
+void WebSocketSession::on_joined(Client& client, Connection& connection, const hub::Joined& joined) {
+  if (client.phase == Phase::closing) return;
+  if (client.phase == Phase::opening) return note_opening(client, connection, joined);
+  actions_.on_joined(client, connection, joined);
+}
+
+void WebSocketSession::on_published(Client& client, Connection& connection, const hub::Published& published) {
+  publisher_.tell_published(client, connection, published);
+  note_acked(client, connection);
+}
+
+void WebSocketSession::on_credit(Client& client, Connection& connection) {
+  if (client.phase != Phase::open || client.extra == nullptr) return;
+  const std::unique_ptr<Extra> held = std::move(client.extra);
+  const auto& refused = static_cast<const WebSocketRefused&>(*held);
+  if (refused.text) {
+    actions_.take(client, connection, refused.payload);
+  } else {
+    publisher_.take_binary(client, connection,
+                           {reinterpret_cast<const uint8_t*>(refused.payload.data()), refused.payload.size()});
+  }
+}
+
 void WebSocketSession::on_replay(Client& client, Connection& connection, std::string_view key,
                                  std::span<const Slice> canonical, uint64_t first_id, uint32_t, uint64_t gap_oldest) {
   if (client.phase == Phase::closing) return;
-  if (gap_oldest != 0) send_gap(connection, key, gap_oldest, false);
+  if (gap_oldest != 0) writer_.send_gap(connection, key, gap_oldest, false);
   const Form form = form_of(client.form);
   uint64_t id = first_id;
   for (const Slice& slice : canonical) {
@@ -235,7 +306,7 @@ void WebSocketSession::on_replay(Client& client, Connection& connection, std::st
       const uint32_t length = websocket_frame_length({reinterpret_cast<const uint8_t*>(run.data()), run.size()});
       const hub::Derived derived = form.dialect == Dialect::native
                                        ? gate_.encoder().derive(client.form, run.substr(0, length), id, frame_)
-                                       : spelling_.derive(form, run.substr(0, length), id, true, frame_);
+                                       : writer_.spelling().derive(form, run.substr(0, length), id, true, frame_);
       ++id;
       if (derived.kind == hub::Derived::Kind::part) frame_ += run.substr(derived.offset, derived.length);
       run.remove_prefix(length);
@@ -246,10 +317,9 @@ void WebSocketSession::on_replay(Client& client, Connection& connection, std::st
 
 void WebSocketSession::on_left(Client& client, Connection& connection, std::string_view key, hub::LeftReason reason) {
   if (client.phase == Phase::closing) return;
-  note_left(client);
-  text_.clear();
-  wire::append_left_event(text_, hub::name_of(key), hub::text_of(reason), {});
-  send_text(connection, text_);
+  note_left(gate_.hub(), client);
+  wire::append_left_event(writer_.begin(), hub::name_of(key), hub::text_of(reason), {});
+  writer_.send(connection);
 }
 
 bool WebSocketSession::send_canonical(Client& client, Connection& connection, std::string_view canonical) {
@@ -279,15 +349,14 @@ void WebSocketSession::on_tick() {
 // --- slow readers ---
 
 void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCause cause) {
-  if (client.phase != Phase::open || client.echo_endpoint || is_head_unsent(connection)) {
+  if (client.phase != Phase::open || client.echo_endpoint || connection.outbox.opening_unsent()) {
     if (client.phase != Phase::closing) gate_.log().slow(client, cause, connection.outbox.bytes());
     gate_.close_now(client, cause, io::CloseMode::reset);
     return;
   }
   const auto tell = [&](const Lagged& lagged, std::string& out) {
-    text_.clear();
-    wire::append_lagged_event(text_, lagged.room, lagged.missed, lagged.from, lagged.to);
-    append_text(connection, text_, out);
+    wire::append_lagged_event(writer_.begin(), lagged.room, lagged.missed, lagged.from, lagged.to);
+    writer_.append(connection, out);
   };
   if (cause == CloseCause::slow_consumer && drop_oldest(gate_, connection, tell)) return;
   gate_.stats().slow_closed.add();
@@ -300,9 +369,8 @@ void WebSocketSession::on_slow(Client& client, Connection& connection, CloseCaus
 
 void WebSocketSession::tell_expiring(Client& client, Connection& connection, uint64_t left_ms) {
   if (gate_.route_of(client).dialect != Dialect::native) return;
-  text_.clear();
-  wire::append_token_expiring_event(text_, left_ms);
-  send_text(connection, text_);
+  wire::append_token_expiring_event(writer_.begin(), left_ms);
+  writer_.send(connection);
 }
 
 void WebSocketSession::end_token(Client& client, Connection& connection, TokenEnd how) {
@@ -361,7 +429,6 @@ void WebSocketSession::answer_close(Client& client, Connection& connection) {
   gate_.close_gently(client, CloseCause::peer_closed);
 }
 
-// Called when one has been sent: the last of those that a client which leaves waits for lets it go.
 void WebSocketSession::note_acked(Client& client, Connection& connection) {
   if (owes_acks(client) || client.phase != Phase::open) return;
   if (client.close_received) return answer_close(client, connection);
@@ -385,11 +452,10 @@ void WebSocketSession::drain(Client& client, Connection& connection) {
   if (client.phase == Phase::opening) return;  // it is let in first
   if (client.phase == Phase::open && !client.echo_endpoint) {
     const SessionOptions& options = gate_.options();
-    text_.clear();
     wire::append_reconnect_event(
-        text_,
+        writer_.begin(),
         static_cast<uint64_t>(gate_.jittered(client, gate_.retry(client), options.retry_jitter_percent).count()));
-    send_text(connection, text_);
+    writer_.send(connection);
   }
   close(client, connection, 1001, "the server is going away", CloseCause::drained);
 }
@@ -397,43 +463,7 @@ void WebSocketSession::drain(Client& client, Connection& connection) {
 void WebSocketSession::on_closed(Client& client, CloseCause cause) {
   gate_.stats().closed_by(TransportKind::websocket, cause).add();
   gate_.ended(client, TransportKind::websocket);
-  if (client.has_aside) erase_key(asides_, client.id.slot);
-  client.has_aside = false;
-}
-
-// --- sending ---
-
-void WebSocketSession::send_text(Connection& connection, std::string_view json) {
-  frame_.clear();
-  if (append_text(connection, json, frame_)) gate_.reactor().send_copy(connection, frame_);
-}
-
-bool WebSocketSession::append_text(const Connection& connection, std::string_view json, std::string& out) {
-  const Dialect dialect = form_of(gate_.at(connection.slot).form).dialect;
-  if (dialect != Dialect::native) {
-    const Spelled* spelled = spelling_.spell(dialect, event_type_of(json), json);
-    if (spelled == nullptr) return false;
-    json = spelled->data;
-  }
-  wire::append_frame(out, {.opcode = WebSocketOpcode::text}, json);
-  return true;
-}
-
-void WebSocketSession::send_error(Connection& connection, std::string_view code, std::string_view message,
-                                  std::string_view ref) {
-  gate_.stats().error(ErrorCount::bad_action).add();
-  gate_.log().refused(gate_.at(connection.slot), 0, code, message);
-  text_.clear();
-  wire::append_error_event(text_, wire::ErrorEvent::error, code, message, ref);
-  send_text(connection, text_);
-}
-
-void WebSocketSession::send_gap(Connection& connection, std::string_view key, uint64_t oldest, bool reset,
-                                CursorFault fault) {
-  gate_.stats().gaps.add();
-  text_.clear();
-  wire::append_gap_event(text_, hub::name_of(key), oldest, reset, gap_reason(fault));
-  send_text(connection, text_);
+  publisher_.forget(client);
 }
 
 }  // namespace ringcast::session

@@ -3,7 +3,7 @@
 // instructions check.py has callgrind count. What differs between small and large must not be paid for.
 #include <string>
 
-#include "hub/history.h"
+#include "hub/owner/history.h"
 #include "hub_fixture.h"
 #include "scenarios.h"
 

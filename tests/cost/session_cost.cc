@@ -36,8 +36,8 @@ void credit(uint32_t undecided) {
   held.set_state(held.add({undecided, 1}, "\nroom", 0), HeldLine::State::allowed);
   ringcast_measured([&] {
     for (uint32_t i = 0; i < kSteps; ++i) {
-      for (size_t home = 0; home < held.homes_end(); ++home) {
-        HeldLine* const line = held.first_allowed(home);
+      for (size_t owner = 0; owner < held.owners_end(); ++owner) {
+        HeldLine* const line = held.first_allowed(owner);
         held.set_state(*line, HeldLine::State::asking);
         held.set_state(*line, HeldLine::State::allowed);
       }
@@ -61,7 +61,7 @@ void unread(uint32_t others) {
 // The time of many questions to hooks is over at once.
 void questions(uint32_t asked) {
   LoneCore core;
-  Decisions decisions(core.gate());
+  Decisions decisions(core.gate(), core.gate());
   for (uint32_t i = 0; i < asked; ++i) decisions.open(Decisions::About::connect, {i, 1});
   core.advance(core.gate().options().decision_timeout + runtime::kTimerTick);
   ringcast_measured([&] { decisions.on_interval(); });

@@ -82,7 +82,7 @@ class World {
     explicit MailPost(runtime::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
     void send(uint16_t to, const runtime::Mail& mail) override { mailboxes_.send(to, mail); }
     uint64_t enqueued(uint16_t to) const override { return mailboxes_.enqueued_total(to); }
-    uint64_t delivered(uint16_t to) const override { return mailboxes_.past_overflow_total(to); }
+    uint64_t past_overflow(uint16_t to) const override { return mailboxes_.past_overflow_total(to); }
 
    private:
     runtime::Mailboxes& mailboxes_;

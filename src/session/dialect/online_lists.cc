@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/erase_at.h"
-#include "session/gate.h"
 #include "wire/json_writer.h"
 
 namespace ringcast::session {
@@ -66,10 +65,10 @@ void OnlineLists::ask() {
     hub::Query query{hub::QueryKind::members};
     query.key = key;
     query.tenant = hub::tenant_of(key);
-    query.limit = gate_.options().list_limit_max;
+    query.limit = clients_.options().list_limit_max;
     query.from = room.asker;
     query.correlation = room.correlation;
-    gate_.hub().query(query);
+    clients_.hub().query(query);
   }
 }
 

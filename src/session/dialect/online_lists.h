@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // R7's `online_list`: whoever is in a chat room is sent the names of all who are, whenever somebody comes or goes. The
-// room's home core is asked once for all members that this core has. One per core, its reactor's thread only; bounded
+// room's owner core is asked once for all members that this core has. One per core, its reactor's thread only; bounded
 // by the connections.
 #pragma once
 
@@ -14,15 +14,13 @@
 #include <vector>
 
 #include "hub/types.h"
-#include "session/client.h"
+#include "session/clients.h"
 
 namespace ringcast::session {
 
-class Gate;
-
 class OnlineLists {
  public:
-  explicit OnlineLists(Gate& gate) : gate_(gate) {}
+  explicit OnlineLists(Clients& clients) : clients_(clients) {}
 
   void enter(ConnectionId connection, std::string_view room_key);
   void leave(ConnectionId connection);  // where it is, if anywhere
@@ -42,7 +40,7 @@ class OnlineLists {
   };
   void note(const std::string& key, Room& room);
 
-  Gate& gate_;
+  Clients& clients_;
   using Rooms = std::map<std::string, Room, std::less<>>;
   struct Place {
     Rooms::iterator room;

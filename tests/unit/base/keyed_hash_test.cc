@@ -92,10 +92,10 @@ TEST(KeyedHash, HomeCoresAreEvenAndMoveWithTheKey) {
   int moved = 0;
   for (int i = 0; i < 70000; ++i) {
     const std::string name = "room:" + std::to_string(i);
-    const uint32_t core = hash.home_core("tenant", name, 7);
+    const uint32_t core = hash.owner_core("tenant", name, 7);
     ASSERT_LT(core, 7u);
     ++rooms[core];
-    moved += core != other.home_core("tenant", name, 7);
+    moved += core != other.owner_core("tenant", name, 7);
   }
   for (int count : rooms) EXPECT_NEAR(count, 10000, 500);  // five standard deviations are 463
   EXPECT_NEAR(moved, 60000, 500);

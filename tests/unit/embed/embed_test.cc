@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public library as a host program sees it: only include/ringcast, with clients over real sockets.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -131,6 +132,21 @@ TEST_F(Embed, BadMessagesAreRefusedWithTheRule) {
   message.tenant = "a b";
   EXPECT_EQ(server.publish(message).status, PublishStatus::invalid);
   EXPECT_THROW(server.publisher().publish_with_receipt(message).get(), std::runtime_error);
+  const auto error_of = [this](const Message& refused) { return server.publish(refused).error; };
+  EXPECT_THAT(error_of({.to = "alice", .content = "x", .final = true}), testing::HasSubstr("ends a room"));
+  EXPECT_THAT(error_of({.to = "anonymous", .content = "x"}), testing::HasSubstr("no inbox"));
+  EXPECT_THAT(error_of({.room = "lobby", .content = "\xff"}), testing::HasSubstr("UTF-8"));
+  EXPECT_THAT(error_of({.room = "lobby", .content = std::string(1 << 20, 'x')}), testing::HasSubstr("larger than"));
+  EXPECT_THAT(error_of({.room = "lobby", .data = '"' + std::string(1 << 20, 'x') + '"'}),
+              testing::HasSubstr("larger than"));
+  EXPECT_THAT(error_of({.room = "a,b", .content = "x"}), testing::HasSubstr("a,b"));
+  EXPECT_THAT(error_of({.room = "lobby", .user = "me", .content = "x"}), testing::HasSubstr("me"));
+}
+
+TEST_F(Embed, ARoomThatIsAnInboxIsTheUsers) {
+  auto alice = reader("@me&user=alice");
+  ASSERT_TRUE(server.publish({.room = "@alice", .content = "for you"}));
+  EXPECT_NE(alice->read_until("for you").find("event: direct"), std::string::npos);
 }
 
 TEST_F(Embed, UsersAreFoundAndDisconnected) {

@@ -90,7 +90,7 @@ class Cluster::TestPost final : public Post {
     cluster_.overflow_peak_ = std::max<uint64_t>(cluster_.overflow_peak_, pair.overflow.size());
   }
   uint64_t enqueued(uint16_t to) const override { return cluster_.pair(own_, to).enqueued; }
-  uint64_t delivered(uint16_t to) const override {
+  uint64_t past_overflow(uint16_t to) const override {
     const Pair& pair = cluster_.pair(own_, to);
     return pair.enqueued - pair.overflow.size();
   }
@@ -232,7 +232,7 @@ std::string Cluster::take(uint16_t core, uint32_t slot) {
 std::string Cluster::room_at(uint16_t core) {
   for (int i = 0;; ++i) {
     std::string key = channel_key("", "room" + std::to_string(i));
-    if (hub(0).home_of(key) == core) return key;
+    if (hub(0).owner_of(key) == core) return key;
   }
 }
 

@@ -102,7 +102,7 @@ class Cluster {
   // What the connection has been sent since the last look.
   std::string take(uint16_t core, uint32_t slot);
   uint64_t overflow_peak() const { return overflow_peak_; }
-  // A room whose home is `core`.
+  // A room whose owner is `core`.
   std::string room_at(uint16_t core);
 
  private:

@@ -11,7 +11,7 @@
 #include <map>
 #include <random>
 
-#include "hub/history.h"
+#include "hub/owner/history.h"
 #include "hub_fixture.h"
 
 namespace ringcast::hub {
@@ -97,13 +97,13 @@ TEST_P(HubTest, AReplayOvertakenByTheRingGoesOnWithAGap) {
   few.hub.replay_chunk = 1;  // one message a piece
   Cluster cluster(few);
   publish_all(cluster, "\nroom", 6);
-  const uint16_t home = cluster.hub(0).home_of("\nroom");
-  cluster.open(home, 0);
-  cluster.join_after(home, 0, "\nroom", 0);
+  const uint16_t owner = cluster.hub(0).owner_of("\nroom");
+  cluster.open(owner, 0);
+  cluster.join_after(owner, 0, "\nroom", 0);
   // The first piece and the next request are done before the rest of the history goes.
-  for (int i = 7; i <= 18; ++i) ASSERT_EQ(cluster.publish(home, "\nroom", std::to_string(i)), PublishResult::accepted);
+  for (int i = 7; i <= 18; ++i) ASSERT_EQ(cluster.publish(owner, "\nroom", std::to_string(i)), PublishResult::accepted);
   cluster.run();
-  const std::string got = cluster.take(home, 0);
+  const std::string got = cluster.take(owner, 0);
   EXPECT_THAT(got, HasSubstr("{joined}<1:1>{gap 13}<13:13><14:14>"));
   EXPECT_THAT(got, HasSubstr("<17:17><18:18>"));
 }
@@ -131,7 +131,7 @@ TEST_P(HubTest, LeastRecentlyPublishedHistoryGoesFirst) {
   Cluster cluster(small);
   const std::string a = cluster.room_at(0);
   std::string b = a;
-  for (int i = 0; b == a || cluster.hub(0).home_of(b) != 0; ++i) b = channel_key("", "b" + std::to_string(i));
+  for (int i = 0; b == a || cluster.hub(0).owner_of(b) != 0; ++i) b = channel_key("", "b" + std::to_string(i));
   publish_all(cluster, a, 2);
   publish_all(cluster, b, 2);
   publish_all(cluster, a, 1);  // now b is the one published to least recently
@@ -162,7 +162,7 @@ TEST_P(HubTest, TheHistoryOfAllRoomsGoesInTheOrderOfTheirLastMessages) {
   std::vector<std::string> rooms;
   for (int i = 0; rooms.size() < 30; ++i) {
     std::string key = channel_key("", "of-all" + std::to_string(i));
-    if (cluster.hub(0).home_of(key) == 0) rooms.push_back(std::move(key));
+    if (cluster.hub(0).owner_of(key) == 0) rooms.push_back(std::move(key));
   }
   std::mt19937 random(7);
   std::list<std::pair<size_t, size_t>> model;  // rooms with how many messages, the least recently published first
@@ -203,7 +203,7 @@ TEST_P(HubTest, ASweepLooksAtAPartOfTheRooms) {
   Cluster cluster(many);
   for (uint32_t i = 0, made = 0; made < kRooms; ++i) {
     const std::string key = channel_key("", "idle" + std::to_string(i));
-    if (cluster.hub(0).home_of(key) != 0) continue;
+    if (cluster.hub(0).owner_of(key) != 0) continue;
     cluster.publish(0, key, "x");
     cluster.tick(0);
     ++made;
@@ -1149,7 +1149,7 @@ TEST(HubCredit, AStalledCoreBoundsWhatIsUnderWay) {
   cluster.join(1, 0, room);
   cluster.run();
   cluster.stall(1, true);
-  // Core 2 publishes as long as it may, and its core and the home go on.
+  // Core 2 publishes as long as it may, and its core and the owner go on.
   uint32_t accepted = 0;
   for (int round = 0; round < 50; ++round) {
     while (cluster.publish(2, room, "x") == PublishResult::accepted) ++accepted;

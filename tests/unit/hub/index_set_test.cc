@@ -11,7 +11,7 @@
 
 #include "base/keyed_hash.h"
 #include "hub/name.h"
-#include "hub/presence.h"
+#include "hub/owner/presence.h"
 
 namespace ringcast::hub {
 namespace {

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "hub/credit.h"
-#include "hub/forgotten.h"
-#include "hub/history.h"
-#include "hub/idempotency.h"
+#include "hub/owner/forgotten.h"
+#include "hub/owner/history.h"
+#include "hub/owner/idempotency.h"
+#include "hub/owner/presence.h"
 #include "hub/page.h"
-#include "hub/presence.h"
 
 namespace ringcast::hub {
 namespace {

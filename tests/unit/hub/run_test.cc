@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/run.h"
+#include "hub/local/run.h"
 
 #include <gtest/gtest.h>
 

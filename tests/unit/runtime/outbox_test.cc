@@ -114,6 +114,25 @@ TEST_F(OutboxTest, PrependGoesBeforeEverything) {
   EXPECT_EQ(bytes_of(outbox), "hello" + frame(1, 5) + frame(7, 3));
 }
 
+TEST_F(OutboxTest, AnOpeningIsOneFrameWhateverItHolds) {
+  Outbox outbox;
+  push(outbox, writer_, 1, 20);
+  const std::string text = "HTTP/1.1 200 OK\r\n\r\n" + frame(7, 5);  // the first byte would be a length
+  const Slice opening = other_.append(text);
+  const auto length = static_cast<uint32_t>(text.size());
+  outbox.prepend({.hold = opening.hold, .offset = opening.offset, .length = length, .channel = kOpening});
+  outbox.forget_channels();
+  EXPECT_TRUE(outbox.opening_unsent());
+  outbox.consume(3, frame_length);
+  EXPECT_FALSE(outbox.opening_unsent());
+  EXPECT_EQ(outbox.begun_rest(frame_length), length - 3);
+  outbox.discard_unsent(frame_length);
+  EXPECT_EQ(bytes_of(outbox), text.substr(3));
+  outbox.consume(length - 3, frame_length);
+  EXPECT_TRUE(outbox.empty());
+  EXPECT_FALSE(outbox.opening_unsent());
+}
+
 TEST_F(OutboxTest, DiscardKeepsTheRestOfAFrameThatHasBegun) {
   Outbox outbox;
   BlockWriter writer(4096, 4096);

@@ -61,22 +61,6 @@ TEST_P(FrameLengthOf, FindsEveryBoundary) {
   EXPECT_EQ(split(run, frame_length_of(GetParam())), lengths);
 }
 
-TEST_P(FrameLengthOf, TakesAnHttpHeadWithItsFirstEvent) {
-  std::vector<uint32_t> lengths;
-  std::string first = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
-  const bool chunked = GetParam() == WireForm::sse;
-  const auto framing = chunked ? wire::SseFraming::chunked : wire::SseFraming::bare;
-  if (is_websocket(GetParam())) {
-    wire::append_frame(first, {.opcode = wire::WebSocketOpcode::text}, "{}");
-  } else {
-    wire::append_sse_retry(first, framing, 3000);
-    wire::append_sse_event(first, framing, std::string_view("1"), "connection_id", "{}");
-  }
-  const std::string run = first + run_of(GetParam(), lengths);
-  lengths.insert(lengths.begin(), static_cast<uint32_t>(first.size()));
-  EXPECT_EQ(split(run, frame_length_of(GetParam())), lengths);
-}
-
 // The multi forms are left out: their events end with a connection's own cursor line, see below.
 INSTANTIATE_TEST_SUITE_P(Forms, FrameLengthOf,
                          ::testing::Values(WireForm::websocket, WireForm::websocket_raw, WireForm::sse,

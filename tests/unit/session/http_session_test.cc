@@ -487,7 +487,7 @@ TEST(Drain, WhoIsBeingLetInIsLetInThenTold) {
   World world(options);
   // A room at the other core, whatever the hash.
   std::string room = "r";
-  while (world.gate().hub().home_of("\n" + room) != 1) room += 'r';
+  while (world.gate().hub().owner_of("\n" + room) != 1) room += 'r';
   const World::Wire socket = world.connect();
   const World::Wire stream = world.connect();
   world.send_unworked(socket, get("/ws?user=a&rooms=" + room,

@@ -210,7 +210,7 @@ TEST(Rates, WhoDoesNotListenIsClosed) {
 }
 
 TEST(Rates, WhatWaitsForALeaseKeepsItsOrder) {
-  for (const char* user : {"alice", "bob", "carol", "dave"}) {  // at home on either core
+  for (const char* user : {"alice", "bob", "carol", "dave"}) {  // owned by either core
     World world({.cores = 2});
     limit(world, Scope::user, Charge::messages, 4);
     Socket socket(world, 0, "user=" + std::string(user));

@@ -138,7 +138,7 @@ TEST(RestMessages, WhoseInputWaitsForItsTurnIsNotReadFrom) {
 TEST(RestMessages, ClientsThatGoWhileTheyWaitForCreditLeaveNothing) {
   World world({.cores = 2, .credit_publishes = 1});
   std::string room;
-  for (int i = 0; room.empty() || world.gate().hub().home_of(hub::channel_key("", room)) != 1; ++i) {
+  for (int i = 0; room.empty() || world.gate().hub().owner_of(hub::channel_key("", room)) != 1; ++i) {
     room = "r" + std::to_string(i);
   }
   std::vector<World::Wire> wires;

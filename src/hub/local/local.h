@@ -13,8 +13,8 @@
 #include "base/slab.h"
 #include "hub/context.h"
 #include "hub/lists.h"
+#include "hub/local/run.h"
 #include "hub/name.h"
-#include "hub/run.h"
 #include "hub/table.h"
 
 namespace ringcast::hub {
@@ -62,7 +62,7 @@ class Local {
   enum class Stage : uint8_t {
     free,
     joining,    // asked, not answered
-    replaying,  // answered; the home core has not added it yet
+    replaying,  // answered; the owner core has not added it yet
     live,       // receives
     silent,     // counted only
     abandoned,  // left while an answer is outstanding; the answer decides whether there is something to undo
@@ -70,11 +70,11 @@ class Local {
   // These three are paid for by every connection, for its inbox, its room and the broadcast.
   struct Channel {
     Name key;
-    uint32_t home_index = kNoIndex;  // the channel at its home core, as last heard
-    uint32_t home_generation = 0;
+    uint32_t owner_index = kNoIndex;  // the channel at its owner core, as last heard
+    uint32_t owner_generation = 0;
     uint32_t epoch = 0;
     uint32_t waiting = 0;  // memberships that are joining, replaying or abandoned
-    uint16_t home = 0;
+    uint16_t owner = 0;
     uint8_t policy = 0;
     bool has_fan = false;
     uint32_t only_or_fan = kNoIndex;  // the slot of the one member, or the index of its Fan
@@ -94,7 +94,7 @@ class Local {
     FormId form : 6 = 0;
     Status status : 2 = Status::online;  // the user's, as last said by its inbox or by this connection
     bool open : 1 = false;
-    bool known : 1 = false;    // the inbox has said it, as of the moment last heard from its home core
+    bool known : 1 = false;    // the inbox has said it, as of the moment last heard from its owner core
     bool differs : 1 = false;  // before that, a room has shown another one than `status`
     bool joined : 1 = false;   // the inbox
     bool owes : 1 = false;     // `status` is to be said to the inbox once it is joined
@@ -123,10 +123,10 @@ class Local {
     bool silent = false;
     bool asked = false;              // an answer is outstanding
     bool more = false;               // there is more to ask for
-    bool known = false;              // the home core was told what the inbox says
+    bool known = false;              // the owner core was told what the inbox says
     bool overtaken = false;          // what it was told, by what the inbox has said since
-    Moment since = kNoMoment;        // the last that had been heard from the home core when this began
-    Status status = Status::online;  // as told; then as the home core shows it
+    Moment since = kNoMoment;        // the last that had been heard from the owner core when this began
+    Status status = Status::online;  // as told; then as the owner core shows it
     Name user;
     std::vector<Slice> pieces;  // of the piece that is arriving
     uint64_t first_id = 0;
@@ -149,9 +149,9 @@ class Local {
   uint32_t membership_in(const Peer& peer, uint32_t channel) const;
   void unlink(Peer& peer, uint32_t membership);
   // Of a connection that stays open: unlinked, removed, and the sink gets the channel's number.
-  void part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_home);
-  // Takes a membership out of its channel; tells the home core unless `tell_home` is false.
-  void remove(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_home);
+  void part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_owner);
+  // Takes a membership out of its channel; tells the owner core unless `tell_owner` is false.
+  void remove(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_owner);
   // Forgets one that did not become a member.
   void give_up(uint32_t membership);
   void send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace, uint32_t epoch);
@@ -159,11 +159,11 @@ class Local {
   // To a room or an inbox.
   void send_status(const Channel& channel, std::string_view user, Status status, Moment moment);
   void write_join(const Channel& channel, const Pending& pending, const Peer& peer);  // the payload
-  // Of what the inbox of the connection's user has said, at its home core.
+  // Of what the inbox of the connection's user has said, at its owner core.
   Moment moment_of(const Peer& peer) const;
   const Channel* inbox_of(const Peer& peer) const;
   // The inbox has been joined.
-  void learn_status(uint32_t slot, uint16_t home, Status status, bool stated, Moment moment, Moment since);
+  void learn_status(uint32_t slot, uint16_t owner, Status status, bool stated, Moment moment, Moment since);
   // Takes on what the user's inbox says and passes it on to the rooms of this connection.
   void take_status(uint32_t slot, Status status);
   void forget_if_unused(uint32_t channel);

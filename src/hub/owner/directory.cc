@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The home side's answers to questions and administrators' orders, and its part of lists.
-#include <algorithm>
+#include "hub/owner/directory.h"
 
-#include "hub/home.h"
+#include <algorithm>
 
 namespace ringcast::hub {
 
-void Home::answer(const Query& query, Answer& answer) {
+void Directory::answer(const Query& query, Answer& answer) {
   if (query.kind == QueryKind::busiest) return rows_of_busiest(query, answer);
-  const uint32_t index = channels_.find(context_.hash(query.key), query.key);
+  const uint32_t index = channels_.find(query.key);
   if (index == kNoIndex) return;
   Channel& channel = channels_[index];
   answer.found = true;
@@ -24,10 +23,10 @@ void Home::answer(const Query& query, Answer& answer) {
                                   0});
       }
       return;
-    case QueryKind::purge: return drop_history(index);
+    case QueryKind::purge: return histories_.drop(index);
     case QueryKind::close_room:
       answer.count = channel.live();
-      drop_history(index);
+      histories_.drop(index);
       return evict(channel, {}, static_cast<uint64_t>(LeftReason::closed));
     case QueryKind::disconnect_user: answer.count = channel.connections(); return evict(channel, {}, kKick);
     case QueryKind::remove_member: {
@@ -40,7 +39,7 @@ void Home::answer(const Query& query, Answer& answer) {
   }
 }
 
-void Home::evict(const Channel& channel, std::string_view user, uint64_t what) {
+void Directory::evict(const Channel& channel, std::string_view user, uint64_t what) {
   channel.for_each_share([&](const Share& share) {
     if (share.unused()) return;
     Mail mail = Context::mail(Kind::evict);
@@ -55,18 +54,18 @@ void Home::evict(const Channel& channel, std::string_view user, uint64_t what) {
   });
 }
 
-uint32_t Home::begin_members(std::string_view key, SlabHandle& room) const {
-  const uint32_t index = channels_.find(context_.hash(key), key);
+uint32_t Directory::begin_members(std::string_view key, SlabHandle& room) const {
+  const uint32_t index = channels_.find(key);
   if (index == kNoIndex) return 0;
-  room = {index, channels_.generation(index)};
+  room = channels_.handle(index);
   const Presence* const presence = channels_[index].presence();
   return presence == nullptr ? 0 : static_cast<uint32_t>(presence->users());
 }
 
 // From the last one down: who leaves gives its place to the last one, which has then been looked at already. It may be
 // looked at once more.
-bool Home::look_at_members(SlabHandle room, ListPosition& position, Page& page) {
-  const Channel* const channel = channels_.get(room.index, room.generation);
+bool Directory::look_at_members(SlabHandle room, ListPosition& position, Page& page) const {
+  const Channel* const channel = channels_.get(room);
   const Presence* const presence = channel == nullptr ? nullptr : channel->presence();
   if (presence == nullptr) return true;
   position.at = std::min(position.at, static_cast<uint32_t>(presence->users()));
@@ -79,8 +78,8 @@ bool Home::look_at_members(SlabHandle room, ListPosition& position, Page& page) 
   return position.at == 0;
 }
 
-void Home::end_members(SlabHandle room, uint32_t limit, Answer& answer) {
-  const Channel* const channel = channels_.get(room.index, room.generation);
+void Directory::end_members(SlabHandle room, uint32_t limit, Answer& answer) const {
+  const Channel* const channel = channels_.get(room);
   if (channel == nullptr) return;
   answer.count = channel->live();
   const Presence* const presence = channel->presence();
@@ -95,8 +94,8 @@ void Home::end_members(SlabHandle room, uint32_t limit, Answer& answer) {
   }
 }
 
-void Home::rows_of_history(uint32_t index, const Query& query, Answer& answer) {
-  trim(index);
+void Directory::rows_of_history(uint32_t index, const Query& query, Answer& answer) {
+  histories_.trim(index);
   const Channel& channel = channels_[index];
   answer.newest = channel.position;
   if (channel.log() == nullptr || channel.log()->history.empty()) return;
@@ -108,51 +107,36 @@ void Home::rows_of_history(uint32_t index, const Query& query, Answer& answer) {
                                    : std::max(oldest, query.after + 1);
   for (; from <= channel.position && answer.rows.size() < query.limit; ++from) {
     const Slice& slice = history.at(static_cast<uint32_t>(from - oldest)).slice;
-    answer.rows.push_back(Row{{}, std::string(context_.encoder.json(slice.view(), encoded_)), from, 0, 0});
+    answer.rows.push_back(Row{{}, std::string(context_.encoder.json(slice.view(), scratch_)), from, 0, 0});
   }
   answer.more = from <= channel.position;
 }
 
-bool Home::look_at_channels(bool users, std::string_view tenant, ListPosition& position, Page& page) const {
+bool Directory::look_at_channels(bool users, std::string_view tenant, ListPosition& position, Page& page) const {
   const uint32_t end = channels_.index_end();
   for (; position.at < end && position.looks != 0; ++position.at, --position.looks) {
     if (!channels_.live(position.at)) continue;
     const Channel& channel = channels_[position.at];
     if (users ? !channel.inbox || !channel.online : channel.inbox) continue;
     const std::string_view key = channel.key.view();
-    if (tenant_of(key) != tenant || (!users && !is_room(channel))) continue;
+    if (tenant_of(key) != tenant || (!users && !channel.is_room())) continue;
     std::string_view name = name_of(key);
     if (users) name.remove_prefix(1);
     if (!page.takes(name)) continue;
     if (users) {
       page.add(Row{std::string(name), {}, static_cast<uint64_t>(channel.status), channel.connections(), 0});
     } else {
-      const uint64_t kept = channel.log() == nullptr ? 0 : channel.log()->history.size();
-      page.add(Row{std::string(name), {}, channel.live(), channel.position, kept});
+      page.add(Row{std::string(name), {}, channel.live(), channel.position, channel.kept()});
     }
   }
   return position.at >= end;
 }
 
-uint32_t Home::RoomTable::members(SlabHandle room) const {
-  const Channel* const channel = channels.get(room.index, room.generation);
-  return channel == nullptr ? 0 : channel->live();
-}
-
-bool Home::RoomTable::is_listed(SlabHandle room) const {
-  return channels[room.index].listed;
-}
-
-void Home::RoomTable::set_listed(SlabHandle room, bool listed) const {
-  Channel* const channel = channels.get(room.index, room.generation);
-  if (channel != nullptr) channel->listed = listed;
-}
-
-void Home::rows_of_busiest(const Query& query, Answer& answer) {
+void Directory::rows_of_busiest(const Query& query, Answer& answer) {
   answer.found = true;
-  answer.count = busiest_.occupied(query.tenant);
+  answer.count = channels_.busiest().occupied(query.tenant);
   if (query.limit == 0) return;
-  for (const SlabHandle room : busiest_.list(query.tenant, query.limit, RoomTable{channels_})) {
+  for (const SlabHandle room : channels_.busiest(query.tenant, query.limit)) {
     const Channel& channel = channels_[room.index];
     answer.rows.push_back(Row{std::string(name_of(channel.key.view())), {}, channel.live(), 0, 0});
   }

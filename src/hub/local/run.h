@@ -116,7 +116,7 @@ class Fan {
     for (const auto& group : groups_) all += group->size();
     return static_cast<uint32_t>(all);
   }
-  // Takes over the reference that came with a mail; the home core fills one block after another, so consecutive
+  // Takes over the reference that came with a mail; the owner core fills one block after another, so consecutive
   // messages share a hold and lie next to each other.
   Slice take_canonical(Block* block, uint32_t offset, uint32_t length) {
     return take(canonical_, block, offset, length);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/local.h"
+#include "hub/local/local.h"
 
 #include <algorithm>
 #include <charconv>
@@ -76,7 +76,7 @@ uint32_t Local::channel_for(std::string_view key, const Name& name) {
   index = channels_.insert(hash, name.empty() ? Name(key) : name);
   if (index == kNoIndex) return index;
   Channel& channel = channels_[index];
-  channel.home = context_.home_of(hash);
+  channel.owner = context_.owner_of(hash);
   channel.policy = context_.options.policies->match(name_of(key));
   return index;
 }
@@ -133,7 +133,7 @@ bool Local::join(const Join& join) {
   pending.user = Name(join.user);
   pending.status = peer->status;
   pending.known = peer->known;
-  pending.since = moments_[channel.home];
+  pending.since = moments_[channel.owner];
   peer->first = index;
   ++peer->count;
 
@@ -153,7 +153,7 @@ bool Local::join(const Join& join) {
   mail.id = join.cursor;
   write_join(channel, pending, *peer);
   context_.attach_scratch(mail);
-  context_.post.send(channel.home, mail);
+  context_.post.send(channel.owner, mail);
   add(context_.stats.joins);
   add(context_.stats.memberships);
   return true;
@@ -176,14 +176,14 @@ bool Local::leave(ConnectionId connection, std::string_view key, bool grace) {
   return true;
 }
 
-void Local::part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_home) {
+void Local::part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_owner) {
   const uint32_t channel = memberships_[membership].channel;
   unlink(peers_[slot], membership);
-  remove(slot, membership, deliver, grace, tell_home);
+  remove(slot, membership, deliver, grace, tell_owner);
   context_.sink.parted(slot, channel);
 }
 
-void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool tell_home) {
+void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool tell_owner) {
   Membership& membership = memberships_[index];
   const uint32_t channel_index = membership.channel;
   Channel& channel = channels_[channel_index];
@@ -191,7 +191,7 @@ void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool
   subtract(context_.stats.memberships);
   if (membership.stage == Stage::joining || membership.stage == Stage::replaying) {
     Pending& pending = pending_[membership.place];
-    if (pending.asked) {  // the answer decides whether the home core has added it
+    if (pending.asked) {  // the answer decides whether the owner core has added it
       membership.stage = Stage::abandoned;
       return;
     }
@@ -200,7 +200,7 @@ void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool
   }
   const bool silent = membership.stage == Stage::silent;
   const FormId form = peers_[slot].form;
-  if (tell_home) send_leave(channel, context_.sink.user_of(slot), form, silent, grace, channel.epoch);
+  if (tell_owner) send_leave(channel, context_.sink.user_of(slot), form, silent, grace, channel.epoch);
   if (Fan* const fan = fan_at(channel); fan != nullptr) {
     Group& group = fan->group(silent ? kSilentForm : form);
     RINGCAST_ASSERT(group.slot_at(membership.place) == slot);
@@ -232,14 +232,14 @@ void Local::send_leave(const Channel& channel, std::string_view user, FormId for
   mail.flags = static_cast<uint8_t>(
       (grace ? flag::kGrace : 0) | (context_.encoder.short_lived(form) ? flag::kPoll : 0) |
       (context_.encoder.takes_compressed(form) ? flag::kDeflate : 0) | (silent ? flag::kLeaveSilent : 0));
-  mail.channel = channel.home_index;
-  mail.number = channel.home_generation;
+  mail.channel = channel.owner_index;
+  mail.number = channel.owner_generation;
   mail.value = epoch;
   if (!user.empty()) {
     RecordWriter(context_.scratch).text(user);
     context_.attach_scratch(mail);
   }
-  context_.post.send(channel.home, mail);
+  context_.post.send(channel.owner, mail);
 }
 
 uint32_t Local::members(const Channel& channel) const {
@@ -267,7 +267,7 @@ void Local::add_live(uint32_t index) {
   const bool shown = !pending.silent && !pending.user.empty() && !is_inbox(name) && !is_broadcast(name);
   if (shown && (pending.overtaken || pending.status != peer.status)) {
     // It changed while the join was under way, or is still to be learned from the inbox. Where another connection has
-    // brought what is newer than it, the room's home core knows.
+    // brought what is newer than it, the room's owner core knows.
     if (peer.known) {
       send_status(channel, pending.user.view(), peer.status, moment_of(peer));
     } else {
@@ -417,7 +417,7 @@ void Local::append_joined(ConnectionId connection, std::vector<std::string>& key
   }
 }
 
-// To the inbox only, whose home core puts the words of all connections of the user in one order and tells their cores.
+// To the inbox only, whose owner core puts the words of all connections of the user in one order and tells their cores.
 // What this connection joins from now on gets the status at once; that holds until the inbox answers.
 void Local::set_status(ConnectionId connection, Status status) {
   Peer* peer = find(connection);
@@ -442,18 +442,18 @@ const Local::Channel* Local::inbox_of(const Peer& peer) const {
 
 Moment Local::moment_of(const Peer& peer) const {
   const Channel* const inbox = inbox_of(peer);
-  return inbox == nullptr ? kNoMoment : moments_[inbox->home];
+  return inbox == nullptr ? kNoMoment : moments_[inbox->owner];
 }
 
 void Local::send_status(const Channel& channel, std::string_view user, Status status, Moment moment) {
   Mail mail = Context::mail(Kind::status);
-  mail.channel = channel.home_index;
-  mail.number = channel.home_generation;
+  mail.channel = channel.owner_index;
+  mail.number = channel.owner_generation;
   mail.value = static_cast<uint64_t>(status);
   mail.extra = moment;
   RecordWriter(context_.scratch).text(user);
   context_.attach_scratch(mail);
-  context_.post.send(channel.home, mail);
+  context_.post.send(channel.owner, mail);
 }
 
 void Local::on_user_status(const Mail& mail) {
@@ -465,8 +465,8 @@ void Local::on_user_status(const Mail& mail) {
   for (const uint32_t slot : collected_) take_status(slot, static_cast<Status>(mail.value));
 }
 
-void Local::learn_status(uint32_t slot, uint16_t home, Status status, bool stated, Moment moment, Moment since) {
-  moments_[home] = moment;
+void Local::learn_status(uint32_t slot, uint16_t owner, Status status, bool stated, Moment moment, Moment since) {
+  moments_[owner] = moment;
   Peer& peer = peers_[slot];
   peer.joined = true;
   if (peer.owes) {
@@ -588,7 +588,7 @@ void Local::on_deliver(const Mail& mail) {
     const uint32_t index = membership_in(peer, mail.channel);
     if (index == kNoIndex || memberships_[index].stage != Stage::live) continue;
     const ConnectionId connection{slot, peer.generation};
-    part(slot, index, false, false, false);  // the home core has counted them out
+    part(slot, index, false, false, false);  // the owner core has counted them out
     context_.sink.left(connection, key.view(), LeftReason::final);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is in a room: users with their connection counts, first-in and last-out. A leave may be held back for a grace
-// time, during which the user is shown with 0 connections. One core's (the room's home).
+// time, during which the user is shown with 0 connections. One core's (the room's owner).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/forgotten.h"
+#include "hub/owner/forgotten.h"
 
 #include "base/assert.h"
 #include "base/erase_at.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/idempotency.h"
+#include "hub/owner/idempotency.h"
 
 #include "base/erase_at.h"
 #include "hub/protocol.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys that publishers gave so that a repetition is recognised: bounded in number and age, oldest go first.
-// One core's (the channel's home).
+// One core's (the channel's owner).
 #pragma once
 
 #include <tsl/robin_map.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/history.h"
+#include "hub/owner/history.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/presence.h"
+#include "hub/owner/presence.h"
 
 #include <utility>
 

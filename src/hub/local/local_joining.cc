@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Local: what the home answers to those who join, and the pieces of history before what is live.
+// Local: what the owner answers to those who join, and the pieces of history before what is live.
 
-#include "hub/local.h"
+#include "hub/local/local.h"
 
 namespace ringcast::hub {
 
@@ -30,8 +30,8 @@ void Local::on_joined(const Mail& mail) {
   pending.asked = (mail.flags & flag::kFirst) != 0;  // a replay's first piece follows by itself
   pending.position = mail.id;
   if (!failed) {
-    channel.home_index = mail.channel;
-    channel.home_generation = mail.generation;
+    channel.owner_index = mail.channel;
+    channel.owner_generation = mail.generation;
     channel.epoch = mail.connection;
   }
   if (membership->stage == Stage::abandoned) {
@@ -102,9 +102,9 @@ void Local::on_replay(const Mail& mail) {
   }
   if (!last) return;
   if (live) {
-    // The home core may have dropped and made the channel anew during the replay.
-    channel.home_index = mail.connection;
-    channel.home_generation = mail.generation;
+    // The owner core may have dropped and made the channel anew during the replay.
+    channel.owner_index = mail.connection;
+    channel.owner_generation = mail.generation;
     channel.epoch = mail.offset;
     pending.status = static_cast<Status>(mail.length & kJoinedStatusMask);
   }
@@ -123,7 +123,7 @@ void Local::on_replay(const Mail& mail) {
   const uint32_t count = std::exchange(pending.count, 0);
   if (count != 0) pending.position = first_id + count - 1;
   const Name key = channel.key;
-  // The home core has added it, or not: what the session does from within must find that state.
+  // The owner core has added it, or not: what the session does from within must find that state.
   const bool ended = (mail.flags & flag::kEnded) != 0;
   if (live && is_inbox(name_of(key.view()))) {
     learn_status(connection.slot, mail.from, static_cast<Status>(mail.length & kJoinedStatusMask),
@@ -159,12 +159,13 @@ void Local::replay_next(ConnectionId connection) {
   if (context_.encoder.takes_compressed(pending.form)) mail.flags |= flag::kDeflate;
   if (pending.silent) mail.flags |= flag::kSilent;
   if (context_.encoder.short_lived(pending.form)) mail.flags |= flag::kBrief;
-  mail.channel = channel.home_index;
-  mail.generation = channel.home_generation;
+  mail.channel = channel.owner_index;
+  mail.generation = channel.owner_generation;
   mail.membership = next;
   mail.number = pending.number;
   mail.id = pending.position;
-  // The home core may have dropped and made the channel anew since: then everything it needs to add the member is here.
+  // The owner core may have dropped and made the channel anew since: then everything it needs to add the member is
+  // here.
   mail.value = membership.channel;
   mail.extra = channels_.generation(membership.channel);
   pending.status = peer->status;
@@ -173,7 +174,7 @@ void Local::replay_next(ConnectionId connection) {
   pending.overtaken = false;
   write_join(channel, pending, *peer);
   context_.attach_scratch(mail);
-  context_.post.send(channel.home, mail);
+  context_.post.send(channel.owner, mail);
 }
 
 bool Local::replaying(ConnectionId connection) const {

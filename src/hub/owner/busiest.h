@@ -2,7 +2,7 @@
 // The rooms with the most members, by tenant, and how many have any: kept as members come and go, so that asking costs
 // nothing that grows with the rooms. Each list has between `max` and twice as many entries; when it is full, the larger
 // half stays, and the least of it is the floor that further rooms must exceed. A floor sinks with the rooms of its
-// list; those that it kept out are found when they change or are swept. One core's (the rooms' home).
+// list; those that it kept out are found when they change or are swept. One core's (the rooms' owner).
 #pragma once
 
 #include <tsl/robin_map.h>

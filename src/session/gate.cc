@@ -88,6 +88,12 @@ void Gate::close_at_hub(Client& client, bool grace) {
       .outbox.forget_channels();  // it may stay open for a while, and numbers of channels mean others then
 }
 
+void Gate::announce_end(Client& client, CloseCause cause) {
+  if (!client.announced) return;
+  announcer_->disconnected(client, transport_of(client)->kind(), to_string(cause));
+  client.announced = false;
+}
+
 void Gate::stall(Client& client, std::string_view key) {
   if (client.stalled) return;
   client.stalled = true;
@@ -467,7 +473,7 @@ void Gate::on_closed(ConnectionId id, CloseCause cause) {
   Client& client = at(id.slot);
   if (Protocol* const protocol = protocol_of(client)) protocol->on_closed(client, cause);
   close_at_hub(client, !client.clean_leave);
-  if (client.announced) announcer_->disconnected(client, transport_of(client)->kind(), to_string(cause));
+  announce_end(client, cause);
   if (connection(client).listener == kAdminListener) --admin_connections_;
   if (client.standing) admission_->release(id);
   if (client.metered) meters_->close(client);

@@ -89,6 +89,9 @@ class Gate final : public Clients,
   // Leaves everything, e.g. when a poll has been answered. `grace` as in Hub::close.
   void close_at_hub(Client& client, bool grace);
 
+  // Where hooks know of it: they are notified that the WebSocket or the stream has ended, and are so once.
+  void announce_end(Client& client, runtime::CloseCause cause);
+
   // Leaves one channel; false when it was not a member.
   bool leave(Client& client, std::string_view key);
 

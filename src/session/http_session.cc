@@ -182,9 +182,8 @@ void HttpSession::read_flags(Client& client, const wire::HttpRequest& http) {
   client.head_only = http.method == HttpMethod::head;
   client.http10 = http.version_minor == 0;
   client.wants_stream = false;
-  // The user of an earlier request is not that of this one: a connection of a proxy serves many. Hooks that know an
-  // earlier one are notified when it ends.
-  if (!client.announced) client.who = Who();
+  // The user of an earlier request is not that of this one: a connection of a proxy serves many.
+  client.who = Who();
 }
 
 // Who may not call, or calls what is not there, is told before the body has been sent.

@@ -302,6 +302,7 @@ void SseSession::on_tick() {
 void SseSession::go_back(Client& client, Connection& connection) {
   const bool failed = client.extra_as<SseStream>().failed;
   gate_.close_at_hub(client, true);
+  gate_.announce_end(client, CloseCause::done);
   connection.outbox.clear();
   connection.want_drained = false;
   connection.unlimited_output = true;

@@ -116,6 +116,7 @@ class LoneCore {
     hub::HubOptions hub;
     hub::RoomPolicy room;
     EncoderOptions encoder;
+    Hooks* hooks = nullptr;
     uint32_t connections_max = 64;
     bool echo = true;
     bool checks_frames = true;  // of all that is queued
@@ -132,6 +133,7 @@ class LoneCore {
     policies_.set_default(setup.room);
     shared_.routes = &routes_;
     shared_.cores.resize(1);
+    shared_.hooks = setup.hooks;
     auto backend = std::make_unique<MemoryBackend>();
     backend_ = backend.get();
     runtime::ReactorOptions options;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -211,6 +212,40 @@ TEST(SseSession, AFinalMessageEndsTheStreamAndItsReconnectGets204) {
   publish(core, "\nb", "\"goes on\"");
   StreamPeer later(core, "/events?rooms=a,b", "Last-Event-ID: " + peer.last_event_id() + "\r\n");
   EXPECT_EQ(later.types(), (Types{"connection_id", "message"}));
+}
+
+class NotingHooks final : public Hooks {
+ public:
+  bool wants(HookEvent event, std::string_view) const override {
+    return event == HookEvent::join || event == HookEvent::leave || event == HookEvent::disconnect;
+  }
+  void notify(const HookNotice& notice) override {
+    static const std::map<HookEvent, std::string> kNames{
+        {HookEvent::join, "join"}, {HookEvent::leave, "leave"}, {HookEvent::disconnect, "disconnect"}};
+    notices.push_back(kNames.at(notice.event) + " " + std::string(notice.client.user) + " " +
+                      std::string(notice.client.transport) + " " + std::string(notice.room) +
+                      std::string(notice.reason));
+  }
+  std::vector<std::string> notices;
+};
+
+// It ends with its 204 for hooks, whatever its connection is used for afterwards.
+TEST(SseSession, HooksHearOnceOfTheEndOfAStreamThatGets204) {
+  NotingHooks hooks;
+  LoneCore::Setup setup = small_ids();
+  setup.hooks = &hooks;
+  LoneCore core(setup);
+  publish(core, "\na", "\"last\"", true);
+  StreamPeer peer(core, "/events?rooms=a&user=ann", "Last-Event-ID: 1\r\n");
+  ASSERT_EQ(peer.head.substr(0, 12), "HTTP/1.1 204");
+  EXPECT_EQ(hooks.notices,
+            (std::vector<std::string>{"join ann sse a", "leave ann sse adisconnected", "disconnect ann sse done"}));
+  hooks.notices.clear();
+  peer.send("GET /events?rooms=b&user=bob HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n\r\n");
+  EXPECT_EQ(hooks.notices, std::vector<std::string>{"join bob sse b"});
+  hooks.notices.clear();
+  peer.hang_up();
+  EXPECT_EQ(hooks.notices, (std::vector<std::string>{"leave bob sse bdisconnected", "disconnect bob sse peer_closed"}));
 }
 
 // A stream that had nothing to say leaves a connection of HTTP answers behind it, whose bodies hold no events.

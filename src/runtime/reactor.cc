@@ -338,18 +338,18 @@ void Reactor::flush() {
   dirty_.clear();
   idle_.clear();
   // What sessions queue from here on leaves in the next tick.
-  flush_line(streams_, turns(streams_.size()));
-  flush_line(answers_, kAnswersPerTick);
+  flush_queue(streams_, turns(streams_.size()));
+  flush_queue(answers_, kAnswersPerTick);
 }
 
-void Reactor::flush_line(std::deque<ConnectionId>& line, size_t count) {
+void Reactor::flush_queue(std::deque<ConnectionId>& queue, size_t count) {
   std::array<uint32_t, kFlushBatch> slots;
-  for (count = std::min(count, line.size()); count != 0;) {
+  for (count = std::min(count, queue.size()); count != 0;) {
     const size_t batch = std::min(count, kFlushBatch);
     size_t used = 0;
     for (size_t i = 0; i < batch; ++i) {
-      if (find(line.front()) != nullptr) slots[used++] = line.front().slot;
-      line.pop_front();
+      if (find(queue.front()) != nullptr) slots[used++] = queue.front().slot;
+      queue.pop_front();
     }
     flush_batch({slots.data(), used}, Turn::bulk);
     count -= batch;

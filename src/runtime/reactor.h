@@ -33,9 +33,9 @@ inline constexpr io::Nanoseconds kTrimInterval = std::chrono::seconds(1);
 // Timers fire on multiples of this, so that heartbeats leave in batches.
 inline constexpr io::Nanoseconds kTimerTick = std::chrono::milliseconds(50);
 
-// Work for many connections at once is done in pieces, so that nobody waits for all of it who waits for one message:
-// in a tick so many of a line have their turn, and a larger part of one so long that the last would wait for more than
-// kTurnTicksMax ticks.
+// Work for many connections at once is queued and done in parts, so that who waits for a single message does not wait
+// for all of it. A tick takes kTurnsPerTick entries of a queue; of a long queue as many as it takes for its last entry
+// to wait at most kTurnTicksMax ticks.
 inline constexpr size_t kTurnsPerTick = 32;
 inline constexpr size_t kTurnTicksMax = 16;
 constexpr size_t turns(size_t waiting) {
@@ -190,7 +190,7 @@ class Reactor {
   void take_mail();
   void take_timers();
   void flush();
-  void flush_line(std::deque<ConnectionId>& line, size_t count);
+  void flush_queue(std::deque<ConnectionId>& queue, size_t count);
   enum class Turn : uint8_t { first, bulk };  // `first`: those with much to send are put into a line
   void flush_batch(std::span<const uint32_t> slots, Turn turn);
   bool take_result(Connection& connection, int64_t result, uint64_t wanted);

@@ -44,7 +44,7 @@ class Server {
     enter(session::DrainPhase::unready);
     wait(options_.drain_delay, hurry, [] { return false; });
     // Once every core refuses and has sent on what it took before, the owners publish it; once they have, it lies
-    // before every core that delivers it. Nobody is told to go before that.
+    // before every core that delivers it. No client is sent away before that.
     for (const session::DrainPhase phase : {session::DrainPhase::refusing, session::DrainPhase::delivering}) {
       enter(phase);
       wait(std::chrono::seconds(1), hurry, [&] { return is_settled(phase); });

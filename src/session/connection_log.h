@@ -18,7 +18,7 @@ namespace ringcast::session {
 
 class ConnectionLog {
  public:
-  // `address_of`: whom a client speaks for, asked for lines that are written.
+  // `address_of` finds a client's address (a system call); it is called for lines that are written only.
   ConnectionLog(Clients& clients, std::function<IpAddress(const Client&)> address_of)
       : clients_(clients), find_address_(std::move(address_of)) {}
 

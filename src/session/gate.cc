@@ -203,7 +203,7 @@ bool Gate::ask_for_address(Client& client) {
 size_t Gate::take_header(Client& client, std::span<const uint8_t> bytes) {
   const ClientAddresses::Taken taken = addresses_->take_header(client, bytes);
   if (taken.status == wire::ProxyHeaderStatus::error) {
-    // Whoever this is speaks another protocol: an answer would only be taken for something else.
+    // The peer speaks another protocol: it would take an answer for something else.
     stats().proxy_errors.add();
     close_now(client, CloseCause::bad_request, io::CloseMode::reset);
     return bytes.size();
@@ -433,8 +433,8 @@ void Gate::work_off() {
     client.ready = false;
     if (connection(client).pauses == 0) read_in_tick_ += read_buffered_input(client);
   };
-  for (; !in_line_.empty() && read_in_tick_ < kReadPerTick; in_line_.pop_front()) {
-    Client* const client = find(in_line_.front());
+  for (; !turn_queue_.empty() && read_in_tick_ < kReadPerTick; turn_queue_.pop_front()) {
+    Client* const client = find(turn_queue_.front());
     if (client == nullptr) continue;
     reactor().resume_reading(connection(*client), PauseReason::turn);
     read(*client);
@@ -445,7 +445,7 @@ void Gate::work_off() {
     if (client == nullptr) continue;
     if (client->has_buffered_input && read_in_tick_ >= kReadPerTick) {
       reactor().pause_reading(connection(*client), PauseReason::turn);  // what it has is to be read first
-      in_line_.push_back(client->id);
+      turn_queue_.push_back(client->id);
     } else {
       read(*client);
     }
@@ -458,7 +458,7 @@ void Gate::start_turns() {
   read_in_tick_ = 0;
   const bool answers_wait = http_->start_turns();
   // A send that failed lets its client go on, too.
-  if (!ready_.empty() || !in_line_.empty() || answers_wait) reactor().tick_again();
+  if (!ready_.empty() || !turn_queue_.empty() || answers_wait) reactor().tick_again();
 }
 
 void Gate::unstall(Client& client) {

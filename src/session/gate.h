@@ -118,7 +118,7 @@ class Gate final : public Clients,
   std::string& second_scratch() { return second_scratch_; }
 
   // --- AdmissionListener, AllowanceListener, TokenListener, DecisionListener ---
-  // A new connection may be read from now, if only to be told that there are too many; a request that waited goes on.
+  // A new connection is read from now on, if only to be refused; a request that waited goes on.
   void judged(ConnectionId id, const Judgement& judgement) override;
   void leased(const auth::LimitSubject& subject, const auth::Lease& lease) override;
   void on_allowance(Client& client) override;
@@ -208,7 +208,7 @@ class Gate final : public Clients,
   tsl::robin_map<uint32_t, StalledPlace> stalled_places_;  // by slot
   int serving_owner_ = -1;  // whose line is being served: a client stalled again goes to its head
   std::vector<ConnectionId> ready_;
-  std::deque<ConnectionId> in_line_;                       // ready, with input that has to wait for later ticks
+  std::deque<ConnectionId> turn_queue_;                    // ready, with input that has to wait for later ticks
   size_t read_in_tick_ = 0;                                // of such input
   tsl::robin_map<uint32_t, std::string> buffered_inputs_;  // by slot
   bool credit_came_ = false;

@@ -73,24 +73,30 @@ bool WebSocketPublisher::publish(Client& client, Connection& connection, hub::Pu
   return true;
 }
 
-bool WebSocketPublisher::act_message(Client& client, Connection& connection, const Action& action,
-                                     std::string_view whole) {
-  if (!resolve(connection, client, action)) return true;
-  if (!may_publish(client, connection, key_, action.ref)) return true;
+// To the channel in key_.
+hub::Publish WebSocketPublisher::message_of(const Client& client, const Action& action) const {
   hub::Publish message{.key = key_,
                        .user = author_of(client),
                        .event = action.event == wire::kDefaultEventType ? std::string_view() : action.event,
                        .kind = payload_kind_of(action.payload_kind),
                        .payload = action.payload,
-                       .idempotency_key = action.idempotency_key,
-                       .ephemeral = action.ephemeral};
+                       .idempotency_key = action.idempotency_key};
+  if (!action.echo) message.exclude = gate_.address_of(client);
+  return message;
+}
+
+bool WebSocketPublisher::act_message(Client& client, Connection& connection, const Action& action,
+                                     std::string_view whole) {
+  if (!resolve(connection, client, action)) return true;
+  if (!may_publish(client, connection, key_, action.ref)) return true;
+  hub::Publish message = message_of(client, action);
+  message.ephemeral = action.ephemeral;
   if (action.signed_by_connection) {
     std::string& name = gate_.scratch();
     name.clear();
     gate_.append_name(name, client);
     message.connection = name;
   }
-  if (!action.echo) message.exclude = gate_.address_of(client);
   const bool acknowledged = !action.ref.empty() || !action.idempotency_key.empty() || !action.echo;
   if (!acknowledged) return publish(client, connection, message, nullptr, true, whole);
   AckNote note{.room = std::string(hub::name_of(key_)),
@@ -110,13 +116,7 @@ bool WebSocketPublisher::act_direct(Client& client, Connection& connection, cons
   key_ += '@';
   key_ += action.to;
   if (!may_publish(client, connection, key_, action.ref)) return true;
-  hub::Publish message{.key = key_,
-                       .user = author_of(client),
-                       .event = action.event == wire::kDefaultEventType ? std::string_view() : action.event,
-                       .kind = payload_kind_of(action.payload_kind),
-                       .payload = action.payload,
-                       .idempotency_key = action.idempotency_key};
-  if (!action.echo) message.exclude = gate_.address_of(client);
+  hub::Publish message = message_of(client, action);
   AckNote note{.receivers = true,
                .room = std::string(hub::name_of(key_)),
                .ref = std::string(action.ref),

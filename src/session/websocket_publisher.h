@@ -52,6 +52,7 @@ class WebSocketPublisher {
  private:
   bool resolve(Connection& connection, const Client& client, const wire::Action& action);  // into key_
   bool may_publish(Client& client, Connection& connection, std::string_view key, std::string_view ref);
+  hub::Publish message_of(const Client& client, const wire::Action& action) const;
   // `note` says what its ack tells.
   bool publish(Client& client, Connection& connection, hub::Publish& publish, AckNote* note, bool text,
                std::string_view whole);

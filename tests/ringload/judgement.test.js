@@ -126,7 +126,7 @@ suite('ringload judgement', { settings: { echo: true }, at_once: 2 }, (test) => 
     assert.deepEqual([code, json.connections, json.target], [0, 3, `localhost:${t.server.port}`]);
   });
 
-  test('a report says when, what and whom it measured', async (t) => {
+  test('a report says when and what it measured, and on which server', async (t) => {
     const { json } = await ringload(t, ['connect', ...target(t), '--connections', '2']);
     assert.match(json.started, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     assert.match(json.command, /^ringload connect --io .* --target 127\.0\.0\.1:\d+ /);

@@ -150,20 +150,25 @@ void send_published(Context& context, const Publisher& publisher, const Publishe
 
 // --- members come, are shown what they missed in pieces, and go
 
+Owner::Joiner Owner::joiner_of(const Mail& mail, RecordReader& record) {
+  Joiner joiner{};
+  joiner.core = mail.from;
+  joiner.membership = mail.membership;
+  joiner.flags = mail.flags;
+  joiner.user = record.text();
+  joiner.status = record.number<Status>();
+  joiner.moment = record.number<Moment>();
+  return joiner;
+}
+
 void Owner::on_join(const Mail& mail) {
   const Payload payload(mail);
   RecordReader record(payload.view());
   const std::string_view key = record.text();
-  const std::string_view user = record.text();
-  const Joiner joiner{mail.from,
-                      mail.channel,
-                      mail.number,
-                      mail.membership,
-                      static_cast<uint32_t>(mail.extra),
-                      mail.flags,
-                      user,
-                      record.number<Status>(),
-                      record.number<Moment>()};
+  Joiner joiner = joiner_of(mail, record);
+  joiner.channel = mail.channel;
+  joiner.generation = mail.number;
+  joiner.number = static_cast<uint32_t>(mail.extra);
   Mail answer = Context::mail(Kind::joined);
   answer.membership = joiner.membership;
   answer.number = joiner.number;
@@ -204,11 +209,8 @@ void Owner::on_join(const Mail& mail) {
   facts |= static_cast<uint64_t>(status) << kJoinedStatusShift;
   if (channel.stated) facts |= kJoinedStated;
   answer.extra = static_cast<uint64_t>(channel.inbox ? attendance_.moment() : channel.live() + 1) << 32 | facts;
-  if (live) {
-    context_.post.send(joiner.core, answer);
-    return add_member(index, joiner);
-  }
   context_.post.send(joiner.core, answer);
+  if (live) return add_member(index, joiner);
   send_piece(index, joiner, position, 0);
 }
 
@@ -224,16 +226,10 @@ void Owner::on_replay_next(const Mail& mail) {
   const Payload payload(mail);
   RecordReader record(payload.view());
   const std::string_view key = record.text();
-  const std::string_view user = record.text();
-  const Joiner joiner{mail.from,
-                      static_cast<uint32_t>(mail.value),
-                      static_cast<uint32_t>(mail.extra),
-                      mail.membership,
-                      mail.number,
-                      mail.flags,
-                      user,
-                      record.number<Status>(),
-                      record.number<Moment>()};
+  Joiner joiner = joiner_of(mail, record);
+  joiner.channel = static_cast<uint32_t>(mail.value);
+  joiner.generation = static_cast<uint32_t>(mail.extra);
+  joiner.number = mail.number;
   const uint32_t index = channels_.find_or_make(key);
   // The channel went and its place was taken: nothing can follow.
   if (index == kNoIndex) return send_failure(joiner);
@@ -307,7 +303,7 @@ void Owner::send_piece(uint32_t index, const Joiner& joiner, uint64_t position, 
     return context_.post.send(joiner.core, mail);
   }
   if (channel.log() != nullptr && channel.log()->final_id == channel.position) {
-    // A final message takes those out as well whom a replay brings it to, unless the room has gone on since.
+    // A final message takes a member out also when a replay brings it, unless the room has gone on since.
     mail.flags |= flag::kLast | flag::kEnded;
     return context_.post.send(joiner.core, mail);
   }

@@ -53,6 +53,8 @@ class Owner {
   static bool shows_presence(const Joiner& joiner) {
     return (joiner.flags & flag::kSilent) == 0 && ((joiner.flags & flag::kBrief) == 0 || !joiner.user.empty());
   }
+  // What `join` and `replay_next` have in common; the fields that lie elsewhere in each are the caller's to set.
+  static Joiner joiner_of(const Mail& mail, RecordReader& record);
   Channel* addressed(const Mail& mail) { return channels_.get({mail.channel, mail.number}); }
   bool says_final(const Channel& channel, const MessageView& message) const;
   // Gives the message its id and its time.

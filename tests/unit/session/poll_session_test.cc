@@ -173,7 +173,7 @@ TEST_F(PollSessionTest, HearsTheEndOfARoomAfterItsLastMessage) {
   const std::string_view left = R"({"event_type":"left","room":"a","reason":"final"}],"cursor":"1")";
   EXPECT_NE(body.find(left), std::string::npos) << body;
   EXPECT_LT(body.find("\"content\":1"), body.find(left));
-  // The same out of history; and whoever has seen it all is told that nothing will come.
+  // The same out of history; and a client that has seen it all learns that nothing will come.
   peer.poll("rooms=a&since=0");
   EXPECT_NE(peer.answer().find(left), std::string::npos);
   peer.poll("rooms=a&since=1");

@@ -19,13 +19,13 @@
 #include "base/slab.h"
 #include "base/spsc_ring.h"
 #include "base/timing_wheel.h"
-#include "runtime/mail.h"
-#include "runtime/mesh.h"
+#include "reactor/mail.h"
+#include "reactor/mesh.h"
 
 namespace ringcast {
 namespace {
 
-using runtime::Mail;
+using reactor::Mail;
 
 // --- rings: batches of state.range(0) mails through a queue and out again, on one thread ---
 
@@ -114,21 +114,21 @@ BENCHMARK(spsc_ring_round_trip)->Arg(1)->Arg(64)->UseRealTime();
 
 struct Members {
   explicit Members(uint16_t count) {
-    runtime::MeshOptions options;
+    reactor::MeshOptions options;
     options.members = count;
-    options.wake_hook = {[](void*, runtime::MemberId) noexcept {}, nullptr};
-    mesh = std::move(*runtime::Mesh::create(options));
-    for (runtime::MemberId own = 0; own < count; ++own) {
-      boxes.push_back(std::make_unique<runtime::Mailboxes>(*mesh, own));
+    options.wake_hook = {[](void*, reactor::MemberId) noexcept {}, nullptr};
+    mesh = std::move(*reactor::Mesh::create(options));
+    for (reactor::MemberId own = 0; own < count; ++own) {
+      boxes.push_back(std::make_unique<reactor::Mailboxes>(*mesh, own));
     }
   }
-  std::unique_ptr<runtime::Mesh> mesh;
-  std::vector<std::unique_ptr<runtime::Mailboxes>> boxes;
+  std::unique_ptr<reactor::Mesh> mesh;
+  std::vector<std::unique_ptr<reactor::Mailboxes>> boxes;
 };
 
 void mesh_idle_tick(benchmark::State& state) {
   Members members(static_cast<uint16_t>(state.range(0)));
-  runtime::Mailboxes& boxes = *members.boxes[0];
+  reactor::Mailboxes& boxes = *members.boxes[0];
   for (auto _ : state) {
     benchmark::DoNotOptimize(boxes.drain([](const Mail&) {}));
     boxes.publish();
@@ -139,12 +139,12 @@ void mesh_idle_tick(benchmark::State& state) {
 BENCHMARK(mesh_idle_tick)->Arg(2)->Arg(16)->Arg(64);
 
 void mesh_send_to_all(benchmark::State& state) {
-  const auto count = static_cast<runtime::MemberId>(state.range(0));
+  const auto count = static_cast<reactor::MemberId>(state.range(0));
   Members members(count);
   for (auto _ : state) {
-    for (runtime::MemberId to = 1; to < count; ++to) members.boxes[0]->send(to, Mail{});
+    for (reactor::MemberId to = 1; to < count; ++to) members.boxes[0]->send(to, Mail{});
     members.boxes[0]->publish();
-    for (runtime::MemberId to = 1; to < count; ++to) members.boxes[to]->drain([](const Mail&) {});
+    for (reactor::MemberId to = 1; to < count; ++to) members.boxes[to]->drain([](const Mail&) {});
   }
   state.SetItemsProcessed(state.iterations() * (count - 1));
 }

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/websocket/websocket_frame.h"
 #include "lone_core.h"
-#include "session/encoder.h"
-#include "wire/websocket_frame.h"
+#include "transport/encoder.h"
 
 namespace ringcast::session {
 namespace {
@@ -43,8 +43,8 @@ void echo(benchmark::State& state) {
     upgrade(*peers.back(), "/echo");
   }
   std::string frame;
-  wire::append_masked_frame(frame, {.opcode = wire::WebSocketOpcode::text},
-                            std::string(static_cast<size_t>(state.range(1)), 'e'), {1, 2, 3, 4});
+  codec::append_masked_frame(frame, {.opcode = codec::WebSocketOpcode::text},
+                             std::string(static_cast<size_t>(state.range(1)), 'e'), {1, 2, 3, 4});
   // The server unmasks in place: each message needs fresh bytes, as from a receive buffer.
   std::vector<std::string> buffers(connections);
   for (auto _ : state) {
@@ -124,8 +124,8 @@ void publish_frames(benchmark::State& state) {
   Peer peer(core);
   upgrade(peer, "/ws?user=alice&rooms=room");
   std::string frame;
-  wire::append_masked_frame(frame, {.opcode = wire::WebSocketOpcode::text},
-                            R"({"action":"message","content":")" + std::string(100, 'x') + "\"}", {1, 2, 3, 4});
+  codec::append_masked_frame(frame, {.opcode = codec::WebSocketOpcode::text},
+                             R"({"action":"message","content":")" + std::string(100, 'x') + "\"}", {1, 2, 3, 4});
   std::string burst;
   for (int64_t i = 0; i < run; ++i) burst += frame;
   std::string buffer;

@@ -3,8 +3,8 @@
 //
 //   order_status [SETTING=VALUE…]       e.g. order_status port=3000
 //
-// Standing in for the shop, standard input has one order per line: "ORDER CUSTOMER STATUS". Whoever watches the order,
-// and the customer wherever logged in, sees the status at once; who comes later finds the last one.
+// Standing in for the shop, standard input has one order per line: "ORDER CUSTOMER STATUS". A client that watches the
+// order, and the customer wherever logged in, sees the status at once; who comes later finds the last one.
 //
 //   curl -N 'http://127.0.0.1:3000/events?rooms=order-status/17&last_event_id=0'
 //   curl -N 'http://127.0.0.1:3000/events?rooms=@me&user=alice'
@@ -28,8 +28,8 @@ ringcast::Options options_of(int argc, char** argv) {
 }
 
 // The watchers of the order, then the customer's own devices.
-ringcast::PublishResult tell(ringcast::Publisher& publisher, const std::string& order, const std::string& customer,
-                             const std::string& status) {
+ringcast::PublishResult report(ringcast::Publisher& publisher, const std::string& order, const std::string& customer,
+                               const std::string& status) {
   ringcast::Message message;
   message.event = "order_status";
   message.data = R"({"order":)" + ringcast::json_string(order) + R"(,"status":)" + ringcast::json_string(status) + "}";
@@ -61,8 +61,8 @@ int main(int argc, char** argv) try {
       std::cout << "expected ORDER CUSTOMER STATUS, got: " << line << std::endl;
       continue;
     }
-    const auto result = tell(publisher, order, customer, status);
-    std::cout << (result ? "told " + order : "not told: " + result.error) << std::endl;
+    const auto result = report(publisher, order, customer, status);
+    std::cout << (result ? "reported " + order : "not reported: " + result.error) << std::endl;
   }
   server.drain();
   server.stop();

@@ -7,13 +7,13 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # NAME?COMMAND: the command is enough, wherever it came from.
 build_packages=(
   g++ meson ninja-build pkg-config
-  liburing-dev libmimalloc-dev libsimdjson-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
-  libexpected-dev libssl-dev libcurl4-openssl-dev zlib1g-dev robin-map-dev 'libllhttp-dev|node-llhttp'
+  liburing-dev libmimalloc-dev libsimdjson-dev libtomlplusplus-dev libcli11-dev libfmt-dev
+  libexpected-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libnghttp2-dev robin-map-dev 'libllhttp-dev|node-llhttp'
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev libwslay-dev libjwt-dev valgrind
   clang llvm libclang-rt-dev 'clang-format-14|'
-  curl 'nodejs?node' 'npm?npm' 'chromium|chromium-browser' python3-websockets 'nginx-light?nginx' 'haproxy?haproxy'
+  curl 'nodejs?node' 'npm?npm' 'chromium|chromium-browser' python3-websockets python3-h2 'nghttp2-client?h2load' 'nginx-light?nginx' 'haproxy?haproxy' 'redis-server?redis-server'
   faketime dpkg-dev mmdebstrap debian-archive-keyring python3-yaml 'zsh?zsh'
 )
 
@@ -134,7 +134,7 @@ release_build() {
 
 # What is installed, for build: programs and what is made of them.
 installed_targets=(
-  src/server/ringcast tools/ringload/ringload packaging/ringcast.1 packaging/ringload.1 packaging/ringcast-tune.8
+  src/app/ringcast tools/ringload/ringload packaging/ringcast.1 packaging/ringload.1 packaging/ringcast-tune.8
 )
 
 # put_down DIR DESTDIR TAGS…: installs what a build directory has; settings only with the tag "settings".

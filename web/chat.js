@@ -3,6 +3,7 @@
 
 import { Client } from './client/index.js';
 import { FileTransfers } from './file_transfers.js';
+import { element } from './format.js';
 import { MessageLog } from './message_log.js';
 import { StatsPanel } from './stats.js';
 
@@ -19,7 +20,7 @@ const ui = Object.fromEntries(['file', 'user', 'room', 'transport', 'token', 'co
 
 let connection = null;            // a Client
 let files = null;                 // its FileTransfers
-let own_name = '';
+let own_name = '';                // as the server knows this user: a token or a webhook may say another name than the form
 let current = null;               // name of the room on show
 let countdown = 0;
 let typing_sent_at = 0;
@@ -28,9 +29,13 @@ const rooms = new Map();          // name → Room
 class Room {
   constructor(name) {
     this.name = name;
-    this.log = new MessageLog(own_name);
+    this.log = new MessageLog(() => own_name);
     this.log.on_change = () => { if (current === name) show_log(); };
-    this.members = new Map();     // user → status
+    this.joined = false;
+    this.problem = '';            // why this user is not in it
+    this.history = 'unread';      // or 'read', or why it cannot be
+    this.members = null;          // user → status; null while unknown
+    this.members_problem = '';    // why it stays unknown
     this.typing = new Map();      // user → timer
     this.unread = 0;
     this.ended = false;
@@ -47,11 +52,12 @@ function start() {
   const room = ui.room.value.trim();
   rooms.set(room, new Room(room));
   current = room;
-  const mine = new Client({ transports: [ui.transport.value], user: own_name, token: ui.token.value, rooms: [room] });
+  const mine = new Client({ transports: [ui.transport.value], user: own_name, token: ui.token.value });
   connection = mine;
   files = new FileTransfers(mine);
   mine.on('*', (event) => { if (connection === mine) take(event); });
   mine.on('state', (state) => { if (connection === mine) show_state(state); });
+  enter(rooms.get(room));
   mine.open();
   enable(true);
   show_room();
@@ -64,6 +70,11 @@ function finish() {
   old?.close();
   clearInterval(countdown);
   enable(false);
+  // Who comes and goes from now on is not seen.
+  for (const room of rooms.values()) {
+    room.members = null;
+    for (const user of room.typing.keys()) stop_typing(room, user);
+  }
 }
 
 function enable(on) {
@@ -80,7 +91,7 @@ function show_state({ name: state, reason = '', delayMs = 0, needsToken = false 
   if (state === 'open') {
     ui.state_text.textContent = `Connected over ${ui.transport.selectedOptions[0].text}`;
     show_notice('');
-    for (const room of rooms.values()) refresh(room);
+    for (const room of rooms.values()) if (room.joined) refresh(room);
   } else if (state === 'waiting') {
     const until = Date.now() + delayMs;
     const tick = () => {
@@ -91,15 +102,16 @@ function show_state({ name: state, reason = '', delayMs = 0, needsToken = false 
     countdown = setInterval(tick, 500);
     show_notice(`${sentence(reason)} What is said meanwhile will be delivered after the reconnect.`);
   } else if (state === 'stopped') {
-    ui.state_text.textContent = sentence(reason);
+    ui.state_text.textContent = needsToken ? 'Token needed' : 'Disconnected';
     show_notice(needsToken ? `${sentence(reason)} Enter a valid token and connect again.` : sentence(reason));
     finish();
+    show_room();
   } else {
     ui.state_text.textContent = 'Connecting';
   }
 }
 
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`;
 
 function show_notice(text) {
   if (ui.notice.textContent !== text) ui.notice.textContent = text;
@@ -109,14 +121,35 @@ function show_notice(text) {
 // --- rooms ----------------------------------------------------------------------------------------------------------
 
 function join(name) {
-  if (!rooms.has(name)) {
+  if (!rooms.has(name) || rooms.get(name).problem) {
     const room = new Room(name);
     rooms.set(name, room);
-    connection.join(name).then(() => refresh(room), (error) => show_notice(sentence(error.message)));
+    enter(room);
   }
   current = name;
   show_room();
   ui.message.focus();
+}
+
+// The client asks again by itself when a refusal will pass; a join that fails is refused for good.
+async function enter(room) {
+  const asked = connection;
+  try {
+    await asked.join(room.name);
+    if (connection !== asked || rooms.get(room.name) !== room) return;
+    room.joined = true;
+    if (room.name === current) show_room();
+    refresh(room);
+  } catch (error) {
+    if (connection === asked) refuse(room, error.message);
+  }
+}
+
+function refuse(room, problem) {
+  room.joined = false;
+  room.problem = sentence(problem);
+  room.members = null;
+  if (room.name === current) show_room();
 }
 
 function leave() {
@@ -130,24 +163,33 @@ function leave() {
 // Who is there and what was said before; the seam to live messages is the connection's, this only fills the list.
 async function refresh(room) {
   const asked = connection;
+  refresh_members(room);
   try {
-    const [messages] = await Promise.all([newest_messages(asked, room.name), refresh_members(room)]);
+    const messages = await newest_messages(asked, room.name);
     if (connection !== asked) return;
     for (const event of messages) {
       if (!files.take(event, room.log)) room.log.add(event);
     }
-  } catch {
-    // Closed to this user, or the server is away: live messages are shown all the same.
+    room.history = 'read';
+  } catch (error) {
+    if (connection !== asked) return;
+    room.history = sentence(error.message);
   }
+  if (room.name === current) show_log();
 }
 
 async function refresh_members(room) {
   const asked = connection;
-  const { members } = await asked.members(room.name);
-  if (connection !== asked || room.ended) return;
-  room.members = new Map(members.map(({ user, status }) => [user, status ?? 'online']));
-  // A poll counts from its first waiting request on; the one who looks is here all the same.
-  if (own_name && !room.members.has(own_name)) room.members.set(own_name, 'online');
+  try {
+    const { members } = await asked.members(room.name);
+    if (connection !== asked || !room.joined || room.ended) return;
+    room.members = new Map(members.map(({ user, status }) => [user, status ?? 'online']));
+    // A poll counts from its first waiting request on; the one who looks is here all the same.
+    if (own_name && !room.members.has(own_name)) room.members.set(own_name, 'online');
+  } catch (error) {
+    if (connection !== asked) return;
+    room.members_problem = sentence(error.message);
+  }
   if (current === room.name) show_members();
 }
 
@@ -161,15 +203,15 @@ async function newest_messages(asked, name) {
 function show_room() {
   const room = rooms.get(current);
   if (room) room.unread = 0;
-  ui.leave.disabled = !room;
-  ui.message.disabled = ui.send.disabled = !room || room.ended || !connection;
+  ui.leave.disabled = !room || !connection;
+  ui.message.disabled = ui.send.disabled = !room || room.ended || Boolean(room.problem) || !connection;
   ui.file.disabled = ui.message.disabled || ui.transport.value !== 'websocket';
   show_tabs();
   show_members();
   show_typing();
   ui.log.replaceChildren();
+  at_end = true;
   show_log();
-  ui.log.scrollTop = ui.log.scrollHeight;
 }
 
 function show_tabs() {
@@ -195,35 +237,45 @@ function show_tabs() {
 }
 
 function show_log() {
-  const at_end = ui.log.scrollHeight - ui.log.scrollTop - ui.log.clientHeight < 60;
   const room = rooms.get(current);
   if (room) room.log.show_in(ui.log);
   else ui.log.replaceChildren();
+  ui.log_empty.textContent = why_empty(room);
   ui.log_empty.hidden = Boolean(ui.log.children.length);
-  ui.log_empty.textContent = room ? 'Nothing has been said here yet.' : connection ? 'Join a room above.' : 'Connect to see what is said in a room.';
-  if (at_end) ui.log.scrollTop = ui.log.scrollHeight;
+  keep_at_end();
 }
 
+function why_empty(room) {
+  if (!room) return connection ? 'Join a room above.' : 'Connect to see the messages of a room.';
+  if (room.problem) return `You are not in this room. ${room.problem}`;
+  if (!connection) return 'Not connected.';
+  if (!room.joined) return 'Joining the room…';
+  if (room.history === 'unread') return 'Loading messages…';
+  return room.history === 'read' ? 'The server keeps no messages of this room. New ones appear here.'
+    : `Earlier messages cannot be shown. ${room.history} New ones appear here.`;
+}
+
+// Who reads the newest messages goes on doing so when there are more, and when the list gets less room.
+let at_end = true;
+const keep_at_end = () => { if (at_end) ui.log.scrollTop = ui.log.scrollHeight; };
+
 function show_members() {
-  const members = rooms.get(current)?.members ?? new Map();
+  const room = rooms.get(current);
+  const members = room?.members ?? new Map();
   const names = [...members.keys()].sort((a, b) => a.localeCompare(b));
   ui.members.replaceChildren(...names.slice(0, kMembersShown).map((name) => {
-    const item = document.createElement('li');
-    const dot = document.createElement('span');
-    dot.className = 'presence';
+    const item = element('li');
+    const dot = element('span', '', 'presence');
     dot.dataset.status = members.get(name);
     dot.setAttribute('aria-hidden', 'true');
-    const label = document.createElement('span');
-    label.className = 'name';
-    label.textContent = name === own_name ? `${name} (you)` : name;
-    const status = document.createElement('span');
-    status.className = 'muted';
-    status.textContent = members.get(name);
-    item.append(dot, label, status);
+    item.append(dot, element('span', name === own_name ? `${name} (you)` : name, 'name'), element('span', members.get(name), 'muted'));
     return item;
   }));
   ui.member_count.textContent = String(names.length);
+  ui.member_count.hidden = !room?.members;
   ui.members_empty.hidden = names.length > 0;
+  ui.members_empty.textContent = room?.members ? 'No members.'
+    : room?.joined && connection ? room.members_problem || 'Loading members…' : 'Join a room to see who is in it.';
 }
 
 function show_typing() {
@@ -236,7 +288,9 @@ function show_typing() {
 // --- events ---------------------------------------------------------------------------------------------------------
 
 const kHandlers = {
-  connection_id() {},
+  connection_id({ user }) {
+    if (user && user !== 'anonymous') ui.user.value = own_name = user;
+  },
   joined() {},
   members() {},
   history() {},
@@ -252,20 +306,20 @@ const kHandlers = {
   },
   member_joined(event, room) {
     if (!room) return;
-    room.members.set(event.user, event.status ?? 'online');
+    room.members?.set(event.user, event.status ?? 'online');
     if (event.user !== own_name) room.log.notice(`${event.user} joined`);
     if (room.name === current) show_members();
   },
   member_left(event, room) {
     if (!room) return;
-    room.members.delete(event.user);
+    room.members?.delete(event.user);
     stop_typing(room, event.user);
     room.log.notice(`${event.user} left`);
     if (room.name === current) show_members();
   },
   status(event, room) {
     for (const known of room ? [room] : rooms.values()) {
-      if (known.members.has(event.user)) known.members.set(event.user, event.status);
+      if (known.members?.has(event.user)) known.members.set(event.user, event.status);
     }
     show_members();
   },
@@ -279,9 +333,13 @@ const kHandlers = {
     if (!room || event.reason === 'left') return;
     room.ended = true;
     room.log.notice(event.reason === 'final' ? 'The room has ended.' : `You were taken out of the room (${event.reason}).`, true);
-    if (room.name === current) ui.message.disabled = ui.send.disabled = true;
+    if (room.name === current) show_room();
   },
-  error(event) { show_notice(event.message ?? event.code); },
+  error(event, room) {
+    const problem = event.message ?? event.code;
+    if (!room || room.joined && connection.rooms.includes(room.name)) show_notice(sentence(problem));
+    else refuse(room, problem);
+  },
   problem(event) { show_notice(event.message ?? event.code ?? 'The server reports a problem.'); },
 };
 
@@ -311,8 +369,8 @@ function stop_typing(room, user) {
 
 async function say(text) {
   const room = rooms.get(current);
+  at_end = true;
   const pending = room.log.pending(text);
-  ui.log.scrollTop = ui.log.scrollHeight;
   try {
     await connection.publish(room.name, text);
     pending.done();
@@ -333,6 +391,7 @@ ui.disconnect.addEventListener('click', () => {
   ui.state.dataset.state = 'idle';
   ui.state_text.textContent = 'Not connected';
   show_notice('');
+  show_room();
 });
 ui.leave.addEventListener('click', leave);
 ui.compose.addEventListener('submit', (event) => {
@@ -343,7 +402,7 @@ ui.compose.addEventListener('submit', (event) => {
   say(text);
 });
 ui.message.addEventListener('input', () => {
-  if (!current || !ui.message.value || Date.now() - typing_sent_at < kTypingSentMs) return;
+  if (!rooms.get(current)?.joined || !ui.message.value || Date.now() - typing_sent_at < kTypingSentMs) return;
   typing_sent_at = Date.now();
   connection.typing(current);
 });
@@ -354,13 +413,17 @@ ui.file.addEventListener('change', () => {
   ui.file.value = '';
 });
 
+ui.log.addEventListener('scroll', () => { at_end = ui.log.scrollHeight - ui.log.scrollTop - ui.log.clientHeight < 60; });
+new ResizeObserver(keep_at_end).observe(ui.log);
+
 setInterval(() => {
   const room = rooms.get(current);
-  if (connection && room && !document.hidden && ui.state.dataset.state === 'open') refresh_members(room).catch(() => {});
+  if (connection && room && !document.hidden && ui.state.dataset.state === 'open' && room.joined) refresh_members(room);
 }, kMembersPeriodMs);
 
 const query = new URLSearchParams(location.search);
 ui.user.value = query.get('user') ?? `Guest-${Math.floor(1000 + Math.random() * 9000)}`;
 if (query.has('room')) ui.room.value = query.get('room');
 if (query.has('transport')) ui.transport.value = query.get('transport');
-new StatsPanel();
+new StatsPanel($('stats'));
+show_room();

@@ -4,6 +4,7 @@
 import { Chart } from './chart.js';
 import { readEvents } from './client/index.js';
 import { backoffMs } from './client/connection.js';
+import { bytes, count, duration, element, percent } from './format.js';
 
 const kKeyName = 'ringcast-api-key';
 const kSilentMs = 15000;
@@ -11,33 +12,6 @@ const kRoomsShown = 200;
 const kCoreColumns = ['load', 'clients', 'channels', 'memberships', 'published', 'delivered', 'queued_bytes', 'history_bytes'];
 
 const $ = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
-const count = (value) => number.format(value);
-const percent = (value) => `${number.format(100 * value)} %`;
-
-function bytes(value) {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${number.format(value)} ${units[unit]}`;
-}
-
-function duration(seconds) {
-  const parts = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']];
-  const at = Math.max(0, parts.findIndex(([size]) => seconds >= 2 * size));
-  const [size, unit] = seconds < 2 ? parts[3] : parts[at];
-  return `${Math.floor(seconds / size)} ${unit}`;
-}
-
-function element(tag, text = '', class_name = '') {
-  const node = document.createElement(tag);
-  node.textContent = text;
-  node.className = class_name;
-  return node;
-}
 
 const charts = {
   connections: new Chart($('charts'), { title: 'Connections', format: count }),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of messages of one room: kept in id order, without duplicates, bounded. Text nodes only.
 
+import { element } from './format.js';
+
 const kEntriesMax = 500;
 const time_format = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
@@ -8,13 +10,6 @@ function text_of(event) {
   if (event.type === 'binary') return `Binary message, ${event.bytes ?? '?'} bytes`;
   if (typeof event.content === 'string') return event.content;
   return JSON.stringify(event.data ?? event.content ?? null);
-}
-
-function element(tag, class_name = '', text = undefined) {
-  const node = document.createElement(tag);
-  node.className = class_name;
-  if (text !== undefined) node.textContent = text;
-  return node;
 }
 
 export class MessageLog {
@@ -43,7 +38,7 @@ export class MessageLog {
     return {
       progress: (value, max) => Object.assign(bar, { value, max }),
       done: (blob, name) => {
-        const link = element('a', 'download', `Download ${name}`);
+        const link = element('a', `Download ${name}`, 'download');
         link.href = URL.createObjectURL(blob);
         link.download = name;
         bar.replaceWith(link);
@@ -56,12 +51,12 @@ export class MessageLog {
   }
 
   notice(text, warn = false) {
-    this.insert(NaN, element('li', warn ? 'event warn' : 'event', text));
+    this.insert(NaN, element('li', text, warn ? 'event warn' : 'event'));
   }
 
   // One's own message before the server has numbered it.
   pending(text) {
-    const node = this.entry(this.own_name || 'anonymous', text, undefined, 'sending');
+    const node = this.entry(this.own_name() || 'anonymous', text, undefined, 'sending');
     node.classList.add('pending');
     this.insert(NaN, node);
     return {
@@ -74,17 +69,17 @@ export class MessageLog {
   }
 
   entry(user, text, timestamp, label) {
-    const node = element('li', user === this.own_name ? 'entry mine' : 'entry');
-    const who = element('div', 'who');
-    who.append(element('span', 'name', user));
+    const node = element('li', '', user === this.own_name() ? 'entry mine' : 'entry');
+    const who = element('div', '', 'who');
+    who.append(element('span', user, 'name'));
     const when = new Date(timestamp ?? Date.now());
     if (!Number.isNaN(when.getTime())) {
-      const time = element('time', '', time_format.format(when));
+      const time = element('time', time_format.format(when));
       time.dateTime = when.toISOString();
       who.append(time);
     }
-    who.append(element('span', 'kind', label));
-    node.append(who, element('div', 'text', text));
+    who.append(element('span', label, 'kind'));
+    node.append(who, element('div', text, 'text'));
     return node;
   }
 

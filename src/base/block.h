@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory of frames: a Block holds bytes that are written once and shared between cores; a Hold is one core's counted
 // handle on a block. Bytes behind a published end never change, so readers need no lock.
-// Block: one thread (its writer) appends, any number of cores read what they were told about; the count is atomic and
-// raised once per receiving core. Hold: one core only, plain counts, so that queueing a frame for a connection costs no
-// atomic operation.
+// Block: one thread (its writer) appends, any number of cores read what they were given references to; the count is
+// atomic and raised once per receiving core. Hold: one core only, plain counts, so that queueing a frame for a
+// connection costs no atomic operation.
 #pragma once
 
 #include <atomic>
@@ -111,7 +111,7 @@ class OwnedSlice {
 // Appends to a chain of blocks and says where the bytes went. One core; keeps one use of the current block.
 class BlockWriter {
  public:
-  // No power of two: tables grow by those, and where both lie in the allocator's pages of one size, what a rush of
+  // No power of two: tables grow by those, and where both lie in the allocator's pages of one size, what a burst of
   // messages took cannot go back.
   static constexpr uint32_t kLargest = 56 * 1024;
 

@@ -39,7 +39,7 @@ class SystemClock final : public Clock {
   Now read() noexcept override;
 };
 
-// Moves only when told to; what it was told shows at the next refresh(), as with a real clock.
+// Moves only when it is set; what was set shows at the next refresh(), as with a real clock.
 class VirtualClock final : public Clock {
  public:
   explicit VirtualClock(Now start = {1'000'000'000, 1'700'000'000'000'000});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // FreeList: objects that are not needed now, kept for the next need, the newest first, so that steady traffic asks no
-// allocator. trim(), called now and then, gives back what was not needed since the last one: what a rush took goes.
+// allocator. trim(), called now and then, gives back what was not needed since the last one: what a burst took goes.
 // One thread's. kNext: a pointer in T that the list may use while the object is in it.
 #pragma once
 

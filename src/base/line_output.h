@@ -20,7 +20,7 @@ class LineOutput {
   // a pipe or terminal is opened once more with it.
   explicit LineOutput(int fd) noexcept;
   // Appends to a file, which is made when it is missing.
-  static Result<LineOutput> open(const std::string& path);
+  [[nodiscard]] static Result<LineOutput> open(const std::string& path);
   LineOutput(LineOutput&& other) noexcept;
   LineOutput& operator=(LineOutput&& other) noexcept;
   ~LineOutput();

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <fmt/chrono.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spdlog/details/log_msg.h>
-#include <spdlog/pattern_formatter.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
+#include <iterator>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -27,12 +28,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kLevelNames{"debug", "info", "warning", "error", "off"};
 
-spdlog::level::level_enum spdlog_level(LogLevel level) {
-  constexpr std::array kLevels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err,
-                               spdlog::level::off};
-  return kLevels[static_cast<size_t>(level)];
-}
-
 constexpr uint32_t kSharedRecords = 256;  // of all threads without a ring of their own
 constexpr auto kLookAgain = std::chrono::milliseconds(50);
 constexpr auto kLastWords = std::chrono::milliseconds(500);
@@ -41,13 +36,7 @@ constexpr auto kLastWords = std::chrono::milliseconds(500);
 class LogWriter {
  public:
   LogWriter(bool json, std::string path, std::function<void(std::string_view)> write)
-      : json_(json),
-        path_(std::move(path)),
-        write_(std::move(write)),
-        output_(STDERR_FILENO),
-        // %v is the record: its content is escaped already.
-        formatter_(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-                   spdlog::pattern_time_type::utc, "\n") {
+      : json_(json), path_(std::move(path)), write_(std::move(write)), output_(STDERR_FILENO) {
     if (path_.empty()) return;
     auto file = LineOutput::open(path_);
     if (!file) throw std::runtime_error("log_file " + file.error().message);
@@ -55,13 +44,19 @@ class LogWriter {
   }
 
   void add(const LogRecord& record) {
-    const spdlog::log_clock::time_point time{std::chrono::microseconds(record.time_us)};
-    const std::string_view text = record.view();
-    const spdlog::details::log_msg message(time, {}, {}, spdlog_level(record.level), {text.data(), text.size()});
-    spdlog::memory_buf_t line;
-    formatter_.format(message, line);
+    const std::string_view level = kLevelNames[static_cast<size_t>(record.level)];
+    const std::tm time = fmt::gmtime(record.time_us / 1'000'000);
+    const int64_t milliseconds = record.time_us / 1000 % 1000;
     if (lines_.empty() && std::exchange(torn_, false)) lines_ = "\n";  // an error took the rest of that line
-    lines_.append(line.data(), line.size());
+    // The record's content is escaped already.
+    const auto end = std::back_inserter(lines_);
+    if (json_) {
+      fmt::format_to(end, R"({{"time":"{:%Y-%m-%dT%H:%M:%S}.{:03}Z","level":"{}",{}}})", time, milliseconds, level,
+                     record.view());
+    } else {
+      fmt::format_to(end, "{:%Y-%m-%dT%H:%M:%S}.{:03}Z {} {}", time, milliseconds, level, record.view());
+    }
+    lines_ += '\n';
   }
 
   void add(uint32_t core, LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
@@ -139,7 +134,6 @@ class LogWriter {
   std::string path_;
   std::function<void(std::string_view)> write_;
   LineOutput output_;
-  spdlog::pattern_formatter formatter_;
   std::string lines_;      // of one batch: as much as the rings hold
   bool torn_ = false;      // what was written last ends within a line
   uint64_t reports_ = 0;   // lines of the batch that say what was lost before

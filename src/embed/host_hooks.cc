@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "wire/http_message.h"
+#include "codec/http1/http_message.h"
 
 namespace ringcast::embed {
 
@@ -29,7 +29,8 @@ Event::Kind kind_of(HookEvent event) {
     case HookEvent::vacated: return Event::Kind::vacated;
     case HookEvent::join:
     case HookEvent::connect:
-    case HookEvent::publish: break;
+    case HookEvent::publish:
+    case HookEvent::event: break;
   }
   return Event::Kind::joined;
 }
@@ -60,6 +61,7 @@ bool HostHooks::wants(HookEvent event, std::string_view) const {
   switch (event) {
     case HookEvent::connect: return hooks_.on_connect != nullptr;
     case HookEvent::publish: return hooks_.on_publish != nullptr;
+    case HookEvent::event: return hooks_.on_emit != nullptr;
     default: return hooks_.on_event != nullptr;
   }
 }
@@ -76,7 +78,7 @@ std::optional<HookDecision> HostHooks::decide_connect(const session::HookClient&
                                                       const session::HookRequest& request, uint64_t,
                                                       session::Ticket ticket) {
   ConnectRequest asked{.client = client_of(client), .target = std::string(request.target), .headers = {}};
-  for (const wire::HttpHeader& header : request.headers.all()) asked.headers.emplace_back(header.name, header.value);
+  for (const codec::HttpHeader& header : request.headers.all()) asked.headers.emplace_back(header.name, header.value);
   auto question = std::make_shared<Question>(desk_, ticket);
   hooks_.on_connect(asked, ConnectAnswer(question));
   return verdict(*question, question.use_count() == 1);
@@ -92,6 +94,21 @@ std::optional<HookDecision> HostHooks::decide_publish(const session::HookClient&
                              .payload = std::string(message.payload)};
   auto question = std::make_shared<Question>(desk_, ticket);
   hooks_.on_publish(asked, PublishAnswer(question));
+  return verdict(*question, question.use_count() == 1);
+}
+
+std::optional<HookDecision> HostHooks::decide_event(const session::HookClient& client,
+                                                    const session::HookEmitted& emitted, uint64_t,
+                                                    session::Ticket ticket) {
+  const EmitRequest asked{.client = client_of(client),
+                          .nsp = std::string(emitted.nsp),
+                          .event = std::string(emitted.name),
+                          .arguments = std::string(emitted.arguments),
+                          .attachments = {emitted.attachments.begin(), emitted.attachments.end()},
+                          .rooms = {emitted.rooms.begin(), emitted.rooms.end()},
+                          .acknowledge = emitted.acknowledge};
+  auto question = std::make_shared<Question>(desk_, ticket);
+  hooks_.on_emit(asked, EmitAnswer(question));
   return verdict(*question, question.use_count() == 1);
 }
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <optional>
 
+#include "client/hooks.h"
 #include "embed/question.h"
 #include "ringcast/hooks.h"
-#include "session/hooks.h"
 
 namespace ringcast::embed {
 
@@ -25,6 +25,9 @@ class HostHooks final : public session::Hooks {
   std::optional<session::HookDecision> decide_publish(const session::HookClient& client,
                                                       const session::HookMessage& message, uint64_t time_us,
                                                       session::Ticket ticket) override;
+  std::optional<session::HookDecision> decide_event(const session::HookClient& client,
+                                                    const session::HookEmitted& emitted, uint64_t time_us,
+                                                    session::Ticket ticket) override;
 
  private:
   const ringcast::Hooks hooks_;

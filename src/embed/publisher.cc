@@ -11,7 +11,7 @@
 namespace ringcast {
 
 using embed::TaskPtr;
-using runtime::SendResult;
+using reactor::SendResult;
 
 namespace {
 
@@ -35,7 +35,7 @@ PublishResult Publisher::State::send(TaskPtr task, std::optional<std::chrono::na
   if (life->stopping.load(std::memory_order_acquire)) return {PublishStatus::stopped, {}};
   const uint16_t core = core_of(task->key);
   const uint32_t bytes = task->bytes();
-  const runtime::Mail mail = session::foreign_mail(std::move(task));
+  const reactor::Mail mail = session::foreign_mail(std::move(task));
   const SendResult result = wait ? producer.send(core, mail, bytes, timeout) : producer.try_send(core, mail, bytes);
   if (result != SendResult::sent) session::discard_mail(mail);
   return {status_of(result), {}};
@@ -67,13 +67,18 @@ std::future<Receipt> Publisher::publish_with_receipt(const Message& message) {
   };
   auto task = embed::publish_task(message, state_->life->limits);
   if (!task) return refuse(task.error().message);
-  (*task)->published = [promise](const hub::Published& published) {
+  (*task)->published = [promise](const TaskPtr&, const hub::Published& published) {
     switch (published.error) {
       case hub::PublishError::none: return promise->set_value({published.id, published.receivers, published.duplicate});
       case hub::PublishError::draining:
         return promise->set_exception(std::make_exception_ptr(std::runtime_error("the server drains")));
       case hub::PublishError::channels_full:
         return promise->set_exception(std::make_exception_ptr(std::runtime_error("channels_max is reached")));
+      case hub::PublishError::unavailable:
+        return promise->set_exception(std::make_exception_ptr(std::runtime_error("the broker cannot be reached")));
+      case hub::PublishError::unknown:
+        return promise->set_exception(std::make_exception_ptr(
+            std::runtime_error("the broker was lost: whether this was published is not known")));
     }
   };
   const PublishResult sent = state_->send(std::move(*task), {}, true);

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <utility>
 
+#include "codec/native/action.h"
 #include "embed/task.h"
+#include "reactor/mesh_producer.h"
 #include "ringcast/publisher.h"
-#include "runtime/mesh_producer.h"
-#include "wire/action.h"
 
 namespace ringcast {
 
@@ -22,13 +22,14 @@ namespace embed {
 struct Life {
   std::atomic<bool> stopping{false};
   uint16_t cores = 1;
-  wire::JsonLimits limits;
+  codec::JsonLimits limits;
+  bool topics = true;
 };
 }  // namespace embed
 
 struct Publisher::State {
   std::shared_ptr<embed::Life> life;
-  runtime::Producer producer;
+  reactor::Producer producer;
 
   // The same core for the same channel, so that a thread's messages to it keep their order.
   uint16_t core_of(std::string_view key) const;

@@ -3,18 +3,18 @@
 
 #include <utility>
 
+#include "client/decisions.h"
+#include "codec/json/compact_json.h"
+#include "codec/native/names.h"
 #include "ringcast/hooks.h"
 #include "ringcast/message.h"
-#include "session/decisions.h"
-#include "wire/compact_json.h"
-#include "wire/names.h"
 
 namespace ringcast {
 namespace embed {
 
 using session::HookDecision;
 
-void AnswerDesk::open(runtime::Producer producer) {
+void AnswerDesk::open(reactor::Producer producer) {
   const std::lock_guard lock(mutex_);
   producer_.emplace(std::move(producer));
   closing_ = false;
@@ -39,11 +39,11 @@ void AnswerDesk::send(session::Ticket ticket, HookDecision decision) {
   const std::lock_guard lock(mutex_);
   if (!producer_) return;
   const uint32_t bytes = session::decision_bytes(decision);
-  const runtime::Mail mail = session::decision_mail(ticket, std::move(decision));
-  const runtime::SendResult result =
-      waiting_.empty() ? producer_->try_send(ticket.core, mail, bytes) : runtime::SendResult::would_block;
-  if (result == runtime::SendResult::sent) return;
-  if (result == runtime::SendResult::stopped) return session::discard_decision(mail);
+  const reactor::Mail mail = session::decision_mail(ticket, std::move(decision));
+  const reactor::SendResult result =
+      waiting_.empty() ? producer_->try_send(ticket.core, mail, bytes) : reactor::SendResult::would_block;
+  if (result == reactor::SendResult::sent) return;
+  if (result == reactor::SendResult::stopped) return session::discard_decision(mail);
   waiting_.push_back({ticket.core, mail, bytes});
   changed_.notify_one();
 }
@@ -55,9 +55,9 @@ void AnswerDesk::send_waiting() {
     if (closing_) return;
     const Waiting first = waiting_.front();  // it stays there meanwhile: nobody else uses the producer
     lock.unlock();
-    const runtime::SendResult result = producer_->send(first.to, first.mail, first.bytes);
+    const reactor::SendResult result = producer_->send(first.to, first.mail, first.bytes);
     lock.lock();
-    if (result != runtime::SendResult::sent) session::discard_decision(first.mail);
+    if (result != reactor::SendResult::sent) session::discard_decision(first.mail);
     waiting_.pop_front();
   }
 }
@@ -111,19 +111,19 @@ void ConnectAnswer::allow(ConnectGrant grant) {
   session::HookDecision decision;
   // The host's slip must not become a user's name that no other part of the server would take.
   if (!grant.user.empty()) {
-    if (auto good = wire::check_user(grant.user); !good) {
+    if (auto good = codec::check_user(grant.user); !good) {
       return question_->answer(embed::refusal(good.error().code, good.error().message));
     }
     decision.user = std::move(grant.user);
   }
   if (!grant.tenant.empty()) {
-    if (auto good = wire::check_tenant(grant.tenant); !good) {
+    if (auto good = codec::check_tenant(grant.tenant); !good) {
       return question_->answer(embed::refusal(good.error().code, good.error().message));
     }
     decision.tenant = std::move(grant.tenant);
   }
   for (const std::string& room : grant.rooms) {
-    if (auto good = wire::check_channel(room); !good) {
+    if (auto good = codec::check_channel(room); !good) {
       return question_->answer(embed::refusal(good.error().code, good.error().message));
     }
   }
@@ -145,13 +145,37 @@ void PublishAnswer::allow_content(std::string text) {
 
 void PublishAnswer::allow_data(std::string json) {
   std::string compact;
-  if (auto good = wire::append_compact_json(compact, json, {}); !good) {
+  if (auto good = codec::append_compact_json(compact, json, {}); !good) {
     return question_->answer(embed::refusal(good.error().code, good.error().message));
   }
   question_->answer(embed::with_payload(hub::PayloadKind::data, std::move(compact)));
 }
 
 void PublishAnswer::deny(std::string code, std::string reason) {
+  question_->answer(embed::refusal(std::move(code), std::move(reason)));
+}
+
+void EmitAnswer::accept(EmitReply reply) {
+  session::HookDecision decision;
+  for (const std::vector<std::string>* const rooms : {&reply.join, &reply.leave}) {
+    for (const std::string& room : *rooms) {
+      if (auto good = codec::check_room(room); !good) return deny(good.error().code, good.error().message);
+    }
+  }
+  if (!reply.acknowledgement.empty()) {
+    std::string compact;
+    if (auto good = codec::append_compact_json(compact, reply.acknowledgement, {}); !good) {
+      return deny(good.error().code, good.error().message);
+    }
+    if (!compact.starts_with('[')) return deny("bad_acknowledgement", "the acknowledgement is no JSON array");
+    decision.payload = std::move(compact);
+  }
+  decision.rooms = std::move(reply.join);
+  decision.leave = std::move(reply.leave);
+  question_->answer(std::move(decision));
+}
+
+void EmitAnswer::deny(std::string code, std::string reason) {
   question_->answer(embed::refusal(std::move(code), std::move(reason)));
 }
 

@@ -10,8 +10,8 @@
 #include <optional>
 #include <thread>
 
-#include "runtime/mesh_producer.h"
-#include "session/hooks.h"
+#include "client/hooks.h"
+#include "reactor/mesh_producer.h"
 
 namespace ringcast::embed {
 
@@ -24,22 +24,22 @@ class AnswerDesk {
   AnswerDesk& operator=(const AnswerDesk&) = delete;
   ~AnswerDesk() { close(); }
 
-  void open(runtime::Producer producer);
+  void open(reactor::Producer producer);
   // After Mesh::stop_producers(), or with nothing waiting.
   void close();
   void send(session::Ticket ticket, session::HookDecision decision);
 
  private:
   struct Waiting {
-    runtime::MemberId to;
-    runtime::Mail mail;
+    reactor::MemberId to;
+    reactor::Mail mail;
     uint32_t bytes;
   };
   void send_waiting();
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<runtime::Producer> producer_;  // under the mutex while nothing waits, else thread_'s
+  std::optional<reactor::Producer> producer_;  // under the mutex while nothing waits, else thread_'s
   std::deque<Waiting> waiting_;                // for credit, in order; at most one answer for each open question
   bool closing_ = false;
   std::thread thread_;

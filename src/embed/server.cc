@@ -8,13 +8,14 @@
 #include <stdexcept>
 #include <utility>
 
+#include "api/metrics.h"
+#include "app/server.h"
 #include "base/log.h"
+#include "codec/native/publish_request.h"
+#include "config/options.h"
 #include "embed/host_hooks.h"
 #include "embed/publisher_state.h"
 #include "embed/task.h"
-#include "server/options.h"
-#include "server/server.h"
-#include "session/metrics.h"
 
 namespace ringcast {
 
@@ -24,20 +25,20 @@ using hub::QueryKind;
 namespace {
 
 // The settings take the way of a command line, and so its rules.
-server::Options checked(const Options& options) {
+config::Options checked(const Options& options) {
   std::vector<std::string> words{"ringcast"};
   if (!options.config_file.empty()) words.insert(words.end(), {"--config", options.config_file});
   for (const auto& [name, value] : options.settings) {
-    std::string flag = "--" + name;
+    std::string flag = name == "presets" ? "--preset" : "--" + name;
     for (char& letter : flag) letter = letter == '_' ? '-' : letter;
     words.push_back(flag + "=" + value);
   }
   std::vector<const char*> arguments;
   for (const std::string& word : words) arguments.push_back(word.c_str());
   const char* const no_environment[] = {nullptr};
-  auto invocation = server::load_options(static_cast<int>(arguments.size()), arguments.data(), no_environment);
+  auto invocation = config::load_options(static_cast<int>(arguments.size()), arguments.data(), no_environment);
   if (!invocation) throw StartError(invocation.error().message);
-  if (invocation->action != server::Invocation::Action::run) {
+  if (invocation->action != config::Invocation::Action::run) {
     throw StartError("settings that print something belong on a command line");
   }
   return invocation->options;
@@ -64,10 +65,10 @@ class LogShare {
   static inline int users_ = 0;
 };
 
-LogOptions log_options(const server::Options& options) {
+LogOptions log_options(const config::Options& options) {
   LogOptions log;
   log.level = options.log_level;
-  log.json = options.log_format == server::LogFormat::json;
+  log.json = options.log_format == config::LogFormat::json;
   log.path = options.log_file;
   return log;
 }
@@ -89,9 +90,10 @@ class SignalsBlocked {
 }  // namespace
 
 struct Server::State {
-  State(const server::Options& options, ringcast::Hooks host) : hooks(std::move(host), desk), server(options) {
+  State(const config::Options& options, ringcast::Hooks host) : hooks(std::move(host), desk), server(options) {
     server.set_hooks(&hooks);
     life->limits.payload_bytes_max = static_cast<uint32_t>(options.message_size_max);
+    life->topics = options.sse_broker_topics;
   }
 
   // With the shared publisher, under its lock.
@@ -120,7 +122,7 @@ struct Server::State {
   std::optional<LogShare> log;
   const std::shared_ptr<embed::AnswerDesk> desk = std::make_shared<embed::AnswerDesk>();
   embed::HostHooks hooks;
-  server::Server server;
+  app::Server server;
   std::shared_ptr<embed::Life> life = std::make_shared<embed::Life>();
   std::mutex mutex;
   std::unique_ptr<Publisher::State> shared;
@@ -181,34 +183,63 @@ PublishResult Server::publish(const Message& message) {
   return state_->send(embed::publish_task(message, state_->life->limits));
 }
 
-PublishResult Server::send_to_user(std::string_view user, std::string_view event, std::string_view json) {
+PublishResult Server::send_to_user(std::string_view user, std::string_view event, std::string_view data,
+                                   std::string_view tenant) {
   Message message;
   message.to = user;
-  message.event = event;
-  message.data = json;
-  return publish(message);
+  message.tenant = tenant;
+  return state_->send(embed::event_task(std::move(message), event, data, state_->life->limits));
 }
 
-PublishResult Server::send_to_room(std::string_view room, std::string_view event, std::string_view json) {
+PublishResult Server::send_to_room(std::string_view room, std::string_view event, std::string_view data,
+                                   std::string_view tenant) {
   Message message;
   message.room = room;
-  message.event = event;
-  message.data = json;
-  return publish(message);
+  message.tenant = tenant;
+  return state_->send(embed::event_task(std::move(message), event, data, state_->life->limits));
 }
 
-PublishResult Server::broadcast(std::string_view event, std::string_view json) {
+PublishResult Server::send_to_topic(std::string_view topic, std::string_view event, std::string_view data,
+                                    std::string_view tenant) {
+  if (!state_->life->topics) return {PublishStatus::invalid, "topics not enabled"};
+  return send_to_room(topic, event, data, tenant);
+}
+
+PublishResult Server::broadcast(std::string_view event, std::string_view data, std::string_view tenant) {
   Message message;
   message.broadcast = true;
-  message.event = event;
-  message.data = json;
-  return publish(message);
+  message.tenant = tenant;
+  return state_->send(embed::event_task(std::move(message), event, data, state_->life->limits));
 }
 
-std::future<bool> Server::send_to_connection(std::string_view connection, std::string_view event, std::string_view json,
+std::future<bool> Server::send_to_connection(std::string_view connection, std::string_view event, std::string_view data,
                                              std::string_view tenant) {
-  return state_->ask<bool>(embed::connection_task(tenant, connection, event, json, state_->life->limits),
+  return state_->ask<bool>(embed::connection_task(tenant, connection, event, data, state_->life->limits),
                            [](const hub::Answer& answer) { return answer.found; });
+}
+
+PublishResult Server::emit_with_ack(std::string_view connection, std::string_view event, std::string_view data,
+                                    std::chrono::milliseconds timeout, std::function<void(const Acknowledgement&)> done,
+                                    std::string_view tenant) {
+  if (timeout.count() < 1 || timeout.count() > codec::kAckTimeoutMaxMs) {
+    return {PublishStatus::invalid, "the timeout must be 1 ms to 60 s"};
+  }
+  auto task = embed::connection_task(tenant, connection, event, data, state_->life->limits);
+  if (task) {
+    (*task)->ack_timeout_ms = static_cast<uint32_t>(timeout.count());
+    (*task)->answered = [done = std::move(done)](const hub::Answer& answer) {
+      Acknowledgement acknowledgement{.sent = answer.found, .acknowledged = !answer.rows.empty()};
+      for (const hub::Row& row : answer.rows) {
+        if (&row == &answer.rows.front()) {
+          acknowledgement.arguments = row.text;
+        } else {
+          acknowledgement.attachments.push_back(row.text);
+        }
+      }
+      done(acknowledgement);
+    };
+  }
+  return state_->send(std::move(task));
 }
 
 std::future<bool> Server::is_online(std::string_view user, std::string_view tenant) {
@@ -229,6 +260,15 @@ std::future<UserPage> Server::online_users(std::string_view after, uint32_t limi
     page.more = answer.more;
     return page;
   });
+}
+
+std::future<uint64_t> Server::topics(std::string_view tenant) {
+  auto task = std::make_unique<session::ForeignTask>();
+  task->kind = session::ForeignTask::Kind::query;
+  task->query = QueryKind::busiest;
+  task->tenant = tenant;
+  task->limit = 0;
+  return state_->ask<uint64_t>(std::move(task), [](const hub::Answer& answer) { return answer.count; });
 }
 
 std::future<uint32_t> Server::disconnect_user(std::string_view user, std::string_view tenant) {

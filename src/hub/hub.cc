@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/hub.h"
 
+#include <deque>
 #include <vector>
 
+#include "hub/broker.h"
 #include "hub/context.h"
 #include "hub/credit.h"
 #include "hub/local/local.h"
@@ -11,14 +13,24 @@
 
 namespace ringcast::hub {
 
+namespace {
+// Of one tick: who waited for a channel is served in turns, and others between.
+constexpr uint32_t kOpenedPerTick = 256;
+}  // namespace
+
 struct Hub::State {
   Context context;
   Owner owner;
   Local local;
   Questions questions;
   Credit credit;
-  bool refused = false;            // somebody waits for credit
-  bool credit_came = false;        // and some has come since
+  bool refused = false;      // somebody waits for credit
+  bool credit_came = false;  // and some has come since
+  struct Opened {
+    Mail mail;
+    bool ready;
+  };
+  std::deque<Opened> opened;       // has waited for its channel, which is open now or cannot be
   std::vector<uint64_t> measured;  // publishes of this tick whose delivery is measured; a few per core
   State(const HubOptions& options, Post& post, Encoder& encoder, Sink& sink, HubStats& stats)
       : context{options, post, encoder, sink, stats, KeyedHash(HashKey{options.key[0], options.key[1]}), false, {}},
@@ -26,6 +38,9 @@ struct Hub::State {
         local(context),
         questions(context, owner.directory(), local),
         credit(options.cores, options.credit_publishes, options.credit_bytes) {}
+  ~State() {
+    for (const Opened& waits : opened) discard_mail(waits.mail);
+  }
 };
 
 std::string channel_key(std::string_view tenant, std::string_view name) {
@@ -84,9 +99,16 @@ void Hub::set_status(ConnectionId connection, Status status) {
 void Hub::query(const Query& query) {
   state_->questions.ask(query);
 }
+void Hub::reply(const Asker& asker, const Answer& answer) {
+  send_answer(state_->context, asker.core, asker.gather, answer);
+}
 std::string_view Hub::key_of(uint32_t channel) const {
   return state_->local.key_of(channel);
 }
+bool Hub::is_channel(uint32_t channel) const {
+  return state_->local.is_channel(channel);
+}
+
 const RoomPolicy& Hub::policy_of(uint32_t channel) const {
   return (*state_->context.options.policies)[state_->local.policy_of(channel)];
 }
@@ -126,6 +148,7 @@ PublishResult Hub::publish(const Publish& publish) {
   RecordWriter(context.scratch)
       .number(publish.kind)
       .number(static_cast<uint8_t>(publish.ephemeral))
+      .number(static_cast<uint8_t>(publish.local))
       .number(static_cast<uint8_t>(publish.final))
       .number(publish.exclude.core)
       .number(publish.exclude.connection.slot)
@@ -151,24 +174,75 @@ Applied Hub::apply(const Ordered& ordered) {
   return state_->owner.apply(ordered);
 }
 
+void Hub::show(const MessageView& event) {
+  state_->owner.show(event);
+}
+
+void Hub::reset(std::string_view key, uint64_t position, uint64_t gap_oldest) {
+  state_->owner.reset(key, position, gap_oldest);
+}
+
+void Hub::carry_out(QueryKind kind, std::string_view key, std::string_view user) {
+  state_->owner.directory().carry_out(kind, key, user);
+}
+
+void Hub::opened(std::string_view key, bool ready) {
+  for (const Mail& mail : state_->owner.opened(key)) state_->opened.push_back({mail, ready});
+}
+
+void Hub::serve_opened() {
+  State& state = *state_;
+  for (uint32_t n = 0; n < kOpenedPerTick && !state.opened.empty(); ++n) {
+    const auto [mail, ready] = state.opened.front();
+    state.opened.pop_front();
+    if (ready) {
+      on_mail(mail);
+    } else if (static_cast<Kind>(mail.kind) == Kind::ask) {
+      state.questions.refuse(mail);
+    } else {
+      state.owner.refuse(mail);
+    }
+  }
+  if (!state.opened.empty()) state.context.post.send(state.context.options.core, Context::mail(Kind::go_on));
+}
+
+void Hub::attend(std::string_view key, const Attendee& attendee) {
+  state_->owner.attend(key, attendee);
+}
+
+void Hub::count(std::string_view key, const Counts& counts) {
+  state_->owner.count(key, counts);
+}
+
+void Hub::state(std::string_view inbox, Status status) {
+  state_->owner.state(inbox, status);
+}
+
 void Hub::settle(const Publisher& publisher, const Published& published) {
   send_published(state_->context, publisher, published);
 }
 
 void Hub::on_mail(const Mail& mail) {
   State& state = *state_;
+  if (mail.kind >= kBrokerMail && mail.kind <= kBrokerMailLast) {
+    RINGCAST_ASSERT(state.context.options.broker != nullptr);
+    return state.context.options.broker->on_mail(*this, mail);
+  }
   switch (static_cast<Kind>(mail.kind)) {
     case Kind::publish: return state.owner.on_publish(mail);
     case Kind::join: return state.owner.on_join(mail);
     case Kind::replay_next: return state.owner.on_replay_next(mail);
     case Kind::leave: return state.owner.on_leave(mail);
     case Kind::status: return state.owner.on_status(mail);
-    case Kind::ask: return state.questions.on_ask(mail);
+    case Kind::ask:
+      if (state.owner.holds(mail)) return;
+      return state.questions.on_ask(mail);
     case Kind::joined: return state.local.on_joined(mail);
     case Kind::replay: return state.local.on_replay(mail);
     case Kind::deliver: return state.local.on_deliver(mail);
     case Kind::measure: state.measured.push_back(mail.value); return;
     case Kind::evict: return state.local.on_evict(mail);
+    case Kind::gap: return state.local.on_gap(mail);
     case Kind::user_status: return state.local.on_user_status(mail);
     case Kind::answer: return state.questions.on_answer(mail);
     case Kind::go_on: return;
@@ -192,6 +266,7 @@ void Hub::on_mail(const Mail& mail) {
 
 void Hub::on_tick() {
   State& state = *state_;
+  if (!state.opened.empty()) serve_opened();
   state.local.tick();
   state.owner.tick();
   if (state.refused && state.credit_came) {

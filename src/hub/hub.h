@@ -17,7 +17,7 @@
 #include "hub/policy.h"
 #include "hub/sink.h"
 #include "hub/types.h"
-#include "runtime/mail.h"
+#include "reactor/mail.h"
 
 namespace ringcast::hub {
 
@@ -30,7 +30,7 @@ enum class Applied : uint8_t;
 class Post {
  public:
   virtual ~Post() = default;
-  virtual void send(uint16_t to, const runtime::Mail& mail) = 0;
+  virtual void send(uint16_t to, const reactor::Mail& mail) = 0;
   // How much mail to `to` there has ever been, and how much of it is past this core's overflow: credit is given back
   // when what a publish caused has got so far.
   virtual uint64_t enqueued(uint16_t to) const = 0;
@@ -97,25 +97,43 @@ class Hub {
   uint32_t channel_of(ConnectionId connection, std::string_view key) const;
   bool is_in(ConnectionId connection, uint32_t channel) const;
   uint32_t joined_count(ConnectionId connection) const;  // rooms, inbox and broadcast alike, joining ones included
-  // Appends the keys of the channels of which Sink::joined has been told; silent memberships are not among them.
+  // Appends the keys of the channels that Sink::joined has reported; silent memberships are not among them.
   void append_joined(ConnectionId connection, std::vector<std::string>& keys) const;
   // Sets the shown status of the user of this connection, who is in the inbox: in the rooms of all connections of the
   // user, those joined later included, until the last one has gone.
   void set_status(ConnectionId connection, Status status);
   void query(const Query& query);
+  // What Sink::send_and_ask() has promised.
+  void reply(const Asker& asker, const Answer& answer);
 
   std::string_view key_of(uint32_t channel) const;  // a local channel of a Delivery, with members until Sink::parted
   const RoomPolicy& policy_of(uint32_t channel) const;
+  bool is_channel(uint32_t channel) const;  // whether the number means one at present
   uint16_t owner_of(std::string_view key) const;
 
   // --- from a broker (hub/broker.h) ---
-  // The next message of a channel that this core owns.
+  // Of channels that this core owns. The next message:
   Applied apply(const Ordered& ordered);
+  // An event without an id that comes from elsewhere.
+  void show(const MessageView& event);
+  // The channel's history is empty and ends at `position`. `gap_oldest` != 0: its members have missed something, and
+  // get what follows from that id on.
+  void reset(std::string_view key, uint64_t position, uint64_t gap_oldest);
+  // What Broker::command() says was asked of another server.
+  void carry_out(QueryKind kind, std::string_view key, std::string_view user);
+  // The channel's history is complete; `ready` is false: it is unavailable. Those who wait for it go on, so many in
+  // each of the next ticks.
+  void opened(std::string_view key, bool ready);
+  // Who of other servers is in the channel; sums over all of them.
+  void attend(std::string_view key, const Attendee& attendee);
+  void count(std::string_view key, const Counts& counts);
+  // The status of an inbox's user.
+  void state(std::string_view inbox, Status status);
   // `published.correlation` is the publisher's.
   void settle(const Publisher& publisher, const Published& published);
 
   // --- from the reactor ---
-  void on_mail(const runtime::Mail& mail);
+  void on_mail(const reactor::Mail& mail);
   // Settles the tick's runs into Sink::deliver and gives credit back; before the flush.
   void on_tick();
   bool measures() const;            // this tick delivered something whose way is to be measured
@@ -135,6 +153,7 @@ class Hub {
 
  private:
   struct State;
+  void serve_opened();
   std::unique_ptr<State> state_;
   HubStats stats_;
 };

@@ -13,7 +13,7 @@
 
 namespace ringcast::hub {
 
-enum class SlowPolicy : uint8_t { disconnect, drop_oldest };
+enum class SlowPolicy : uint8_t { disconnect, drop_oldest, drop_newest };
 
 // A message whose `data` has one of these texts in this member is the last one of its room, as if published as final.
 struct FinalWhen {
@@ -32,7 +32,9 @@ struct RoomPolicy {
   bool last_value = false;  // who joins without a cursor gets the newest message first
   std::vector<FinalWhen> final_when;
   bool presence = true;
-  uint32_t presence_events_max = 1000;  // members above which joined/left events stop; on again below 80 %
+  bool shared = true;                                // by all nodes, where there is a broker
+  uint32_t presence_events_max = 1000;               // members above which joined/left events stop; on again below 80 %
+  std::chrono::milliseconds presence_interval{100};  // presence leaves at most so often, then together; 0: each at once
   std::chrono::milliseconds leave_grace{6000};
   std::chrono::milliseconds poll_leave_grace{10000};
 };

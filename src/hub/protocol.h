@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cores tell each other: the kinds of mail, the meaning of a mail's fields per kind, and how variable-length
+// What cores send each other: the kinds of mail, the meaning of a mail's fields per kind, and how variable-length
 // payloads are laid out. Both ends assert what they rely on.
 #pragma once
 
@@ -11,15 +11,15 @@
 #include "base/assert.h"
 #include "base/block.h"
 #include "hub/types.h"
-#include "runtime/mail.h"
+#include "reactor/mail.h"
 
 namespace ringcast::hub {
 
-using runtime::Mail;
+using reactor::Mail;
 
 enum class Kind : uint8_t {
   // core → owner core
-  publish,  // payload: PublishRecord; connection/generation: who is told, value: correlation; extra: when (ns)
+  publish,  // payload: PublishRecord; connection/generation: who is notified, value: correlation; extra: when (ns)
   join,     // payload: key, user, Status, Moment; channel/number: local channel and generation; membership, extra: join
             // number;
             // connection/generation; id: cursor
@@ -27,7 +27,8 @@ enum class Kind : uint8_t {
                 // local
                 // channel
                 // and generation; payload: key, user, Status, Moment
-  leave,        // channel/number: owner's channel and generation; value: epoch; payload: user
+  leave,        // channel/number: owner's channel and generation; value: epoch; payload: user; connection/generation:
+                // whose, and extra: 1 + LeftReason; 0: a join that was given up
   status,  // channel/number: owner's channel and generation; payload: user; value: Status. To the owner of an inbox:
            // the user's; to that of a room: as it is shown there, and extra: its Moment
   ask,     // payload: AskRecord; value: gather slot; to every core or to the owner
@@ -41,12 +42,13 @@ enum class Kind : uint8_t {
   deliver,    // channel/number: local channel and generation; block: canonical; id; connection/generation + membership:
               // excluded connection and its core; value/extra: compressed block and offset << 32 | length; flags
   measure,    // value: when the publish was taken whose `deliver` came just before
+  gap,        // channel/number: local channel and generation; value: the oldest id that its members get from now on
   evict,  // channel/number: local channel and generation; payload: user (empty: everybody); value: LeftReason or kick
   user_status,  // channel/number: local channel (an inbox) and generation; value: Status; extra: Moment
   credit,       // value: publishes; extra: bytes
   answer,       // payload: rows; value: gather slot and its generation; id, extra: numbers; flags
   // core → itself
-  go_on,  // lists are not complete: the next tick is not to be waited for
+  go_on,  // there is more to do than one tick does: the next one is not to be waited for
 };
 
 namespace flag {
@@ -59,7 +61,7 @@ inline constexpr uint8_t kNoReplay = 32;    // join
 inline constexpr uint8_t kAcknowledge = 1;  // publish
 inline constexpr uint8_t kLive = 1;         // joined, replay: the member was added in this step
 inline constexpr uint8_t kGapAhead = 2;     // replay: extra says where history now begins
-inline constexpr uint8_t kFailed = 4;       // joined: channels_full
+inline constexpr uint8_t kFailed = 4;       // joined: channels_full, or value: a JoinError
 inline constexpr uint8_t kFirst = 8;        // joined: replay follows in further mail
 inline constexpr uint8_t kMore = 16;        // replay: last range of this piece, but there is more
 inline constexpr uint8_t kLast = 32;        // replay: last range of this piece
@@ -67,11 +69,13 @@ inline constexpr uint8_t kEnded = 64;       // replay: ends with a final message
 inline constexpr uint8_t kFinal = 1;        // deliver
 inline constexpr uint8_t kExclude = 2;      // deliver
 inline constexpr uint8_t kCompressed = 4;   // deliver
+inline constexpr uint8_t kMayWait = 8;      // deliver: presence, which may wait for more of it
 inline constexpr uint8_t kGrace = 1;        // leave: hold presence back
 inline constexpr uint8_t kPoll = 2;         // leave: of a poll, whose grace is its own
 inline constexpr uint8_t kLeaveSilent = 8;  // leave: it was a silent member
 inline constexpr uint8_t kFound = 1;        // answer
 inline constexpr uint8_t kCut = 2;          // answer: more rows exist
+inline constexpr uint8_t kUnavailable = 4;  // answer
 }  // namespace flag
 
 inline constexpr uint64_t kKick = 0xff;  // an evict's value: close the connections; else a LeftReason
@@ -83,7 +87,7 @@ inline constexpr uint32_t kJoinedStated = 64;  // of an inbox: its user has had 
 
 // Statuses of a user reach a room's owner by the cores of all the user's connections, each as fast as it can: the later
 // one holds. A moment is the number of status changes that the owner core of the user's inbox has counted, of any user.
-// What that core has told another one is known there as of the last moment heard from it.
+// What that core has sent another one is known there as of the last moment heard from it.
 using Moment = uint32_t;
 inline constexpr Moment kNoMoment = 0, kFirstMoment = 1;
 // They wrap around; nothing that is under way is older than so many changes.

@@ -53,9 +53,7 @@ void Questions::send(uint16_t core, const Query& query, uint32_t gather) {
   context_.post.send(core, mail);
 }
 
-void Questions::on_ask(const Mail& mail) {
-  const Payload payload(mail);
-  RecordReader record(payload.view());
+Query read_query(RecordReader& record) {
   Query query{};
   query.kind = record.number<QueryKind>();
   query.after = record.number<uint64_t>();
@@ -68,9 +66,27 @@ void Questions::on_ask(const Mail& mail) {
   query.tenant = record.text();
   query.after_name = record.text();
   query.payload = record.text();
+  return query;
+}
+
+void Questions::refuse(const Mail& mail) {
+  const Payload payload(mail);
+  Answer answer{};
+  answer.unavailable = true;
+  send_answer(context_, mail.from, mail.value, answer);
+}
+
+void Questions::on_ask(const Mail& mail) {
+  const Payload payload(mail);
+  RecordReader record(payload.view());
+  const Query query = read_query(record);
   if (Lists::is_list(query.kind)) return lists_.begin(query, mail.from, mail.value);
   Answer answer{};
   answer.kind = query.kind;
+  if (query.kind == QueryKind::send_to_connection && query.after != 0 && concerns(query) &&
+      context_.sink.send_and_ask(query.address.connection, query.payload, query.after, {mail.from, mail.value})) {
+    return;
+  }
   answer_here(query, answer);
   send_answer(context_, mail.from, mail.value, answer);
 }
@@ -80,7 +96,8 @@ void send_answer(Context& context, uint16_t to, uint64_t gather, const Answer& a
   out.number(answer.oldest).number(answer.newest).number(answer.count);
   for (const Row& row : answer.rows) out.text(row.name).text(row.text).number(row.a).number(row.b).number(row.c);
   Mail reply = Context::mail(Kind::answer);
-  reply.flags = static_cast<uint8_t>((answer.found ? flag::kFound : 0) | (answer.more ? flag::kCut : 0));
+  reply.flags = static_cast<uint8_t>((answer.found ? flag::kFound : 0) | (answer.more ? flag::kCut : 0) |
+                                     (answer.unavailable ? flag::kUnavailable : 0));
   reply.value = gather;
   context.attach_scratch(reply);
   context.post.send(to, reply);
@@ -104,8 +121,10 @@ void Questions::answer_here(const Query& query, Answer& answer) {
 
 // Nothing crosses from one tenant to another, orders of administrators included.
 bool Questions::concerns(const Query& query) const {
-  return query.address.core == context_.options.core && local_.is_open(query.address.connection) &&
-         context_.sink.is_of_tenant(query.address.connection, query.tenant);
+  if (query.address.core != context_.options.core) return false;
+  const ConnectionId connection = query.address.connection;
+  return local_.is_open(connection) ? context_.sink.is_of_tenant(connection, query.tenant)
+                                    : context_.sink.may_return(connection, query.tenant);
 }
 
 void Questions::on_answer(const Mail& mail) {
@@ -129,6 +148,7 @@ void Questions::on_answer(const Mail& mail) {
   }
   if ((mail.flags & flag::kFound) != 0) answer.found = true;
   if ((mail.flags & flag::kCut) != 0) answer.more = true;
+  if ((mail.flags & flag::kUnavailable) != 0) answer.unavailable = true;
   if (--gather->missing != 0) return;
   if (answer.kind == QueryKind::rooms || answer.kind == QueryKind::busiest || answer.kind == QueryKind::users ||
       answer.kind == QueryKind::connections) {

@@ -11,6 +11,8 @@ namespace ringcast::hub {
 class Directory;
 class Local;
 
+Query read_query(RecordReader& record);
+
 // A core's part of an answer, to the core that asked.
 void send_answer(Context& context, uint16_t to, uint64_t gather, const Answer& answer);
 
@@ -21,6 +23,8 @@ class Questions {
 
   void ask(const Query& query);
   void on_ask(const Mail& mail);
+  // A question to this core that cannot be answered without the broker.
+  void refuse(const Mail& mail);
   void on_answer(const Mail& mail);
   // Once a tick.
   void go_on() { lists_.go_on(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hub's vocabulary: names, messages, joins, what sessions ask for and what they are told. Plain values; views are
+// The hub's vocabulary: names, messages, joins, what sessions ask for and what they get. Plain values; views are
 // valid during the call that passes them. No sockets, no wire forms.
 #pragma once
 
@@ -11,11 +11,11 @@
 
 #include "base/block.h"
 #include "hub/name.h"
-#include "runtime/connection.h"
+#include "reactor/connection.h"
 
 namespace ringcast::hub {
 
-using runtime::ConnectionId;
+using reactor::ConnectionId;
 
 // A channel's name within its tenant: tenant + '\n' + name ('\n' is in neither). "general" of the unnamed tenant is
 // "\ngeneral"; alice's inbox is "\n@alice", the broadcast "\n*".
@@ -42,12 +42,28 @@ struct Address {
   friend bool operator==(const Address&, const Address&) = default;
 };
 
-// How a connection wants its frames; numbered by the Encoder. At most 32.
-using FormId = uint8_t;
-inline constexpr FormId kForms = 32;
 // A user's presence status, as shown.
 enum class Status : uint8_t { online, away, busy };
 
+// Who is shown in a room, of some servers of a cluster (broker.h).
+struct Attendee {
+  std::string_view user;
+  bool shown = false;        // false: not any more
+  uint32_t connections = 0;  // 0 in the grace time
+  Status status = Status::online;
+};
+// How many are in a channel, of some servers of a cluster.
+struct Counts {
+  uint32_t live = 0;         // members that get messages
+  uint32_t anonymous = 0;    // of them, those that are shown without a name
+  uint32_t connections = 0;  // silent ones too
+  bool present = false;      // a room has members; an inbox's user is online
+  friend bool operator==(const Counts&, const Counts&) = default;
+};
+
+// How a connection wants its frames; numbered by the Encoder. At most 32.
+using FormId = uint8_t;
+inline constexpr FormId kForms = 32;
 enum class PayloadKind : uint8_t {
   content,  // `payload` is a JSON string literal
   data,     // `payload` is any JSON value on one line
@@ -65,9 +81,10 @@ struct Publish {
   std::string_view idempotency_key;  // empty: none; scoped to (channel, user)
   Address exclude;                   // this connection does not get it live
   bool ephemeral = false;            // no id, no history
+  bool local = false;                // ephemeral: not for other servers
   bool final = false;                // takes the subscribers out afterwards
   bool always = false;               // taken while draining too: its sender stops by itself
-  // Where the outcome goes (Sink::published); invalid: nobody is told.
+  // Where the outcome goes (Sink::published); invalid: it is not reported.
   ConnectionId from;
   bool acknowledge = false;
   uint64_t correlation = 0;  // given back in Published
@@ -76,7 +93,13 @@ enum class PublishResult : uint8_t {
   accepted,   // the owner core has or will have it; its outcome comes as Sink::published where asked for
   no_credit,  // nothing was done: stop reading this publisher; Sink::credit_available() follows
 };
-enum class PublishError : uint8_t { none, draining, channels_full };
+enum class PublishError : uint8_t {
+  none,
+  draining,
+  channels_full,
+  unavailable,  // the broker cannot be reached: nothing was published
+  unknown,      // the broker was lost before it answered: it may have been published
+};
 struct Published {
   uint64_t correlation = 0;
   PublishError error = PublishError::none;
@@ -96,7 +119,7 @@ struct Join {
   bool silent = false;       // counts (directory, inbox of SSE and poll users) but receives nothing
   uint64_t correlation = 0;  // given back in Joined
 };
-enum class JoinError : uint8_t { none, channels_full, already_joined };
+enum class JoinError : uint8_t { none, channels_full, already_joined, unavailable };
 struct Joined {
   uint64_t correlation = 0;
   JoinError error = JoinError::none;
@@ -111,10 +134,10 @@ struct Joined {
   bool keeps_history = true;
 };
 
-enum class LeftReason : uint8_t { asked, final, kicked, closed };
-// As clients and hooks see it.
+enum class LeftReason : uint8_t { asked, final, kicked, closed, disconnected };
+// As clients, hooks and the log see it; clients are not there for the last one.
 constexpr std::string_view text_of(LeftReason reason) {
-  constexpr std::string_view kTexts[] = {"left", "final", "kicked", "closed"};
+  constexpr std::string_view kTexts[] = {"left", "final", "kicked", "closed", "disconnected"};
   return kTexts[static_cast<size_t>(reason)];
 }
 
@@ -152,7 +175,9 @@ enum class QueryKind : uint8_t {
   disconnect_user,     // key (inbox): every connection of the user is kicked; a: how many
   disconnect,          // address: that connection is kicked; a: 0 or 1
   remove_member,       // key (room), user: taken out of the room (LeftReason::kicked); a: how many connections
-  send_to_connection,  // address, payload: canonical bytes for one connection; a: 0 or 1
+  send_to_connection,  // address, payload: canonical bytes for one connection; a: 0 or 1. after: milliseconds to wait
+                       // for its acknowledgement (0: none is asked for) → no rows where none came, else rows {text: its
+                       // arguments, a JSON array} and {text: bytes} for each attachment
 };
 struct Query {
   QueryKind kind;
@@ -167,6 +192,11 @@ struct Query {
   ConnectionId from;  // whom Sink::answered is for
   uint64_t correlation = 0;
 };
+// Where the answer to a question belongs that was not answered at once.
+struct Asker {
+  uint16_t core = 0;
+  uint64_t gather = 0;
+};
 struct Row {
   std::string name;
   std::string text;
@@ -176,7 +206,8 @@ struct Answer {
   QueryKind kind;
   uint64_t correlation = 0;
   bool found = false;
-  bool more = false;  // rows were cut at the limit
+  bool more = false;         // rows were cut at the limit
+  bool unavailable = false;  // the broker cannot be reached, and nothing is known of the channel
   uint64_t oldest = 0, newest = 0, count = 0;
   std::vector<Row> rows;  // sorted by name (history: by id; busiest: by members, the most first)
 };

@@ -21,6 +21,7 @@ std::string_view to_string(CloseReason reason) {
     case CloseReason::peer_timeout: return "peer_timeout";
     case CloseReason::connect_failed: return "connect_failed";
     case CloseReason::io_error: return "io_error";
+    case CloseReason::tls_failed: return "tls_failed";
   }
   return "unknown";
 }

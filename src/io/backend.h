@@ -48,6 +48,7 @@ enum class CloseReason : uint8_t {
   peer_timeout,    // ETIMEDOUT: TCP_USER_TIMEOUT or keepalive ended it
   connect_failed,  // connect() failed; `error` has the errno
   io_error,        // anything else; `error` has the errno
+  tls_failed,      // the handshake or a record of TLS; `error` is ETIMEDOUT where the handshake took too long
 };
 std::string_view to_string(CloseReason reason);
 
@@ -65,7 +66,10 @@ struct Event {
 // At most one per socket in a flush; none for a socket that waits for `writable`.
 struct SendOp {
   Socket socket;
-  uint16_t iov_count = 0;      // 1..kIovMax
+  uint16_t iov_count = 0;  // 1..kIovMax
+  // Result: all of it was taken, but some waits in the backend for room: no other op until `writable`, as after a short
+  // one.
+  bool waits = false;
   const iovec* iov = nullptr;  // must stay valid until flush() returns
   // Result: bytes taken by the kernel (0..sum of iov), or -errno when the socket is broken: what had arrived before is
   // still delivered, and `closed` behind it. When it is less than the sum, the backend waits for room by itself and
@@ -109,7 +113,7 @@ struct BackendOptions {
 // table; kept open in every table.
 class WakeTarget {
  public:
-  static Result<WakeTarget> create();
+  [[nodiscard]] static Result<WakeTarget> create();
   WakeTarget(WakeTarget&&) noexcept;
   WakeTarget& operator=(WakeTarget&&) noexcept;
   ~WakeTarget();
@@ -144,7 +148,7 @@ class Backend {
   virtual std::string features() const = 0;
 
   // Takes ownership of a listening descriptor; accepting starts at once. `listener` comes back in `accepted`.
-  virtual Result<void> add_listener(int fd, uint16_t listener) = 0;
+  [[nodiscard]] virtual Result<void> add_listener(int fd, uint16_t listener) = 0;
   // Stops accepting, takes what is queued in the listeners' backlogs (as `accepted` events), closes them: all but the
   // listener `kept`.
   virtual void close_listeners(uint16_t kept) = 0;
@@ -153,7 +157,8 @@ class Backend {
 
   // Starts a TCP (or unix) connection from `local` (any address or port when unset) to `remote`; the outcome is a
   // `connected` or `closed` event. Fails at once with the errno's text when no socket can be made.
-  virtual Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) = 0;
+  [[nodiscard]] virtual Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local,
+                                               Owner owner) = 0;
 
   // Says whose socket this is and starts receiving. Called once for each accepted or connected socket.
   virtual void start_receive(Socket socket, Owner owner) = 0;
@@ -173,9 +178,12 @@ class Backend {
 
   // The peer's address; unset (family AF_UNSPEC) when it is already gone.
   virtual SocketAddress peer_address(Socket socket) = 0;
+  // What both ends have agreed to speak by ALPN (RFC 7301); empty: nothing, HTTP/1.1 then.
+  virtual std::string_view application_protocol(Socket) { return {}; }
   // One or two system calls: for deadlines that are over, not for hot paths.
   virtual Delivery delivery(Socket) { return {}; }
-  // Options of a connected socket that differ from its listener's; zero: as they are. Advice: a failure is not told.
+  // Options of a connected socket that differ from its listener's; zero: as they are. Advice: a failure is not
+  // reported.
   virtual void tune(Socket, const SocketTuning&) {}
 
   // Submits what is queued, gives back the buffers of the last batch, waits for events until `timeout` has passed
@@ -198,7 +206,7 @@ Probe probe_uring();
 // `automatic` takes io_uring where the probe allows it, else epoll. `uring` fails with why_not where it cannot be used.
 // Must be called on the thread that will use it, after that thread's unshare(CLONE_FILES). `wake` outlives it. Where
 // `automatic` could not take io_uring, `why_not` says why; otherwise it is left alone.
-Result<std::unique_ptr<Backend>> make_backend(Engine engine, const BackendOptions& options, const WakeTarget& wake,
-                                              std::string* why_not = nullptr);
+[[nodiscard]] Result<std::unique_ptr<Backend>> make_backend(Engine engine, const BackendOptions& options,
+                                                            const WakeTarget& wake, std::string* why_not = nullptr);
 
 }  // namespace ringcast::io

@@ -18,7 +18,7 @@ class BufferRing {
   static constexpr int kGroup = 0;
 
   // `count` is a power of two, at most 32768. All memory is touched here, none later.
-  static Result<BufferRing> create(io_uring& ring, uint32_t count, uint32_t size);
+  [[nodiscard]] static Result<BufferRing> create(io_uring& ring, uint32_t count, uint32_t size);
   BufferRing(BufferRing&& other) noexcept { *this = std::move(other); }
   BufferRing& operator=(BufferRing&& other) noexcept;
   ~BufferRing();

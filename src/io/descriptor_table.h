@@ -11,7 +11,7 @@
 namespace ringcast::io {
 
 // Raises the soft limit of open files to the hard one (of the process) and returns it.
-Result<uint64_t> raise_descriptor_limit();
+[[nodiscard]] Result<uint64_t> raise_descriptor_limit();
 uint64_t descriptor_limit();
 
 // Gives the calling thread a copy of the process's table of its own: no lock is shared with other threads any more, and
@@ -20,9 +20,9 @@ uint64_t descriptor_limit();
 // forgotten copy keeps a socket open, a listener's place in its reuseport group among them. Call it before the thread
 // opens anything. A thread that has a table of its own cannot go back.
 bool can_own_descriptor_table();  // some containers refuse unshare(2); tried on a thread that ends at once
-Result<void> own_descriptor_table(std::span<const int> keep);
+[[nodiscard]] Result<void> own_descriptor_table(std::span<const int> keep);
 
 // How many descriptors the calling thread's table holds. Reads a directory: for metrics, not for hot paths.
-Result<uint64_t> open_descriptors();
+[[nodiscard]] Result<uint64_t> open_descriptors();
 
 }  // namespace ringcast::io

@@ -118,7 +118,7 @@ Result<Socket> EpollBackend::connect(const SocketAddress& remote, const SocketAd
   descriptor.owner = owner;
   descriptor.flags |= kConnecting;
   if (error != 0 && error != EINPROGRESS) {
-    // Told by an event, as a failure that takes longer is. SO_ERROR has nothing to say then.
+    // Reported by an event, as a failure that takes longer is. SO_ERROR has nothing to say then.
     descriptor.flags = static_cast<uint16_t>((descriptor.flags & ~kConnecting) | kEnded);
     connect_failures_.push_back({fd, descriptor.generation, error});
     return Socket{fd};

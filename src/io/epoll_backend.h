@@ -18,7 +18,8 @@ namespace ringcast::io {
 
 class EpollBackend final : public Backend {
  public:
-  static Result<std::unique_ptr<EpollBackend>> create(const BackendOptions& options, const WakeTarget& wake);
+  [[nodiscard]] static Result<std::unique_ptr<EpollBackend>> create(const BackendOptions& options,
+                                                                    const WakeTarget& wake);
   EpollBackend(const EpollBackend&) = delete;
   EpollBackend& operator=(const EpollBackend&) = delete;
   ~EpollBackend() override;
@@ -26,10 +27,10 @@ class EpollBackend final : public Backend {
   std::string_view name() const override { return "epoll"; }
   std::string features() const override { return "edge_triggered,batch_accept,arena_receive"; }
 
-  Result<void> add_listener(int fd, uint16_t listener) override;
+  [[nodiscard]] Result<void> add_listener(int fd, uint16_t listener) override;
   void close_listeners(uint16_t kept) override;
   void pause_accepting(bool paused) override;
-  Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) override;
+  [[nodiscard]] Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) override;
   void start_receive(Socket socket, Owner owner) override;
   void pause_receive(Socket socket) override;
   void resume_receive(Socket socket) override;
@@ -79,7 +80,7 @@ class EpollBackend final : public Backend {
   };
 
   EpollBackend(const BackendOptions& options, const WakeTarget& wake);
-  Result<void> open(const WakeTarget& wake);
+  [[nodiscard]] Result<void> open(const WakeTarget& wake);
 
   Descriptor& open_descriptor(Socket socket);
   Descriptor& register_descriptor(int fd);
@@ -111,7 +112,7 @@ class EpollBackend final : public Backend {
   std::vector<epoll_event> polled_;
   std::vector<Reference> ready_;                  // has something to report or to read; in turn
   std::vector<Reference> serving_;                // the same list while it is worked off
-  std::vector<ConnectFailure> connect_failures_;  // known at once, told by the next wait()
+  std::vector<ConnectFailure> connect_failures_;  // known at once, reported by the next wait()
   bool has_pwait2_ = true;
 
   // Bytes of the current batch; filled from the front in each wait(), so that what is used stays in the cache.

@@ -35,11 +35,11 @@ struct ListenerOptions {
 
 // Bound and listening. The error names the address and what helps. A unix socket file that nobody listens on any more
 // is replaced.
-Result<UniqueFd> open_listener(const SocketAddress& address, const ListenerOptions& options);
+[[nodiscard]] Result<UniqueFd> open_listener(const SocketAddress& address, const ListenerOptions& options);
 
 // Whether open_listener() may work for this process, without listening: bad addresses, ports that it may not have and
 // files that are in the way are refused with the same error; what another process holds just now is not looked at.
-Result<void> check_listener(const SocketAddress& address);
+[[nodiscard]] Result<void> check_listener(const SocketAddress& address);
 
 // The file of a unix socket, which is removed with this, unless it has become somebody else's.
 class SocketFile {
@@ -58,7 +58,7 @@ class SocketFile {
 // What it is bound to: the port that the kernel chose for port 0.
 SocketAddress local_address(int fd);
 
-// What getsockopt() shows of SO_SNDBUF, to tell at start when net.core.wmem_max has clamped it.
+// What getsockopt() shows of SO_SNDBUF, to report at start when net.core.wmem_max has clamped it.
 int send_buffer_of(int fd);
 
 }  // namespace ringcast::io

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One descriptor kept back for the moment when all others are in use: a client that cannot be served is taken with it,
-// told so and closed, instead of waiting in the backlog for ever. Owned by a backend; reactor thread only.
+// answered and closed, instead of waiting in the backlog for ever. Owned by a backend; reactor thread only.
 #pragma once
 
 #include <string>

@@ -17,7 +17,7 @@ class SocketAddress {
   SocketAddress() = default;  // AF_UNSPEC
   static SocketAddress from(const sockaddr* address, socklen_t length);
   // "127.0.0.1:3000", "[::1]:3000", "*:3000" ([::], both families), ":3000" (same), "unix:/run/ringcast.sock".
-  static Result<SocketAddress> parse(std::string_view text);
+  [[nodiscard]] static Result<SocketAddress> parse(std::string_view text);
 
   const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t size() const { return size_; }

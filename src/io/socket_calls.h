@@ -12,7 +12,8 @@ CloseReason close_reason_of(int error);
 
 // A socket that is ready to connect: TCP_NODELAY set, bound to `local` when given (without taking a port where its
 // port is 0, so that one address carries 64k connections per destination instead of in all).
-Result<UniqueFd> make_client_socket(const SocketAddress& remote, const SocketAddress* local, int type_flags);
+[[nodiscard]] Result<UniqueFd> make_client_socket(const SocketAddress& remote, const SocketAddress* local,
+                                                  int type_flags);
 
 // One sendmsg() that never blocks: bytes taken, 0 when the socket is full, or -errno.
 int64_t send_now(int fd, const iovec* iov, size_t iov_count);

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // The io_uring engine: one ring, multishot accept and receive, provided buffers, sends that report only failures.
 // Owned by a reactor; every call on the thread that created it (SINGLE_ISSUER), WakeTarget::wake() apart.
-// uring_backend.cc has the life of the ring and wait(), uring_accept.cc the listeners, uring_receive.cc the way in,
-// uring_send.cc the way out.
+// uring_receive.cc has the way in, uring_backend.cc the rest.
 #pragma once
 
 #include <sys/socket.h>
 
 #include <vector>
 
-#include "io/accepting.h"
 #include "io/buffer_ring.h"
 #include "io/descriptor_states.h"
 #include "io/event_batch.h"
 #include "io/held_bytes.h"
-#include "io/reserve_descriptor.h"
 #include "io/uring_abi.h"
+#include "io/uring_listeners.h"
 #include "io/uring_probe.h"
+#include "io/uring_ring.h"
+#include "io/uring_sends.h"
 
 namespace ringcast::io {
 
-class UringBackend final : public Backend {
+class UringBackend final : public Backend, private UringListeners::Acceptor {
  public:
-  static Result<std::unique_ptr<UringBackend>> create(const BackendOptions& options, const UringFeatures& features,
-                                                      const WakeTarget& wake);
+  [[nodiscard]] static Result<std::unique_ptr<UringBackend>> create(const BackendOptions& options,
+                                                                    const UringFeatures& features,
+                                                                    const WakeTarget& wake);
   UringBackend(const UringBackend&) = delete;
   UringBackend& operator=(const UringBackend&) = delete;
   ~UringBackend() override;
@@ -31,10 +32,10 @@ class UringBackend final : public Backend {
   std::string_view name() const override { return "uring"; }
   std::string features() const override { return features_.to_string(); }
 
-  Result<void> add_listener(int fd, uint16_t listener) override;
-  void close_listeners(uint16_t kept) override;
-  void pause_accepting(bool paused) override;
-  Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) override;
+  [[nodiscard]] Result<void> add_listener(int fd, uint16_t listener) override { return listeners_.add(fd, listener); }
+  void close_listeners(uint16_t kept) override { listeners_.close(kept); }
+  void pause_accepting(bool paused) override { listeners_.pause(paused); }
+  [[nodiscard]] Result<Socket> connect(const SocketAddress& remote, const SocketAddress* local, Owner owner) override;
   void start_receive(Socket socket, Owner owner) override;
   void pause_receive(Socket socket) override;
   void resume_receive(Socket socket) override;
@@ -69,49 +70,31 @@ class UringBackend final : public Backend {
   };
   static_assert(sizeof(Descriptor) == 16, "paid for every connection");
 
-  struct Listener {
-    int fd = -1;
-    uint16_t id = 0;
-    bool armed = false;       // a multishot accept, or a poll for the next client, is in the kernel
-    bool polling = false;     // … it is the poll: descriptors ran out
-    Nanoseconds retry_at{0};  // after an error that time alone heals; 0: none
-  };
   struct Reference {  // a socket, remembered across waits
     int fd;
     uint16_t generation;
   };
 
   UringBackend(const BackendOptions& options, const UringFeatures& features, const WakeTarget& wake);
-  Result<void> open();
+  [[nodiscard]] Result<void> open();
+
+  // --- UringListeners::Acceptor ---
+  void on_client(int fd, uint16_t listener) override;
+  bool has_room() const override { return !batch_.full(); }
 
   // uring_backend.cc
-  io_uring_sqe* next_sqe();
-  void submit();
-  void enter(Nanoseconds timeout);
-  void run_deferred_work();
-  int looked_at(int result);
-  bool completions_waiting();
   void begin_batch();
   void deliver_losses();
-  void reap();
+  size_t reap();  // how many completions
   void complete(const io_uring_cqe& cqe);
   void on_connected(Descriptor& descriptor, int fd, int result);
+  void wait_for_room(Socket socket);
   void arm_wake();
   Descriptor* find(UserData data);  // nullptr when that life of the descriptor is over
   Descriptor& open_descriptor(Socket socket);
   Descriptor& register_descriptor(int fd);
   void push(Event event, Descriptor& descriptor, int fd);
   void push_closed(Descriptor& descriptor, int fd, CloseReason reason, int error);
-
-  // uring_accept.cc
-  void arm_accept(size_t index);
-  void arm_accept_poll(size_t index);
-  void cancel_accept(size_t index);
-  void on_accept(const io_uring_cqe& cqe, size_t index);
-  void on_accept_poll(size_t index);
-  void refuse_clients(size_t index);
-  void retry_accepting();
-  void deliver_late_clients();
 
   // uring_receive.cc
   void arm_receive(Descriptor& descriptor, int fd);
@@ -123,23 +106,16 @@ class UringBackend final : public Backend {
   void note_resumed(Descriptor& descriptor, int fd);
   void take_resumed();
 
-  // uring_send.cc
-  void queue_send(SendOp& op, size_t index, msghdr& message);
-  void collect_sends(std::span<SendOp> ops, unsigned from);
-  void take_send_results(std::span<SendOp> ops, unsigned from);
-  void defer_completions();
-  void finish_send(SendOp& op, size_t wanted);
-  unsigned cq_tail() const { return io_uring_smp_load_acquire(ring_.cq.ktail); }
-
   BackendOptions options_;
   UringFeatures features_;
   int wake_fd_;
-  io_uring ring_{};
-  bool ring_open_ = false;
-  std::unique_ptr<BufferRing> buffers_;
-  DescriptorStates<Descriptor> descriptors_;
-  EventBatch batch_;
   BackendStats stats_;
+  EventBatch batch_;
+  UringRing ring_;
+  UringSends sends_;
+  UringListeners listeners_;
+  std::unique_ptr<BufferRing> buffers_;  // registered with the ring
+  DescriptorStates<Descriptor> descriptors_;
 
   std::vector<uint16_t> lent_buffers_;  // named by events of the current batch
   int run_fd_ = -1;                     // of the last bytes in the batch
@@ -151,18 +127,8 @@ class UringBackend final : public Backend {
   size_t starved_first_ = 0;
 
   int losses_from_ = -1;  // after a loss of completions: descriptors from here on have not been reported; -1: all have
-  std::vector<io_uring_cqe> deferred_;  // completions moved out of a full ring, oldest first
-  size_t deferred_first_ = 0;
-  size_t reaped_ = 0;  // completions looked at by the last reap()
-  std::vector<msghdr> messages_;
   std::vector<SocketAddress> connect_addresses_;  // must stay put until they are submitted
   size_t connects_queued_ = 0;
-
-  std::vector<Listener> listeners_;
-  bool accepting_paused_ = false;
-  bool retry_pending_ = false;
-  ReserveDescriptor reserve_;
-  LateClients late_clients_;
 };
 
 }  // namespace ringcast::io

@@ -23,6 +23,6 @@ struct UringFeatures {
 int setup_ring(io_uring& ring, uint32_t sq_entries, uint32_t cq_entries, uint32_t& flags);
 
 // The features, or in one line why io_uring cannot be used here.
-Result<UringFeatures> find_uring_features();
+[[nodiscard]] Result<UringFeatures> find_uring_features();
 
 }  // namespace ringcast::io

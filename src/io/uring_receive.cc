@@ -27,7 +27,7 @@ void UringBackend::start_receive(Socket socket, Owner owner) {
 void UringBackend::arm_receive(Descriptor& descriptor, int fd) {
   RINGCAST_ASSERT((descriptor.flags & (kReceiving | kEnded)) == 0);
   descriptor.flags |= kReceiving;
-  io_uring_sqe* sqe = next_sqe();
+  io_uring_sqe* sqe = ring_.next_sqe();
   if ((descriptor.flags & kWary) != 0) {
     io_uring_prep_recv(sqe, fd, nullptr, options_.receive_buffer_size, 0);
   } else {
@@ -41,7 +41,7 @@ void UringBackend::arm_receive(Descriptor& descriptor, int fd) {
 // By user_data, which the kernel finds by hash; by descriptor it would look at every armed request.
 void UringBackend::cancel_receive(Descriptor& descriptor, int fd) {
   descriptor.flags |= kCancelling;
-  io_uring_sqe* sqe = next_sqe();
+  io_uring_sqe* sqe = ring_.next_sqe();
   io_uring_prep_cancel64(sqe, UserData::pack(UringOp::receive, static_cast<uint32_t>(fd), descriptor.generation), 0);
   sqe->user_data = UserData::pack(UringOp::cancel, static_cast<uint32_t>(fd), descriptor.generation);
 }

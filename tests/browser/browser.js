@@ -21,9 +21,9 @@ export function use_screenshots(path) {
 
 export async function close_browser() { await browser?.close(); }
 
-// `beside`: another tab, whose storage and workers this one shares.
-export async function open_tab(t, { base = t.server.url, query = '', width = 1180, height = 800, scheme = 'light', beside = null } = {}) {
-  const context = beside?.page.context() ?? await new_context(t, { viewport: { width, height }, colorScheme: scheme });
+// `beside`: another tab, whose storage and workers this one shares; `accepts`: as after "proceed to localhost (unsafe)".
+export async function open_tab(t, { base = t.server.url, query = '', width = 1180, height = 800, scheme = 'light', beside = null, accepts = false } = {}) {
+  const context = beside?.page.context() ?? await new_context(t, { viewport: { width, height }, colorScheme: scheme, ignoreHTTPSErrors: accepts });
   const page = await context.newPage();
   const problems = [];
   page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { suite } from '../integration/lib/runner.js';
+import { Files, Key } from '../integration/lib/tokens.js';
 import { open_tab } from './browser.js';
 import { low_contrast, unnamed_controls } from './contrast.js';
 
@@ -147,7 +148,9 @@ suite('chat page', { settings: { retry: '200ms', presence_leave_grace: '300ms', 
     await tab.connect({ user, room: t.name('room'), transport: 'websocket' });
     await t.http('DELETE', `/users/${user}/connections`);
     await tab.page.waitForSelector('#state[data-state="stopped"]');
-    assert.match(await tab.page.textContent('#state-text'), /administrator/);
+    assert.equal(await tab.page.textContent('#state-text'), 'Disconnected');
+    assert.equal(await tab.page.textContent('#notice'), 'Closed by an administrator.');
+    assert.equal(await tab.page.isVisible('#member-count'), false);
     assert.equal(await tab.page.isEnabled('#user'), true);
   });
 
@@ -166,13 +169,56 @@ suite('chat page', { settings: { retry: '200ms', presence_leave_grace: '300ms', 
     assert.deepEqual(await tab.texts(), ['m7', 'm8', 'm9']);
   });
 
-  test('the panel shows the live figures', async (t) => {
-    const room = t.name('room');
+  test('the panel shows the live figures, and none when there are none', async (t) => {
+    const proxy = await t.proxy();
+    const tab = await open_tab(t, { base: proxy.url });
+    const has = (text) => tab.page.waitForFunction((wanted) => document.querySelector('#stats').textContent.includes(wanted), text);
+    await tab.page.waitForFunction(() => document.querySelectorAll('#stats .tiles div').length === 6);
+    proxy.refusing = true;
+    proxy.cut();
+    await has('cannot be reached');
+    assert.equal(await tab.page.locator('#stats .tiles div').count(), 0);
+    const server = await t.start_server({ api_keys: ['a-key-for-the-panel-0123'] });
+    const other = await open_tab(t, { base: server.url });
+    // As with status_open = false, under which the tests would not find the server's health.
+    await other.page.route('**/stats', (route) => route.fulfill({ status: 401 }));
+    await other.page.waitForFunction(() => document.querySelector('#stats').textContent.includes('API key'));
+    await other.page.click('text=Dashboard');
+    await other.page.waitForSelector('#key-form:not([hidden])');
+  });
+
+  test('empty lists say why they are', async (t) => {
     const tab = await open_tab(t);
-    await tab.connect({ user: 'Stat', room, transport: 'websocket' });
-    await tab.page.waitForFunction((name) => [...document.querySelectorAll('#stats-rooms th')].some((cell) => cell.textContent === name), room);
-    await tab.page.waitForFunction((cores) => document.querySelectorAll('#stats-cores tbody tr').length === cores, t.combination.reactors);
-    assert.ok(await tab.page.locator('#stats-tiles div').count() >= 3);
+    const says = (id, text) => tab.page.waitForFunction(([where, wanted]) => document.querySelector(where).textContent.startsWith(wanted), [id, text]);
+    await says('#log-empty', 'Connect to see');
+    await says('#members-empty', 'Join a room');
+    await tab.connect({ user: t.name('Ann'), room: t.name('room'), transport: 'websocket' });
+    await says('#log-empty', 'The server keeps no messages of this room');
+    await tab.has_member('Ann');
+    await tab.page.click('#leave');
+    await says('#log-empty', 'Join a room');
+    await says('#members-empty', 'Join a room');
+    await tab.page.click('#disconnect');
+    await says('#log-empty', 'Connect to see');
+  });
+
+  test('the newest message stays in view when a warning appears', async (t) => {
+    const room = t.name('room');
+    for (let i = 0; i < 40; i++) await t.say(room, `m${i}`);
+    const proxy = await t.proxy();
+    const tab = await open_tab(t, { base: proxy.url, width: 360, height: 700 });
+    await tab.connect({ user: 'Reader', room, transport: 'websocket' });
+    await tab.hears('m39');
+    proxy.refusing = true;
+    proxy.cut();
+    await tab.page.waitForSelector('#notice:not([hidden])');
+    await tab.page.waitForFunction(() => {
+      const log = document.querySelector('#log').getBoundingClientRect();
+      const last = document.querySelector('#log').lastElementChild.getBoundingClientRect();
+      return last.bottom <= log.bottom && last.top >= log.top;
+    });
+    // One line of text, however narrow the page.
+    assert.ok(await tab.page.$eval('label[for="file"]', (label) => label.getBoundingClientRect().height) < 50);
   });
 
   for (const [width, scheme] of [[360, 'light'], [360, 'dark'], [768, 'light'], [1180, 'dark'], [1600, 'light']]) {
@@ -184,13 +230,63 @@ suite('chat page', { settings: { retry: '200ms', presence_leave_grace: '300ms', 
       await tab.say(`${'unbroken'.repeat(40)} https://example.org/${'z'.repeat(120)}`);
       await t.say(room, 'Short one.', { user: 'Björn' });
       await tab.hears('Short one.');
-      await tab.page.waitForSelector('#stats-rooms tbody tr');
+      await tab.page.waitForSelector('#stats .tiles div');
       const [scrolls, shows] = await tab.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
       assert.ok(scrolls <= shows, `${scrolls} > ${shows}`);
       assert.deepEqual(await low_contrast(tab.page), []);
       assert.deepEqual(await unnamed_controls(tab.page), []);
       await tab.picture(`page-${width}-${scheme}`);
       assert.deepEqual(tab.problems, []);
+    });
+  }
+});
+
+const files = new Files();
+const key = new Key('HS256');
+const may = (...allow) => [{ match: '**', allow }];
+const kAll = may('subscribe', 'publish', 'presence', 'history');
+
+suite('chat page with tokens', { settings: { jwt_keys: files.key(key), presence_leave_grace: '100ms' }, at_once: 1 }, (test) => {
+  const enter = async (tab, { transport, token, room }) => {
+    await tab.page.fill('#room', room);
+    await tab.page.selectOption('#transport', transport);
+    await tab.page.fill('#token', token);
+    await tab.page.click('#connect');
+  };
+  for (const transport of kTransports) {
+    test(`over ${transport} the page shows the name of the token, and one's own messages as one's own`, async (t) => {
+      const tab = await open_tab(t);
+      const user = t.name('alice');
+      await enter(tab, { transport, room: t.name('room'), token: key.token({ sub: user, permissions: kAll }) });
+      await tab.open();
+      await tab.page.waitForFunction((name) => document.querySelector('#user').value === name, user);
+      await tab.has_member(`${user} (you)`);
+      await tab.say('mine');
+      await tab.hears('mine');
+      assert.equal(await tab.page.locator('.entry.mine').count(), 1);
+      assert.deepEqual(tab.problems, []);
+    });
+
+    test(`over ${transport} refusals are shown in the server's words`, async (t) => {
+      const tab = await open_tab(t);
+      const room = t.name('room');
+      const notice = (text) => tab.page.waitForFunction((wanted) => document.querySelector('#notice').textContent.startsWith(wanted), text);
+      await enter(tab, { transport, room, token: '' });
+      await notice('This needs a token');
+      assert.equal(await tab.page.textContent('#state-text'), 'Token needed');
+      assert.equal(await tab.page.textContent('#log-empty'), 'Not connected.');
+      await enter(tab, { transport, room, token: 'nonsense' });
+      await notice('The token is not valid');
+      await enter(tab, { transport, room, token: key.token({ sub: t.name('mute'), permissions: may('publish') }) });
+      await tab.page.waitForFunction(() => /^You are not in this room\. .*subscribe/.test(document.querySelector('#log-empty').textContent));
+      assert.equal(await tab.page.isDisabled('#message'), true);
+      assert.equal(await tab.page.isVisible('#member-count'), false);
+      await tab.page.click('#disconnect');
+      await enter(tab, { transport, room, token: key.token({ sub: t.name('reader'), permissions: may('subscribe') }) });
+      await tab.page.waitForFunction(() => /^Earlier messages cannot be shown\. .*history/.test(document.querySelector('#log-empty').textContent));
+      await tab.page.waitForFunction(() => /presence/.test(document.querySelector('#members-empty').textContent));
+      await tab.say('not allowed');
+      await tab.page.waitForFunction(() => /^not sent: .*publish/.test(document.querySelector('.entry.failed .kind')?.textContent));
     });
   }
 });

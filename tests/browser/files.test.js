@@ -129,8 +129,8 @@ suite('files', { at_once: 1 }, (test) => {
     const tab = await open_tab(t, { base: server.url });
     await tab.connect({ user: 'Alice', room: t.name('room'), transport: 'websocket' });
     await choose(t, tab, 'pieces.bin', randomBytes(20_000));
-    await tab.page.waitForFunction(() => /too large/i.test(document.querySelector('#state-text').textContent));
-    await tab.page.waitForFunction(() => /not sent: too large/.test(document.querySelector('.entry .kind').textContent));
+await tab.page.waitForFunction(() => /the message is too big/i.test(document.querySelector('#notice').textContent));
+    await tab.page.waitForFunction(() => /not sent: the message is too big/.test(document.querySelector('.entry .kind').textContent));
   });
 
   test('taken out of the room while sending', async (t) => {

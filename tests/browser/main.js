@@ -15,7 +15,6 @@ const kHelp = `Usage: tests/browser/run [BINARY] [options]
   --jobs N           suites at once            (default 3)
   --at-once N        tests of a suite at once  (default 6)
   --shuffle SEED     the tests of a suite in an order that is this seed's
-  --junit FILE       write the results as JUnit XML too
   RINGCAST_CHROMIUM  the browser (default /usr/bin/chromium); without it the tests are skipped`;
 
 // Each tab is a process that has to start.

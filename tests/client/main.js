@@ -14,8 +14,6 @@ const kHelp = `Usage: tests/client/run [BINARY] [options]
   --jobs N           suites at once            (default 2)
   --at-once N        tests of a suite at once  (default 6)
   --shuffle SEED     the tests of a suite in an order that is this seed's
-  --junit FILE       write the results as JUnit XML too
-  --verbose          say how long each test took
   RINGCAST_CHROMIUM  the browser (default /usr/bin/chromium); without it the tests of scripts and pages are skipped`;
 
 await run_tests(import.meta.url, command_line(kHelp, { io: 'uring', reactors: '2', jobs: 2 }), close_browser);

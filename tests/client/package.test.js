@@ -99,7 +99,7 @@ suite('package', {}, (test) => {
   });
 
   // Each block of code is a program: type-checked, and run against a server. HTML is a page.
-  for (const page of ['README.md', 'web/client/README.md', 'docs/client.md']) {
+  for (const page of ['web/client/README.md', 'docs/client.md']) {
     const snippets = snippets_of(readFileSync(here(`../../${page}`), 'utf8'));
     const programs = snippets.filter(({ language }) => language !== 'html');
     const pages = snippets.filter(({ language }) => language === 'html');

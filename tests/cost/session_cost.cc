@@ -2,12 +2,12 @@
 // The same as hub_cost for what the sessions of one core keep.
 #include <string>
 
+#include "client/decisions.h"
+#include "client/online_lists.h"
 #include "lone_core.h"
-#include "runtime/unread_ranking.h"
+#include "reactor/unread_ranking.h"
 #include "scenarios.h"
-#include "session/decisions.h"
-#include "session/dialect/online_lists.h"
-#include "session/held_messages.h"
+#include "transport/websocket/held_messages.h"
 
 namespace {
 
@@ -47,7 +47,7 @@ void credit(uint32_t undecided) {
 
 // A reader falls behind and catches up; one that stays behind is all that is left of many.
 void unread(uint32_t others) {
-  runtime::UnreadRanking ranking;
+  reactor::UnreadRanking ranking;
   for (uint32_t slot = 0; slot < others; ++slot) ranking.update(slot, 0, 100);
   for (uint32_t slot = 1; slot < others; ++slot) ranking.update(slot, 100, 0);
   ringcast_measured([&] {
@@ -63,7 +63,7 @@ void questions(uint32_t asked) {
   LoneCore core;
   Decisions decisions(core.gate(), core.gate());
   for (uint32_t i = 0; i < asked; ++i) decisions.open(Decisions::About::connect, {i, 1});
-  core.advance(core.gate().options().decision_timeout + runtime::kTimerTick);
+  core.advance(core.gate().options().decision_timeout + reactor::kTimerTick);
   ringcast_measured([&] { decisions.on_interval(); });
 }
 

@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "wire/cursor.h"
-#include "wire/names.h"
-#include "wire/url.h"
+#include "codec/http1/url.h"
+#include "codec/native/cursor.h"
+#include "codec/native/names.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 
 void require(bool condition) {
   if (!condition) std::abort();

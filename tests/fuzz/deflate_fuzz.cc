@@ -5,12 +5,12 @@
 
 #include <string>
 
+#include "codec/websocket/deflate.h"
 #include "cuts.h"
-#include "wire/deflate.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 using namespace ringcast::fuzz;
 
 constexpr size_t kInflatedMax = 5000;

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/http1/forwarded.h"
 #include "cuts.h"
-#include "wire/forwarded.h"
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 using ringcast::fuzz::require;
 
 namespace {

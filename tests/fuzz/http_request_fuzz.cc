@@ -5,13 +5,13 @@
 
 #include <string>
 
+#include "codec/http1/http_request_parser.h"
+#include "codec/websocket/websocket_handshake.h"
 #include "cuts.h"
-#include "wire/http_request_parser.h"
-#include "wire/websocket_handshake.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 using namespace ringcast::fuzz;
 
 struct SecondOpinion {

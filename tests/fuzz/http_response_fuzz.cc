@@ -3,13 +3,13 @@
 // the request was a HEAD.
 #include <string>
 
+#include "codec/http1/http_response_parser.h"
+#include "codec/websocket/websocket_handshake.h"
 #include "cuts.h"
-#include "wire/http_response_parser.h"
-#include "wire/websocket_handshake.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 using namespace ringcast::fuzz;
 
 std::string trace(const std::vector<std::vector<uint8_t>>& pieces, bool to_head) {

@@ -8,14 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "codec/native/action.h"
+#include "codec/native/event_json.h"
+#include "codec/native/publish_request.h"
 #include "dom_error.h"
-#include "wire/action.h"
-#include "wire/event_json.h"
-#include "wire/publish_request.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 
 void require(bool condition) {
   if (!condition) std::abort();

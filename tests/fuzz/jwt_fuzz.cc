@@ -8,13 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "access/jwks.h"
+#include "access/jwt.h"
+#include "codec/text/base64.h"
 #include "cuts.h"
 #include "dom_error.h"
-#include "wire/base64.h"
-#include "wire/jwks.h"
-#include "wire/jwt.h"
 
-using namespace ringcast::wire;
+using namespace ringcast::access;
 using ringcast::fuzz::require;
 
 namespace {

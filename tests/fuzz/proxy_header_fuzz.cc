@@ -2,8 +2,8 @@
 // A PROXY header, whole and in pieces: both must end at the same byte with the same outcome.
 #include <cstdlib>
 
+#include "codec/http1/proxy_header.h"
 #include "cuts.h"
-#include "wire/proxy_header.h"
 
 using namespace ringcast;
 using fuzz::require;
@@ -12,7 +12,7 @@ namespace {
 
 struct Seen {
   size_t consumed = 0;
-  wire::ProxyHeaderStatus status = wire::ProxyHeaderStatus::need_more;
+  codec::ProxyHeaderStatus status = codec::ProxyHeaderStatus::need_more;
   bool has_source = false;
   IpAddress source;
   std::string_view error;
@@ -20,20 +20,20 @@ struct Seen {
 };
 
 Seen read(const std::vector<std::vector<uint8_t>>& pieces) {
-  wire::ProxyHeaderParser parser;
+  codec::ProxyHeaderParser parser;
   Seen seen;
   for (const std::vector<uint8_t>& piece : pieces) {
     const auto outcome = parser.feed(piece);
     require(outcome.consumed <= piece.size());
     seen.consumed += outcome.consumed;
     seen.status = outcome.status;
-    if (outcome.status != wire::ProxyHeaderStatus::need_more) break;
+    if (outcome.status != codec::ProxyHeaderStatus::need_more) break;
     require(outcome.consumed == piece.size());
   }
   seen.has_source = parser.has_source();
   seen.source = parser.source();
   seen.error = parser.error();
-  require(seen.error.empty() == (seen.status != wire::ProxyHeaderStatus::error));
+  require(seen.error.empty() == (seen.status != codec::ProxyHeaderStatus::error));
   return seen;
 }
 

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "wire/sse.h"
-#include "wire/sse_parser.h"
+#include "codec/sse/sse.h"
+#include "codec/sse/sse_parser.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 
 constexpr size_t kEventBytesMax = 1024;
 

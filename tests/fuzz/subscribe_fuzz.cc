@@ -8,15 +8,15 @@
 #include <string>
 #include <string_view>
 
+#include "codec/json/json_writer.h"
+#include "codec/native/event_json.h"
+#include "codec/native/names.h"
+#include "codec/native/subscribe_request.h"
 #include "dom_error.h"
-#include "wire/event_json.h"
-#include "wire/json_writer.h"
-#include "wire/names.h"
-#include "wire/subscribe_request.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 
 constexpr size_t kNamesMax = 8;
 

@@ -3,13 +3,13 @@
 // its limits, and hold nothing when nothing is incomplete. The byte after the cuts chooses role, extension and limit.
 #include <string>
 
+#include "codec/text/utf8.h"
+#include "codec/websocket/websocket_decoder.h"
 #include "cuts.h"
-#include "wire/utf8.h"
-#include "wire/websocket_decoder.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 using namespace ringcast::fuzz;
 
 std::string trace(std::vector<std::vector<uint8_t>> pieces, const WebSocketDecoder::Options& options) {

@@ -6,13 +6,13 @@
 #include <cstring>
 #include <string>
 
+#include "codec/text/utf8.h"
+#include "codec/websocket/websocket_decoder.h"
 #include "cuts.h"
-#include "wire/utf8.h"
-#include "wire/websocket_decoder.h"
 
 namespace {
 
-using namespace ringcast::wire;
+using namespace ringcast::codec;
 using namespace ringcast::fuzz;
 
 constexpr uint64_t kMessageMax = 2000;

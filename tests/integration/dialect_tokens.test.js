@@ -10,7 +10,9 @@ import { Files, Key } from './lib/tokens.js';
 const files = new Files();
 const key = new Key('HS256');
 const kServer = { 'X-API-Key': 'a-secret-of-some-length' };
-const settings = { jwt_keys: [files.key(key)], api_keys: 'billing:a-secret-of-some-length' };
+// Without the rights that presets give to everybody.
+const config = files.write('hub.toml', '[[routes]]\npath = "/ws"\ndialect = "token-hub"\nwith = ["token"]\nwithout = ["username"]\njoin = ["@me", "*"]\n');
+const settings = { config, jwt_keys: [files.key(key)], api_keys: 'billing:a-secret-of-some-length' };
 const rooms = [{ match: '**', allow: ['subscribe', 'publish', 'presence', 'history', 'broadcast'] }];
 const token_of = (sub, permissions) => key.token({ sub, permissions });
 
@@ -21,7 +23,7 @@ suite('dialects with tokens', { settings }, (test) => {
     `${connections} connections of ${user}`);
   const bad = new Key('HS256').token();
 
-  test('R2: a bad token is told after the upgrade, by 4001 Unauthorized and nothing else', async (t) => {
+  test('token hub: a bad token is told after the upgrade, by 4001 Unauthorized and nothing else', async (t) => {
     for (const token of [bad, 'nonsense']) {
       const client = t.ws_raw(`/ws?token=${token}`, { protocol: false });
       const { code, reason } = await client.close_code();
@@ -31,7 +33,7 @@ suite('dialects with tokens', { settings }, (test) => {
     }
   });
 
-  test('R2: several tabs of a user all receive what is pushed to the user', async (t) => {
+  test('token hub: several tabs of a user all receive what is pushed to the user', async (t) => {
     const [alice, bob] = [t.name('alice'), t.name('bob')];
     const tabs = [];
     for (let i = 0; i < 3; ++i) tabs.push(await t.foreign_ws(`/ws?token=${token_of(alice)}`));
@@ -45,7 +47,7 @@ suite('dialects with tokens', { settings }, (test) => {
     assert.ok(!other.events.seen.some(({ type }) => type === 'order-update'));
   });
 
-  test('R2: messages are from the token’s user, and only those of rooms that it may join', async (t) => {
+  test('token hub: messages are from the token’s user, and only those of rooms that it may join', async (t) => {
     const [alice, room] = [t.name('alice'), t.name('room')];
     const members = async () => (await t.get('/members', { room }, { headers: kServer })).json?.count;
     const sender = await t.foreign_ws(`/ws?token=${token_of(alice, rooms)}`);
@@ -58,10 +60,16 @@ suite('dialects with tokens', { settings }, (test) => {
     const message = await reader.next({ content: room });
     assert.equal(message.from, alice);
     assert.ok(!reader.events.seen.some(({ content }) => content === 'let me in'));
-    assert.ok(!stranger.events.seen.some(({ content }) => content === room));
+    // To join and to send: each is answered, and the log names the setting.
+    for (const { type, message, ...more } of await stranger.take(2, { type: 'error' })) {
+      assert.deepEqual([type, more], ['error', {}]);
+      assert.match(message, /no rule allows (subscribe|publish)/);
+    }
+    assert.equal(stranger.events.all({ type: 'error' }).length, 2);  // what is sent to all clients may come, too
+    await until(() => t.server.log.some((line) => /refused/.test(line) && /code=forbidden /.test(line) && /\[\[permissions\]\]/.test(line)), 'the log line');
   });
 
-  test('R5: authentication failed is 401, and the user is the token’s', async (t) => {
+  test('SSE broker: authentication failed is 401, and the user is the token’s', async (t) => {
     const [user, other] = [randomUUID(), randomUUID()];
     const refused = await t.get('/sse/stream', { user_id: user, token: bad });
     t.refused(refused, 401, 'unauthorized');
@@ -78,7 +86,7 @@ suite('dialects with tokens', { settings }, (test) => {
     t.refused(topics, 403, 'forbidden');
   });
 
-  test('R5 to R7: what is posted needs a token, which says from whom and may not do everything', async (t) => {
+  test('posted: what is posted needs a token, which says from whom and may not do everything', async (t) => {
     const [alice, bob] = [t.name('alice'), t.name('bob')];
     const post = (path, body, token) => t.http('POST', path, { body, headers: token ? { Authorization: `Bearer ${token}` } : {} });
     for (const [path, body] of [['/api/test/send', { user_id: randomUUID(), data: 1 }], ['/api/send', { text: 'x' }], ['/send', { from: alice, content: 'x' }]]) {
@@ -96,16 +104,48 @@ suite('dialects with tokens', { settings }, (test) => {
     assert.equal((await room.next({ event_type: 'chat', content: text })).from, alice);
   });
 
-  test('R6: the token says who it is; a bad one is refused', async (t) => {
+  test('push gateway: the token says who it is; a bad one is refused', async (t) => {
     const user = t.name('user');
     const stream = t.stream(`/woolive/sse?token=${token_of(user)}`);
     assert.equal((await stream.next('heartbeat')).user_id, user);
     await push(t, { users: [user], event: 'order.paid', data: { amount: 5 } });
     assert.equal((await stream.next('order.paid')).raw_data, '{"amount":5}');
     t.refused(await t.get('/woolive/sse', { token: bad }), 401, 'unauthorized');
+    assert.equal((await t.http('DELETE', `/users/${user}/tokens`, { headers: kServer })).status, 200);
+    assert.equal((await stream.next('close')).code, 4001);
+    await stream.end();
   });
 
-  test('R7: who may not ask who is there gets no list', async (t) => {
+  test('push gateway: first there must be a token, then its signature counts, then its user', async (t) => {
+    const nobody = { sub: undefined };
+    const other = new Key('HS256');
+    for (const [token, why] of [[undefined, /^this needs a token/], [other.token(nobody), /not valid: .*(signature|key)/], [key.token(nobody), /"sub" does not name a user/]]) {
+      const answer = await t.get('/woolive/sse', { token });
+      t.refused(answer, 401, 'unauthorized');
+      assert.match(answer.json.error.message, why);
+    }
+    const stream = t.stream(`/woolive/sse?token=${token_of(t.name('user'))}`);
+    assert.equal((await within(stream.response, 'the head')).statusCode, 200);
+  });
+
+  test('push gateway: in its preset the page posts with the cookie or the token of its stream', async (t) => {
+    const server = await t.start_server({ preset: 'push_gateway', jwt_keys: [files.key(key)] });
+    const token = token_of('ann');
+    const stream = t.stream('/woolive/sse', { headers: { Cookie: `a=b; token=${token}` } }, server);
+    assert.equal((await stream.next('heartbeat')).user_id, 'ann');
+    // What a page of somebody else's would send along.
+    const open = await t.start_server({ preset: ['push_gateway', 'room_chat'], jwt_keys: [files.key(key)] });
+    const foreign = { Cookie: `token=${token}`, Origin: 'https://evil.example' };
+    t.refused(await t.http('POST', '/messages', { body: '{"content":"x"}', headers: foreign, at: open }), 401, 'unauthorized');
+    assert.equal((await t.ws_raw('/ws', { protocol: false, headers: foreign }, open).close_code()).code, 4001);
+    for (const [path, headers] of [['/api/send', { Cookie: `token=${token}` }], [`/api/send?token=${token}`, {}]]) {
+      const text = t.name('hi');
+      assert.equal((await t.http('POST', path, { body: JSON.stringify({ text }), headers, at: server })).status, 200);
+      assert.equal((await stream.next({ event_type: 'chat', text })).from, 'ann');
+    }
+  });
+
+  test('SSE chat: who may not ask who is there gets no list', async (t) => {
     const [a, b] = [t.name('ann'), t.name('ben')];
     const subscribe = [{ match: 'lobby', allow: ['subscribe'] }];
     const ann = t.stream(`/sse?token=${token_of(a, subscribe)}`);
@@ -117,7 +157,7 @@ suite('dialects with tokens', { settings }, (test) => {
     assert.equal(ann.events.all('online_list').length, 0);
   });
 
-  test('R8: the token’s user, whatever username says; the lobby is a room like others', async (t) => {
+  test('chat hub: the token’s user, whatever username says; the lobby is a room like others', async (t) => {
     const alice = t.name('alice');
     const client = await t.foreign_ws(`/ws?username=mallory&token=${token_of(alice, rooms)}`);
     const content = t.name('hello');
@@ -127,7 +167,7 @@ suite('dialects with tokens', { settings }, (test) => {
     assert.equal((await stranger.close_code()).code, 4003);
   });
 
-  test('R11: notifications are those of the token’s user', async (t) => {
+  test('notifications: notifications are those of the token’s user', async (t) => {
     const user = t.name('user');
     await push(t, { to: user, data: { title: 'one' } });
     const mine = await t.read('/notifications/poll', { since: 1, user: 'mallory', token: token_of(user) });

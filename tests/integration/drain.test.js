@@ -14,9 +14,11 @@ suite('drain', { server: false }, (test) => {
     const stream = await t.sse({ user: 'b', rooms: [room] }, {}, server);
     await stream.next('(retry)');
     const { cursor } = await t.poll({ user: 'c', rooms: [room] }, { at: server });
+    const polls = (count) => until(async () => ((await t.get('/users/c', {}, { at: server })).json.connections ?? 0) === count, `${count} polls`);
+    await polls(0);  // the one that is answered is gone
     const waiting = t.get('/poll', { user: 'c', rooms: [room], since: cursor, timeout: 120 }, { at: server });
     waiting.catch(() => {});  // when the test has failed meanwhile
-    await until(async () => (await t.read('/users/c', {}, { at: server })).connections === 1, 'the poll to wait');
+    await polls(1);
     server.signal('SIGTERM');
     const reconnect = await socket.next('reconnect');
     assert.ok(Number.isInteger(reconnect.after_ms) && reconnect.after_ms >= 0);

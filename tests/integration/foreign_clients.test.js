@@ -2,23 +2,13 @@
 // Clients of other languages: Debian's python3-websockets and curl.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { run } from './lib/program.js';
 import { suite } from './lib/runner.js';
 
 const kPython = process.env.RINGCAST_TEST_PYTHON ?? '/usr/bin/python3';
 const kScript = join(dirname(fileURLToPath(import.meta.url)), 'python_client.py');
-
-function run(command, args, input = '') {
-  return new Promise((resolve) => {
-    const child = execFile(command, args, { timeout: 80000, maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
-      resolve({ status: error ? error.code ?? 1 : 0, stdout, stderr });
-    });
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-  });
-}
 
 suite('python websockets', {}, (test) => {
   test('every test of python_client.py', async (t) => {
@@ -31,7 +21,7 @@ suite('python websockets', {}, (test) => {
 
 suite('curl', {}, (test) => {
   const curl_with = async (t, input, ...args) => {
-    const answer = await run('curl', ['-sS', '--max-time', '30', ...args], input);
+    const answer = await run('curl', ['-sS', '--max-time', '30', ...args], { input });
     if (answer.status === 'ENOENT') t.skip('no curl');
     return answer;
   };

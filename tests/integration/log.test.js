@@ -25,10 +25,12 @@ suite('the log', { server: false }, (test) => {
   const start = (t, settings = {}) => t.start_server({ log_format: 'json', ...settings });
 
   test('the start says what differs from the defaults and where it listens, but no secret', async (t) => {
-    const server = await start(t, { api_keys: 'ops:secret-of-the-operator', history_messages: 7, insecure: true });
+    const server = await start(t, { api_keys: 'ops:secret-of-the-operator', history_messages: 7, admin_listen: '127.0.0.1:0', insecure: true });
     assert.equal((await line_of(server, 'setting', { key: 'history_messages' })).value, '7');
     assert.match((await line_of(server, 'setting', { key: 'api_keys' })).value, /^ops:\(hidden/);
     await line_of(server, 'listening', { url: server.url });
+    const { url } = await until(() => lines_of(server, 'listening').find((line) => / for the server calls$/.test(line.url)), 'the admin address');
+    assert.equal((await t.http('GET', '/rooms', { at: { url: url.split(' ')[0] } })).status, 200);
     await line_of(server, 'started', {});
     assert.deepEqual(lines_of(server, 'setting').filter(({ key }) => key === 'heartbeat_interval'), []);
     assert.ok(!server.log.join('\n').includes('secret-of-the-operator'));
@@ -52,13 +54,59 @@ suite('the log', { server: false }, (test) => {
   test('the life of a client at info', async (t) => {
     const server = await start(t);
     const client = await t.ws({ user: 'alice' }, {}, server);
-    const { connection } = await line_of(server, 'connected', { user: 'alice', transport: 'websocket', address: '127.0.0.1' });
+    const { connection } = await line_of(server, 'connected', { user: 'alice', transport: 'websocket', address: '127.0.0.1', clients: 1 });
     await client.join('lounge');
     await client.close();
     const end = await line_of(server, 'disconnected', { connection, transport: 'websocket', user: 'alice' });
     assert.equal(end.reason, 'peer_closed');
     assert.ok(end.seconds >= 0);
-    assert.deepEqual([...lines_of(server, 'joined'), ...lines_of(server, 'left'), ...lines_of(server, 'request')], []);
+    assert.equal(end.clients, 0);
+    await line_of(server, 'joined', { connection, room: 'lounge', members: 1 });
+    await line_of(server, 'left', { connection, user: 'alice', room: 'lounge', reason: 'disconnected', members: 0 });
+    assert.deepEqual([lines_of(server, 'joined').length, ...lines_of(server, 'request')], [1]);
+  });
+
+  test('joins and leaves with the size of the room, however a member leaves', async (t) => {
+    const server = await start(t);
+    const [ann, ben, cat] = [await t.ws({ user: 'ann' }, {}, server), await t.ws({ user: 'ben' }, {}, server), await t.ws({ user: 'cat' }, {}, server)];
+    for (const [i, [user, client]] of [['ann', ann], ['ben', ben], ['cat', cat]].entries()) {
+      await client.join('hall');
+      await line_of(server, 'joined', { room: 'hall', user, members: i + 1 });
+    }
+    ann.send({ action: 'leave', room: 'hall' });
+    await line_of(server, 'left', { connection: ann.id, room: 'hall', user: 'ann', reason: 'left', members: 2 });
+    ben.terminate();
+    await line_of(server, 'left', { connection: ben.id, room: 'hall', user: 'ben', reason: 'disconnected', members: 1 });
+    await t.publish({ room: 'hall', content: 'the end', final: true }, { at: server });
+    await line_of(server, 'left', { connection: cat.id, room: 'hall', user: 'cat', reason: 'final', members: 0 });
+    await ann.join('hall');
+    assert.equal((await t.http('DELETE', '/rooms/hall/members/ann', { at: server })).status, 200);
+    await line_of(server, 'left', { connection: ann.id, room: 'hall', user: 'ann', reason: 'kicked', members: 0 });
+    assert.equal(lines_of(server, 'left').length, 4);
+  });
+
+  test('failed pings and connections that are reset', async (t) => {
+    const server = await start(t, { heartbeat_interval: '1s', heartbeat_timeout: '1s' });
+    const mute = t.raw(server);
+    await mute.upgrade('/ws?user=mute');
+    await line_of(server, 'disconnected', { user: 'mute', reason: 'heartbeat_timeout' });
+    const broken = t.raw(server);
+    broken.write('GET /events?rooms=r&user=broken HTTP/1.1\r\nHost: x\r\n\r\n');
+    await broken.read((bytes) => (bytes.includes('connection_id') ? { value: true, used: 0 } : null), 'the greeting');
+    broken.socket.resetAndDestroy();
+    await line_of(server, 'disconnected', { user: 'broken', reason: 'peer_reset' });
+  });
+
+  test('a body whose refusal does not say why', async (t) => {
+    const server = await start(t, { preset: 'room_chat' });
+    const bodies = { '{': 'bad_json', '{"user":"a"}': 'missing_field', '{"content":7}': 'bad_field' };
+    for (const [body, code] of Object.entries(bodies)) {
+      const answer = await t.http('POST', '/messages', { body, at: server });
+      assert.deepEqual([answer.status, answer.text.trim()], [400, '{"error":"invalid body"}'], body);
+      const { level, why } = await line_of(server, 'refused', { status: 400, code, address: '127.0.0.1' });
+      assert.equal(level, 'info');
+      assert.ok(why.length > 10, why);
+    }
   });
 
   test('the life of a client at debug; tokens in a query stay out of it', async (t) => {
@@ -68,8 +116,10 @@ suite('the log', { server: false }, (test) => {
     const { connection } = await line_of(server, 'connected', { user: 'bob' });
     await client.join('lounge');
     await line_of(server, 'joined', { connection, room: 'lounge', user: 'bob' });
+    client.send({ action: 'message', content: 'hi' });
+    await line_of(server, 'published', { connection, room: 'lounge', bytes: 4, level: 'debug' });
     client.send({ action: 'leave', room: 'lounge' });
-    await line_of(server, 'left', { connection, room: 'lounge', reason: 'left' });
+    await line_of(server, 'left', { connection, room: 'lounge', reason: 'left', members: 0 });
     assert.equal((await client.ask({ action: 'dance' })).code, 'unknown_action');
     await line_of(server, 'refused', { connection, code: 'unknown_action', level: 'debug' });
     await client.close();

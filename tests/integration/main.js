@@ -12,8 +12,6 @@ const kHelp = `Usage: tests/integration/run [BINARY] [options]
   --only TEXT        only tests whose "suite: title" has TEXT in it
   --jobs N           suites at once              (default 6)
   --at-once N        tests of a suite at once    (default 6)
-  --shuffle SEED     the tests of a suite in an order that is this seed's
-  --junit FILE       write the results as JUnit XML too
-  --verbose          say how long each test took`;
+  --shuffle SEED     the tests of a suite in an order that is this seed's`;
 
 await run_tests(import.meta.url, command_line(kHelp, { io: 'uring,epoll', reactors: '1,2,4', jobs: 6 }));

@@ -274,7 +274,7 @@ suite('permissions of API keys', { settings: { config: keys_config } }, (test) =
   });
 
   for (const [what, section, message] of [
-    ['an unknown key', 'keys = ["bill"]', /there is no API key "bill"/],
+    ['an unknown key', 'keys = ["bill"]', /there is no API key or inlet "bill"/],
     ['keys and users', 'keys = ["billing"]\nusers = ["alice"]', /for users or for keys/],
     ['no list of keys', 'keys = 1', /names of api_keys/],
   ]) {

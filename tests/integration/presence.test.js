@@ -116,3 +116,30 @@ suite('presence: a grace time that nobody waits for', { settings: { presence_lea
     assert.equal((await t.read('/members', { room })).count, 1);
   });
 });
+
+suite('presence: of a room that many join', { settings: { presence_interval: '10s', presence_leave_grace: '0' } }, (test) => {
+  test('what follows the first waits, and no message overtakes it', async (t) => {
+    const room = t.name('room');
+    const users = Array.from({ length: 20 }, (_, i) => t.name(`user-${i}`));
+    const watcher = await t.member(room, { user: t.name('a') });
+    const stream = await t.sse({ rooms: [room], user: t.name('b') });
+    await watcher.next('member_joined');  // of the stream, at once
+    const crowd = [];
+    for (const user of users) crowd.push(await t.member(room, { user }));
+    await crowd[0].ask({ action: 'leave', room });
+    // The answer is that of its own core; what is said next may be with the room's before the leave is.
+    await until(async () => (await t.read(`/rooms/${room}/members`)).members.every(({ user }) => user !== users[0]), 'the leave');
+    await t.say(room, 'hello');
+    for (const client of [watcher, stream]) {
+      await client.next('message');
+      const seen = client.events.seen.filter(({ event_type: type }) => ['member_joined', 'member_left', 'message'].includes(type));
+      const about = seen.filter(({ user }) => users.includes(user));
+      assert.deepEqual(about.map(({ event_type: type, user }) => [type, user]), [...users.map((user) => ['member_joined', user]), ['member_left', users[0]]]);
+      assert.equal(seen.at(-1).event_type, 'message');
+    }
+    // Nobody hears of who came before, or of itself.
+    await crowd[9].next('message');
+    const heard = crowd[9].events.all('member_joined').map(({ user }) => user);
+    assert.deepEqual(heard, users.slice(10));
+  });
+});

@@ -1,73 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runner itself: a server that ends without having been asked to is shown with what it said.
+// The runner itself: which tests run in which order, how each end is reported, and that the whole ends.
 
 import assert from 'node:assert/strict';
-import { Runner, suite } from './lib/runner.js';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { suite } from './lib/runner.js';
 
-async function outcome_of(t, body) {
-  const runner = new Runner({ bin: t.bin });
-  const reports = [];
-  runner.report = (name, outcome, ms, error, told) => reports.push({ outcome, error, told });
-  await runner.run_test({ title: 'inner', body }, 'inner', { settings: t.settings, combination: t.combination, bin: t.bin });
-  assert.equal(reports.length, 1);
-  return reports[0];
+const file = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+async function run(t, ...options) {
+  const { io, reactors } = t.combination;
+  const program = ['--test-reporter', file('lib/reporter.js'), file('inner/main.js'), t.bin, '--io', io, '--reactors', reactors, ...options];
+  const child = spawn(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => { output += text; });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  const lines = output.trimEnd().split('\n');
+  return { code, output, last: lines.at(-1), ran: lines.filter((line) => /^(not )?ok /.test(line)).map((line) => line.replace(/ \d+ - /, ' ').replace(/ \(\d+ ms\)$/, '')) };
 }
+
+// What the failed test of that title is shown with.
+const shown = (output, title) => output.split(/^(?:not )?ok /m).find((part) => part.includes(`: ${title}\n`));
 
 suite('runner', { server: false }, (test) => {
   test('a seed gives an order of its own, and the same again; those that want to be alone come last', async (t) => {
-    const tests = [...'abcdefgh'].map((title) => ({ title, body: () => {}, alone: title === 'c' }));
-    const order = async (shuffle) => {
-      const runner = new Runner({ bin: t.bin, shuffle, tests_at_once: 1 });
-      const ran = [];
-      runner.report = (name) => ran.push(name.at(-1));
-      await runner.run_suite({ name: 'inner', server: false, tests }, t.combination);
-      return ran.join('');
+    const order = async (...options) => {
+      const { code, last, ran } = await run(t, '--only', 'order: ', ...options);
+      assert.deepEqual([code, last], [0, '8 passed, 0 failed, 0 skipped']);
+      return ran.map((line) => line.at(-1)).join('');
     };
-    const [one, again, other] = [await order('one'), await order('one'), await order('other')];
-    assert.equal(await order(''), 'abdefghc');
+    const [one, again, other] = [await order('--shuffle', 'one'), await order('--shuffle', 'one'), await order('--shuffle', 'other')];
+    assert.equal(await order(), 'abdefghc');
     assert.equal(again, one);
     assert.equal(new Set(['abdefghc', one, other]).size, 3);
     for (const each of [one, other]) assert.deepEqual([[...each].sort().join(''), each.at(-1)], ['abcdefgh', 'c']);
   });
 
-  test('a server that breaks off is shown with the end of its log', async (t) => {
-    const { outcome, error, told } = await outcome_of(t, async (inner) => {
-      const server = await inner.start_server();
-      process.kill(server.process.pid, 'SIGKILL');
-      await inner.read('/stats');
-      await server.exited;
-      assert.fail('nobody answered');
-    });
-    assert.equal(outcome, 'failed');
-    assert.ok(error);
-    assert.match(told, /the server is gone \(SIGKILL\)/);
-    assert.match(told, /\| listening on http/);
+  test('each end is reported, a server that breaks off with the end of its log, and what is left open does not keep it', async (t) => {
+    const { code, output, last, ran } = await run(t, '--only', 'ends: ');
+    assert.deepEqual([code, last], [1, '1 passed, 6 failed, 1 skipped']);
+    assert.deepEqual(ran.map((line) => line.replace(/ends \[.*?\]: /, '')), [
+      'ok it skips # SKIP not here', 'not ok its server breaks off', 'not ok its server breaks off with a report', 'not ok its server was asked to go',
+      'not ok its server still answers', 'not ok it never ends', 'not ok what it has to clean up fails', 'ok it leaves a socket behind']);
+    assert.equal(output.match(/^# failed: /gm).length, 6);
+    assert.match(shown(output, 'its server breaks off'), /no answer[^]*the server is gone \(SIGKILL\)[^]*\| listening on http/);
+    // A report is shown from its beginning, however long the log goes on.
+    const reported = shown(output, 'its server breaks off with a report');
+    assert.match(reported, /heap-use-after-free[^]*frame 99/);
+    assert.doesNotMatch(reported, /before 30/);
+    for (const title of ['its server was asked to go', 'its server still answers']) assert.doesNotMatch(shown(output, title), /\|/);
+    assert.match(shown(output, 'it never ends'), /waited 50 ms for the test "it never ends"/);
+    assert.match(shown(output, 'what it has to clean up fails'), /while cleaning up/);
   });
 
-  test('a report is shown from its beginning, however long the log goes on', async (t) => {
-    const { told } = await outcome_of(t, async (inner) => {
-      const server = await inner.start_server();
-      const filler = (count, text) => Array.from({ length: count }, (_, i) => `${text} ${i}`);
-      server.log.push(...filler(50, 'before'), '==1==ERROR: AddressSanitizer: heap-use-after-free', ...filler(100, 'frame'));
-      process.kill(server.process.pid, 'SIGKILL');
-      await server.exited;
-      assert.fail('gone');
-    });
-    assert.match(told, /heap-use-after-free/);
-    assert.match(told, /frame 99/);
-    assert.doesNotMatch(told, /before 30/);
+  test('a server that does not start is one failure, and its tests do not run', async (t) => {
+    const { code, output, last, ran } = await run(t, '--only', 'without a server: ');
+    assert.deepEqual([code, last, ran.length], [1, '0 passed, 1 failed, 0 skipped', 1]);
+    assert.match(output, /--io/);
   });
 
-  test('one that was asked to go, or still answers, has nothing to say', async (t) => {
-    const asked = await outcome_of(t, async (inner) => {
-      const server = await inner.start_server();
-      await server.stop_cleanly();
-      assert.fail('for another reason');
-    });
-    const serving = await outcome_of(t, async (inner) => {
-      await inner.start_server();
-      assert.fail('for another reason');
-    });
-    assert.deepEqual([asked.outcome, asked.told, serving.outcome, serving.told], ['failed', '', 'failed', '']);
+  test('what is thrown after the end of a test is a failure, and the others go on', async (t) => {
+    const { code, output, last } = await run(t, '--only', 'late: ');
+    assert.deepEqual([code, last], [1, '2 passed, 1 failed, 0 skipped']);
+    assert.match(output, /too late/);
   });
 });

@@ -2,10 +2,13 @@
 // Webhooks: what an operator's server is asked and told over real HTTP, and what becomes of its answers.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
+import { Certificates } from './lib/certificates.js';
 import { until, within } from './lib/deadline.js';
+import { make_folder } from './lib/folder.js';
 import { HookReceiver } from './lib/hook_receiver.js';
 import { suite } from './lib/runner.js';
 
@@ -14,8 +17,7 @@ const hooks = await HookReceiver.start(kSecret);
 
 const nowhere = 'http://127.0.0.1:1/';  // a port that nobody is given
 
-const directory = mkdtempSync(join(tmpdir(), 'ringcast-webhooks-'));
-process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+const directory = make_folder('webhooks');
 let files = 0;
 function config(text) {
   const path = join(directory, `${++files}.toml`);
@@ -309,6 +311,24 @@ suite('webhooks', { settings }, (test) => {
 });
 
 suite('webhooks of one server', { server: false }, (test) => {
+  test('over https it is asked who has a certificate of the authorities that are named', async (t) => {
+    const certificates = new Certificates().issue('hooks', 'DNS:localhost');
+    const receiver = createServer({ key: certificates.read('hooks.key'), cert: certificates.read('hooks.pem') }, (request, response) => response.end('{}'));
+    receiver.listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    t.after(() => { receiver.close(); receiver.closeAllConnections(); });
+    const url = `https://localhost:${receiver.address().port}/`;
+    const asks = (lines) => t.start_server({ config: config(`[[webhooks]]\n${lines}\nevents = ["connect"]\non_failure = "deny"\n`) });
+    const named = `ca_file = "${certificates.ca_file}"`;
+    await asks(`url = "${url}"\n${named}`);
+    await t.ws({ user: t.name('a') });
+    // Nobody else is believed: neither an unknown authority nor another name.
+    for (const lines of [`url = "${url}"`, `url = "${url.replace('localhost', '127.0.0.1')}"\n${named}`]) {
+      const at = await asks(lines);
+      t.refused(await t.get('/poll', { user: t.name('a'), rooms: 'general' }, { at }), 503, 'undecided');
+    }
+  });
+
   test('what nobody decides in time is refused for the moment', async (t) => {
     const user = t.name('a');
     const { open, opened } = gate();

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds the "may use" table of src/README.md against the includes.
+"""Holds the "may use" table of src/README.md against the includes, and the code against the rules of its shape: at most
+25 units in a folder, two sources for a class, and [[nodiscard]] wherever an error is returned.
 
     check.py ROOT                 reads every include below the folders of the table
     check.py ROOT --self-test     proves on made-up trees that each kind of breach is found
@@ -67,7 +68,8 @@ def check_file(root, path, folder, rows):
             if name in foreign_system and name not in own_system:
                 yield f"{place}: <{name}> belongs to {foreign_system[name]}"
             continue
-        beside = (path.parent / name).is_file()
+        target = (path.parent / name).resolve()
+        beside = target.is_file() and target.is_relative_to((root / folder).resolve())
         owner = "src/" + name.split("/")[0]
         if owner in rows:
             if owner != folder and owner not in uses and name not in uses:
@@ -77,6 +79,36 @@ def check_file(root, path, folder, rows):
                 yield f"{place}: only src/embed may use the public headers (\"{name}\")"
         elif not beside and name not in own_system:
             yield f"{place}: \"{name}\" is in no folder of the table"
+
+
+MEMBER = re.compile(r"^\w[^;={}()]*?\b([A-Z]\w+)::~?\w+\(", re.M)
+ERROR = re.compile(r"^ *(?:static |virtual |inline |constexpr )*(?:Result<[^;=()]*>|std::optional<Error>) \w+\(", re.M)
+UNITS_MAX = 25
+SOURCES_MAX = 2
+
+
+def check_shape(root, folders):
+    units, sources = {}, {}
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix not in SUFFIXES:
+                continue
+            units.setdefault(path.parent, set()).add(path.stem)
+            text = path.read_text(encoding="utf-8")
+            if path.suffix == ".cc":
+                for name in set(MEMBER.findall(text)):
+                    sources.setdefault((folder, name), []).append(path)
+            else:
+                for found in ERROR.finditer(text):
+                    line = text.count("\n", 0, found.start()) + 1
+                    yield f"{path.relative_to(root)}:{line}: an error is returned without [[nodiscard]]"
+    for path, stems in units.items():
+        if len(stems) > UNITS_MAX:
+            yield f"{path.relative_to(root)}: {len(stems)} units, at most {UNITS_MAX} are a folder"
+    for (folder, name), paths in sources.items():
+        if len(paths) > SOURCES_MAX:
+            names = ", ".join(path.name for path in paths)
+            yield f"{folder}: {name} has {len(paths)} sources ({names}), at most {SOURCES_MAX} are a class"
 
 
 def check(root):
@@ -90,6 +122,7 @@ def check(root):
             if path.suffix in SUFFIXES:
                 files += 1
                 yield from check_file(root, path, folder, rows)
+    yield from check_shape(root, [folder for folder in rows if folder.startswith(("src/", "tools/"))])
     for path in sorted((root / "include").rglob("*.h")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             found = INCLUDE.match(line)
@@ -115,6 +148,8 @@ def self_test():
         ({"src/low/a.h": "#include <own.h>\n"}, None),
         ({"src/high/a.cc": '#include "elsewhere/b.h"\n'}, "is in no folder of the table"),
         ({"src/high/a.cc": '#include "b.h"\n', "src/high/b.h": ""}, None),
+        ({"src/high/part/a.cc": '#include "../b.h"\n', "src/high/b.h": ""}, None),
+        ({"src/low/a.cc": '#include "../high/b.h"\n', "src/high/b.h": ""}, "is in no folder of the table"),
         ({"src/high/a.cc": '#include "ringcast/server.h"\n'}, "only src/embed may use the public headers"),
         ({"src/new/a.cc": "", "src/low/b.cc": ""}, "no row for src/new"),
         ({"include/ringcast/a.h": "#include <string>\n", "src/low/a.cc": ""}, None),
@@ -122,6 +157,14 @@ def self_test():
         ({"include/ringcast/a.h": '#include "low/a.h"\n', "src/low/a.cc": ""}, "the standard library only"),
         ({"src/README.md": table.replace("| – |", "| `src/server` |"), "src/low/a.cc": ""}, "in a circle"),
         ({"src/README.md": table.replace("| – |", "| `src/gone` |"), "src/low/a.cc": ""}, "which has no row"),
+        ({f"src/low/a{i}.h": "" for i in range(26)}, "src/low: 26 units"),
+        ({f"src/low/a{i}.h": "" for i in range(25)}, None),
+        ({f"src/low/{i}.cc": "void Thing::go() {}\n" for i in "abc"}, "Thing has 3 sources (a.cc, b.cc, c.cc)"),
+        ({f"src/low/{i}.cc": "void Thing::go() {}\n" for i in "ab"}, None),
+        ({f"src/low/{i}.cc": "  Thing::go();\n" for i in "abc"}, None),
+        ({"src/low/a.h": "  static Result<int> read();\n"}, "src/low/a.h:1: an error is returned"),
+        ({"src/low/a.h": "std::optional<Error> read(\n    int x);\n"}, "src/low/a.h:1: an error is returned"),
+        ({"src/low/a.h": "  [[nodiscard]] Result<int> read();\nResult<int> (*read)();\n"}, None),
         ({"src/README.md": "nothing\n"}, "no table"),
         ({}, "no source file"),
     ]

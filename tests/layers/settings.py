@@ -13,9 +13,10 @@ import sys
 
 ROW = re.compile(r"<&[OR]::(\w+)>\(")
 # These load, check and print settings.
-OWN = re.compile(r"options(_(check|draft|file|flags|print|routes|table|toml|value|webhooks))?\.(cc|h)$")
+OWN = re.compile(r"options(_(check|draft|file|flags|inlets|print|routes|table|toml|use|value|webhooks))?\.(cc|h)$")
 # What has its effect within them.
-WITHIN = {"insecure": "the check of addresses", "proxy_listen": "proxy_listen_addresses()"}
+WITHIN = {"presets": "load_options()", "insecure": "the check of addresses", "proxy_listen": "proxy_listen_addresses()",
+          "tls_listen": "tls_listen_addresses()"}
 
 
 def unread(table, sources):
@@ -33,14 +34,14 @@ def main():
     if sys.argv[1] == "--self-test":
         return self_test()
     source = pathlib.Path(sys.argv[1]) / "src"
-    table = (source / "server/options_table.cc").read_text()
+    table = (source / "config/options_table.cc").read_text()
     found = ROW.findall(table)
     assert len(found) > 50, f"only {len(found)} settings found: has the table another form?"
     texts = [path.read_text() for path in sorted(source.rglob("*.cc")) + sorted(source.rglob("*.h"))
-             if not (path.parent.name == "server" and OWN.match(path.name))]
+             if not (path.parent.name == "config" and OWN.match(path.name))]
     idle = [field for field in unread(table, texts) if field not in WITHIN]
     for field in idle:
-        print(f"the setting {field} is read by nothing outside src/server/options*")
+        print(f"the setting {field} is read by nothing outside src/config/options*")
     print(f"{len(found)} settings, {len(idle)} without effect")
     sys.exit(1 if idle else 0)
 

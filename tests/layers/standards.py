@@ -5,7 +5,7 @@
     standards.py TOP       looks at the tree
     standards.py --self-test
 
-A page names a file (`tests/unit/wire/utf8_test.cc`, `frames.test.js`), a case of a unit test (`Suite.Case`) or, behind
+A page names a file (`tests/unit/codec/utf8_test.cc`, `frames.test.js`), a case of a unit test (`Suite.Case`) or, behind
 its file, the title of a JavaScript test or suite as it is written there (`frames.test.js` "protocol errors are 1002").
 Behind a `_test.cc` in the same cell, cases are looked for in that file. Each row of docs/standards.md names one, or
 says "no test".

@@ -2,6 +2,7 @@
 """The life of the Debian package on a booted bare system: install, use, keys, reload, upgrade with the settings as they
 came and edited, stop, remove, purge."""
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import subprocess
 import bare
 
 SETTINGS = "/etc/ringcast/ringcast.toml"
+GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/tls.md"
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
 
 
@@ -16,8 +18,8 @@ class LifeCycle:
     def __init__(self, suite, deb, folder, log):
         self.deb, self.folder, self.log = deb, folder, log
         self.system = bare.Bare(suite, folder, f"life-{suite}", log)
-        self.steps = [self.install, self.serves, self.use, self.fresh_secrets, self.keys, self.reload, self.upgrade_untouched,
-                      self.upgrade_edited, self.drains, self.remove, self.install_on_taken_port, self.purge]
+        self.steps = [self.install, self.serves, self.use, self.fresh_secrets, self.keys, self.reload, self.tls,
+                      self.upgrade_untouched, self.upgrade_edited, self.drains, self.remove, self.install_on_taken_port, self.purge]
 
     def prepare(self):
         self.system.run("apt-get", "update", "-qq")
@@ -153,6 +155,34 @@ class LifeCycle:
         asked = ("-i", "-H", "Origin: https://www.example.org", "http://localhost:3000/health")
         bare.until("the new setting counts", lambda: "access-control-allow-origin" in self.system.curl(*asked).lower())
         assert self.show("MainPID") == pid
+
+    def tls(self):
+        """On port 443, with a certificate that the hook of docs/tls.md puts in place and renews, run as certbot does."""
+        hook = re.search(r"--deploy-hook '(.+)'", GUIDE.read_text(encoding="utf-8"))[1]
+        lineage = self.system.root / "srv/live"
+        lineage.mkdir(exist_ok=True)
+
+        def renew(name):
+            trusted = self.folder / f"{self.system.root.name}-{name}.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                            "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost", "-keyout", lineage / "privkey.pem", "-out", trusted],
+                           check=True, capture_output=True)
+            shutil.copy(trusted, lineage / "fullchain.pem")
+            self.system.on("env", "RENEWED_LINEAGE=/srv/live", "RENEWED_DOMAINS=localhost", "/bin/sh", "-c", hook)
+            return trusted
+
+        def trusts(certificate):
+            return self.system.curl("--cacert", str(certificate), "https://localhost/health", check=False).stdout.find("OK") >= 0
+
+        first = renew("first")
+        assert self.system.on("stat", "-c", "%U:%G %a", "/etc/ringcast/privkey.pem").strip() == "root:ringcast 640"
+        self.edit('tls_listen = ["127.0.0.1:443"]\ntls_certificate = ["/etc/ringcast/fullchain.pem"]\ntls_key = ["/etc/ringcast/privkey.pem"]\n')
+        self.restart()
+        assert trusts(first)
+        pid = self.show("MainPID")
+        second = renew("second")
+        bare.until("the new certificate is served", lambda: trusts(second))
+        assert not trusts(first) and self.show("MainPID") == pid
 
     def upgrade_untouched(self):
         """Settings as they came are replaced by those that come; who may read them stays."""

@@ -15,9 +15,7 @@ const kHelp = `Usage: tests/ringload/run [BINARY] [options]
   --only TEXT        only tests whose "suite: title" has TEXT in it
   --jobs N           suites at once          (default 3)
   --at-once N        tests of a suite at once (default 6)
-  --shuffle SEED     the tests of a suite in an order that is this seed's
-  --junit FILE       write the results as JUnit XML too
-  --verbose          say how long each test took`;
+  --shuffle SEED     the tests of a suite in an order that is this seed's`;
 
 const given = command_line(kHelp, { io: 'uring,epoll', reactors: '2', jobs: 3 }, {
   ringload: { type: 'string', default: process.env.RINGLOAD_BIN ?? '' },

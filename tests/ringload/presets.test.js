@@ -30,6 +30,18 @@ suite('ringload presets', { server: false, at_once: 2 }, (test) => {
     assert.equal(seen.joined, 12);
   });
 
+  test('socketio over polling: a session, polls and POSTs between them', async (t) => {
+    const { target, seen } = await start_socket_io(t, { ping_interval: 100 });
+    for (const args of [[], ['--join', '420["join","{room}"]', '--joined', '430[']]) {
+      const result = await fanout(t, 'socketio', target, ['--transport', 'poll', '--duration', '1500ms', ...args]);
+      assert_exact(result, 5);
+      assert.equal(result.json.ended_connections, 0, result.summary);
+    }
+    assert.equal(seen.joined, 20);
+    assert.ok(seen.pings >= 24, `${seen.pings} pongs`);
+    await assert.rejects(ringload(t, ['resume', '--preset', 'socketio', '--target', target, '--transport', 'poll']), /neither echo nor resume/);
+  });
+
   test('socketio: echoes', async (t) => {
     const { target } = await start_socket_io(t);
     assert_exact(await ringload(t, ['echo', '--preset', 'socketio', '--target', target, '--connections', '4', '--depth', '3']), 1);

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Certificates } from '../integration/lib/certificates.js';
 import { suite } from '../integration/lib/runner.js';
 import { assert_exact, ringload } from './lib/ringload.js';
 
@@ -161,5 +162,25 @@ suite('ringload slow readers', { settings: kSmallBuffers, at_once: 1 }, (test) =
     const fed = await ringload(t, args(t, '--slow-rate', '1000000000'));
     assert.deepEqual(fed.json.slow, { received: 2 * fed.json.published_in_all, missed: 0, duplicates: 0, reordered: 0, closed: 0 }, fed.summary);
     assert.ok(starved.json.slow.received < fed.json.slow.received);
+  });
+});
+
+const certificates = new Certificates().issue('own', 'DNS:localhost,IP:127.0.0.1');
+
+suite('ringload over TLS', { settings: { tls_listen: '127.0.0.1:0', ...certificates.settings('own') } }, (test) => {
+  const over_tls = (t, args) => {
+    const port = t.server.log.map((line) => /https:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]).find(Boolean);
+    return ringload(t, [...args, '--target', `127.0.0.1:${port}`, '--tls', '--room-prefix', t.name('room-')]);
+  };
+
+  test('fan-out is exact, and sessions are resumed', async (t) => {
+    assert_exact(await over_tls(t, ['fanout', '--members', '10', '--rate', '20', '--tls-ca', certificates.ca_file, '--tls-resume', '--connect-rate', '20']), 10);
+    const { text } = await t.get('/metrics');
+    assert.match(text, /outcome="resumed"} [1-9]/);
+  });
+
+  test('connect trusts any certificate only when it is told to', async (t) => {
+    const { json, summary } = await over_tls(t, ['connect', '--connections', '5', '--tls-insecure']);
+    assert.equal(json.connections, 5, summary);
   });
 });

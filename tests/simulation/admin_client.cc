@@ -6,7 +6,7 @@
 namespace ringcast::simulation {
 
 void AdminClient::on_connected() {
-  response_ = std::make_unique<wire::HttpResponseParser>();
+  response_ = std::make_unique<codec::HttpResponseParser>();
   waiting_ = false;
   publisher_ = ++world_.publishers;
   sequence_ = 0;
@@ -96,11 +96,11 @@ void AdminClient::on_bytes(std::span<uint8_t> bytes) {
   std::span<const uint8_t> data;
   for (;;) {
     switch (response_->next(input, data)) {
-      case wire::HttpResponseEvent::need_more: return;
-      case wire::HttpResponseEvent::error: violated("http", response_->error().message);
-      case wire::HttpResponseEvent::headers_complete: break;
-      case wire::HttpResponseEvent::body: body_.append(reinterpret_cast<const char*>(data.data()), data.size()); break;
-      case wire::HttpResponseEvent::complete: {
+      case codec::HttpResponseEvent::need_more: return;
+      case codec::HttpResponseEvent::error: violated("http", response_->error().message);
+      case codec::HttpResponseEvent::headers_complete: break;
+      case codec::HttpResponseEvent::body: body_.append(reinterpret_cast<const char*>(data.data()), data.size()); break;
+      case codec::HttpResponseEvent::complete: {
         const uint16_t status = response_->response().status;
         if (status == 408) return;  // the idle connection's end
         if (!waiting_) violated("http", "an answer that nobody asked for");

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "codec/http1/http_response_parser.h"
 #include "sim_client.h"
-#include "wire/http_response_parser.h"
 
 namespace ringcast::simulation {
 
@@ -31,7 +31,7 @@ class AdminClient final : public SimClient {
   void publish();
   void send_message(bool once, const std::string& target, const std::string& body);
 
-  std::unique_ptr<wire::HttpResponseParser> response_;
+  std::unique_ptr<codec::HttpResponseParser> response_;
   std::string asked_;
   std::string body_;
   std::string published_key_;

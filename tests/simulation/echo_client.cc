@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "echo_client.h"
 
-#include "wire/websocket_frame.h"
-#include "wire/websocket_handshake.h"
+#include "codec/websocket/websocket_frame.h"
+#include "codec/websocket/websocket_handshake.h"
 
 namespace ringcast::simulation {
 
 namespace {
 
-constexpr wire::MaskKey kEchoMask{0x11, 0x22, 0x44, 0x88};
+constexpr codec::MaskKey kEchoMask{0x11, 0x22, 0x44, 0x88};
 constexpr std::string_view kEchoNonce = "AAECAwQFBgcICQoLDA0ODw==";
 
 }  // namespace
 
 void EchoClient::on_connected() {
-  response_ = std::make_unique<wire::HttpResponseParser>();
+  response_ = std::make_unique<codec::HttpResponseParser>();
   decoder_.reset();
   awaited_.clear();
   closing_ = drained_ = false;
   note("connects to /echo");
   std::string request;
-  wire::append_websocket_request(request, {.host = "sim", .target = "/echo"}, kEchoNonce);
+  codec::append_websocket_request(request, {.host = "sim", .target = "/echo"}, kEchoNonce);
   send(request);
 }
 
@@ -30,26 +30,26 @@ void EchoClient::on_bytes(std::span<uint8_t> bytes) {
   std::span<const uint8_t> data;
   for (;;) {
     const auto event = response_->next(input, data);
-    if (event == wire::HttpResponseEvent::need_more) return;
-    if (event == wire::HttpResponseEvent::error) violated("http", response_->error().message);
-    if (event != wire::HttpResponseEvent::headers_complete) continue;
+    if (event == codec::HttpResponseEvent::need_more) return;
+    if (event == codec::HttpResponseEvent::error) violated("http", response_->error().message);
+    if (event != codec::HttpResponseEvent::headers_complete) continue;
     if (response_->response().status != 101) {
       if (!world_.draining()) violated("handshake", std::to_string(response_->response().status));
       return cut(false);
     }
-    decoder_.emplace(wire::WebSocketDecoder::Options{.role = wire::WebSocketRole::client, .message_max = 1 << 20});
+    decoder_.emplace(codec::WebSocketDecoder::Options{.role = codec::WebSocketRole::client, .message_max = 1 << 20});
     return frames(bytes.subspan(bytes.size() - input.size()));
   }
 }
 
 void EchoClient::frames(std::span<uint8_t> bytes) {
   for (;;) {
-    const wire::WebSocketEvent event = decoder_->next(bytes);
+    const codec::WebSocketEvent event = decoder_->next(bytes);
     switch (event.kind) {
-      case wire::WebSocketEventKind::need_more: return;
-      case wire::WebSocketEventKind::text:
-      case wire::WebSocketEventKind::binary: {
-        const bool binary = event.kind == wire::WebSocketEventKind::binary;
+      case codec::WebSocketEventKind::need_more: return;
+      case codec::WebSocketEventKind::text:
+      case codec::WebSocketEventKind::binary: {
+        const bool binary = event.kind == codec::WebSocketEventKind::binary;
         const std::string payload(event.payload.begin(), event.payload.end());
         if (awaited_.empty()) violated("echo", name_ + " gets what it has not sent");
         if (awaited_.front() != std::pair(binary, payload)) {
@@ -59,14 +59,14 @@ void EchoClient::frames(std::span<uint8_t> bytes) {
         awaited_.pop_front();
         break;
       }
-      case wire::WebSocketEventKind::ping: {
+      case codec::WebSocketEventKind::ping: {
         std::string pong;
-        wire::append_masked_frame(pong, {.opcode = wire::WebSocketOpcode::pong}, {}, kEchoMask);
+        codec::append_masked_frame(pong, {.opcode = codec::WebSocketOpcode::pong}, {}, kEchoMask);
         send(pong);
         break;
       }
-      case wire::WebSocketEventKind::pong: break;
-      case wire::WebSocketEventKind::close:
+      case codec::WebSocketEventKind::pong: break;
+      case codec::WebSocketEventKind::close:
         note("is closed with " + std::to_string(event.code));
         // The answer to its own close comes behind all that it sent before.
         if (event.code == 1000 && !awaited_.empty()) {
@@ -77,7 +77,7 @@ void EchoClient::frames(std::span<uint8_t> bytes) {
           if (!closing_) say_goodbye();
         }
         return;
-      case wire::WebSocketEventKind::error: violated("frames", std::string(event.text));
+      case codec::WebSocketEventKind::error: violated("frames", std::string(event.text));
     }
   }
 }
@@ -96,9 +96,9 @@ void EchoClient::say() {
   std::string payload(size, kFills[random().below(std::size(kFills))]);
   note("says " + std::to_string(size));
   awaited_.emplace_back(binary, payload);
-  const wire::FrameHead head{.opcode = binary ? wire::WebSocketOpcode::binary : wire::WebSocketOpcode::text};
+  const codec::FrameHead head{.opcode = binary ? codec::WebSocketOpcode::binary : codec::WebSocketOpcode::text};
   std::string bytes;
-  wire::append_masked_frame(bytes, head, payload, kEchoMask);
+  codec::append_masked_frame(bytes, head, payload, kEchoMask);
   send(bytes);
 }
 
@@ -107,9 +107,9 @@ void EchoClient::say_goodbye() {
   note("says goodbye");
   closing_ = true;
   std::string bytes;
-  wire::append_close_frame(bytes, 1000, {}, &kEchoMask);
+  codec::append_close_frame(bytes, 1000, {}, &kEchoMask);
   // What follows a close is discarded.
-  if (random().percent(50)) wire::append_masked_frame(bytes, {.opcode = wire::WebSocketOpcode::ping}, {}, kEchoMask);
+  if (random().percent(50)) codec::append_masked_frame(bytes, {.opcode = codec::WebSocketOpcode::ping}, {}, kEchoMask);
   send(bytes);
   reading_ = true;
 }

@@ -10,9 +10,9 @@
 #include <string>
 #include <utility>
 
+#include "codec/http1/http_response_parser.h"
+#include "codec/websocket/websocket_decoder.h"
 #include "sim_client.h"
-#include "wire/http_response_parser.h"
-#include "wire/websocket_decoder.h"
 
 namespace ringcast::simulation {
 
@@ -30,8 +30,8 @@ class EchoClient final : public SimClient {
   void say();
   void frames(std::span<uint8_t> bytes);
 
-  std::unique_ptr<wire::HttpResponseParser> response_;
-  std::optional<wire::WebSocketDecoder> decoder_;
+  std::unique_ptr<codec::HttpResponseParser> response_;
+  std::optional<codec::WebSocketDecoder> decoder_;
   std::deque<std::pair<bool, std::string>> awaited_;  // binary, payload
   bool closing_ = false;
   bool drained_ = false;  // by the server

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "codec/native/cursor.h"
+#include "codec/text/base64.h"
 #include "receiver.h"
-#include "wire/base64.h"
-#include "wire/cursor.h"
 
 namespace ringcast::simulation {
 
@@ -21,7 +21,7 @@ PollClient::PollClient(World& world, std::string name, std::string tenant, std::
 }
 
 void PollClient::on_connected() {
-  response_ = std::make_unique<wire::HttpResponseParser>();
+  response_ = std::make_unique<codec::HttpResponseParser>();
   waiting_ = drained_ = false;
   note("connects");
 }
@@ -52,11 +52,11 @@ void PollClient::on_bytes(std::span<uint8_t> bytes) {
   std::span<const uint8_t> data;
   for (;;) {
     switch (response_->next(input, data)) {
-      case wire::HttpResponseEvent::need_more: return;
-      case wire::HttpResponseEvent::error: violated("http", response_->error().message);
-      case wire::HttpResponseEvent::headers_complete: break;
-      case wire::HttpResponseEvent::body: body_.append(reinterpret_cast<const char*>(data.data()), data.size()); break;
-      case wire::HttpResponseEvent::complete:
+      case codec::HttpResponseEvent::need_more: return;
+      case codec::HttpResponseEvent::error: violated("http", response_->error().message);
+      case codec::HttpResponseEvent::headers_complete: break;
+      case codec::HttpResponseEvent::body: body_.append(reinterpret_cast<const char*>(data.data()), data.size()); break;
+      case codec::HttpResponseEvent::complete:
         if (response_->response().status == 408) return;  // the idle connection's end
         if (!waiting_) violated("http", "an answer that nobody asked for");
         waiting_ = false;
@@ -80,8 +80,8 @@ void PollClient::answered() {
 
 std::vector<uint64_t> PollClient::positions(std::string_view cursor) const {
   const std::vector<std::string_view> names(channels_.begin(), channels_.end());
-  const auto parsed = wire::parse_cursor(cursor, names, user_);
-  if (!parsed || parsed->match != wire::Cursor::Match::matched) {
+  const auto parsed = codec::parse_cursor(cursor, names, user_);
+  if (!parsed || parsed->match != codec::Cursor::Match::matched) {
     violated("cursor", "of the server: " + std::string(cursor));
   }
   return parsed->positions;
@@ -118,7 +118,7 @@ void PollClient::take(std::string_view json) {
     std::string token(json_text(event, "content"));
     if (type == "binary") {
       token.clear();
-      if (!wire::base64_decode(json_text(event, "data"), token)) violated("content", std::string(event));
+      if (!codec::base64_decode(json_text(event, "data"), token)) violated("content", std::string(event));
     }
     note("gets " + room + ' ' + std::to_string(*id));
     world_.ledger.saw(key(room), *id, token);

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "codec/http1/http_response_parser.h"
 #include "sim_client.h"
-#include "wire/http_response_parser.h"
 
 namespace ringcast::simulation {
 
@@ -38,7 +38,7 @@ class PollClient final : public SimClient {
   std::string user_;
   std::vector<std::string> channels_;  // names, sorted
   std::string cursor_;                 // empty: begins at the newest
-  std::unique_ptr<wire::HttpResponseParser> response_;
+  std::unique_ptr<codec::HttpResponseParser> response_;
   std::string body_;
   bool waiting_ = false;
   bool drained_ = false;  // answered by a server that takes leave

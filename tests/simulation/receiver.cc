@@ -3,7 +3,7 @@
 
 #include <charconv>
 
-#include "wire/base64.h"
+#include "codec/text/base64.h"
 
 namespace ringcast::simulation {
 
@@ -101,7 +101,7 @@ void Receiver::message(std::string_view room, uint64_t id, std::string_view toke
 
 void Receiver::message_of_bytes(std::string_view room, uint64_t id, std::string_view base64) {
   std::string bytes;
-  if (!wire::base64_decode(base64, bytes)) violated("content", std::string(base64));
+  if (!codec::base64_decode(base64, bytes)) violated("content", std::string(base64));
   message(room, id, bytes);
 }
 

@@ -154,7 +154,7 @@ class Scheduler {
     settle(DrainPhase::delivering);
     const bool rested = random.percent(50);
     if (rested) rest();
-    world_.enter(DrainPhase::telling);
+    world_.enter(DrainPhase::notifying);
     // The whole period and what closing takes; everybody reads.
     for (int i = 0; i < 30; ++i) {
       steps(random.below(20));

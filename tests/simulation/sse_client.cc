@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "wire/cursor.h"
+#include "codec/native/cursor.h"
 
 namespace ringcast::simulation {
 
@@ -19,7 +19,7 @@ SseClient::SseClient(World& world, std::string name, std::string tenant, std::st
 }
 
 void SseClient::on_connected() {
-  response_ = std::make_unique<wire::HttpResponseParser>();
+  response_ = std::make_unique<codec::HttpResponseParser>();
   receiver_.emplace(world_.ledger, tenant_);
   parser_.reconnect();
   opened_ = ended_ = told_ = drained_ = false;
@@ -37,9 +37,9 @@ void SseClient::on_bytes(std::span<uint8_t> bytes) {
   std::span<const uint8_t> data;
   for (;;) {
     switch (response_->next(input, data)) {
-      case wire::HttpResponseEvent::need_more: return;
-      case wire::HttpResponseEvent::error: violated("http", response_->error().message);
-      case wire::HttpResponseEvent::headers_complete:
+      case codec::HttpResponseEvent::need_more: return;
+      case codec::HttpResponseEvent::error: violated("http", response_->error().message);
+      case codec::HttpResponseEvent::headers_complete:
         if (response_->response().status == 204) {
           // Every room has come to its end, so EventSource stops; here it begins anew from the newest.
           note("is told that there is nothing more");
@@ -53,12 +53,12 @@ void SseClient::on_bytes(std::span<uint8_t> bytes) {
           violated("http", name_ + " is answered " + std::to_string(response_->response().status));
         }
         break;
-      case wire::HttpResponseEvent::body: {
+      case codec::HttpResponseEvent::body: {
         std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
-        while (parser_.next(text) == wire::SseParser::Status::event) event(parser_.event());
+        while (parser_.next(text) == codec::SseParser::Status::event) event(parser_.event());
         break;
       }
-      case wire::HttpResponseEvent::complete:
+      case codec::HttpResponseEvent::complete:
         ended_ = true;
         drained_ = told_;
         return;
@@ -69,8 +69,8 @@ void SseClient::on_bytes(std::span<uint8_t> bytes) {
 
 std::vector<uint64_t> SseClient::positions(std::string_view cursor) const {
   const std::vector<std::string_view> names(channels_.begin(), channels_.end());
-  const auto parsed = wire::parse_cursor(cursor, names, user_);
-  if (!parsed || parsed->match != wire::Cursor::Match::matched)
+  const auto parsed = codec::parse_cursor(cursor, names, user_);
+  if (!parsed || parsed->match != codec::Cursor::Match::matched)
     violated("cursor", "of the server: " + std::string(cursor));
   return parsed->positions;
 }
@@ -96,7 +96,7 @@ void SseClient::check_cursor(std::string_view room, uint64_t id, std::string_vie
   }
 }
 
-void SseClient::event(const wire::SseEvent& event) {
+void SseClient::event(const codec::SseEvent& event) {
   const std::string_view json = event.data;
   // Of one who is too slow from the first moment on, what it has not taken is discarded.
   const bool thrown_out = event.type == "problem" || event.type == "close";

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "codec/http1/http_response_parser.h"
+#include "codec/sse/sse_parser.h"
 #include "receiver.h"
 #include "sim_client.h"
-#include "wire/http_response_parser.h"
-#include "wire/sse_parser.h"
 
 namespace ringcast::simulation {
 
@@ -27,7 +27,7 @@ class SseClient final : public SimClient {
   void on_bytes(std::span<uint8_t> bytes) override;
   void on_end() override { opened_ = false; }
 
-  void event(const wire::SseEvent& event);
+  void event(const codec::SseEvent& event);
   void opened(std::string_view json);
   std::vector<uint64_t> positions(std::string_view cursor) const;
   void check_cursor(std::string_view room, uint64_t id, std::string_view cursor) const;
@@ -36,8 +36,8 @@ class SseClient final : public SimClient {
   std::string user_;
   std::vector<std::string> channels_;  // names, sorted: the same for as long as the EventSource lives
   std::string last_event_id_;
-  std::unique_ptr<wire::HttpResponseParser> response_;
-  wire::SseParser parser_;
+  std::unique_ptr<codec::HttpResponseParser> response_;
+  codec::SseParser parser_;
   std::optional<Receiver> receiver_;
   bool opened_ = false;
   bool told_ = false;     // to go elsewhere

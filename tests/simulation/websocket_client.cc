@@ -4,14 +4,14 @@
 #include <iterator>
 #include <vector>
 
-#include "wire/websocket_frame.h"
-#include "wire/websocket_handshake.h"
+#include "codec/websocket/websocket_frame.h"
+#include "codec/websocket/websocket_handshake.h"
 
 namespace ringcast::simulation {
 
 namespace {
 
-constexpr wire::MaskKey kMask{0x5a, 0xa5, 0x0f, 0xf0};
+constexpr codec::MaskKey kMask{0x5a, 0xa5, 0x0f, 0xf0};
 constexpr std::string_view kNonce = "AAECAwQFBgcICQoLDA0ODw==";
 
 std::string_view as_text(std::span<const uint8_t> bytes) {
@@ -25,7 +25,7 @@ WebSocketClient::WebSocketClient(World& world, std::string name, std::string ten
 
 void WebSocketClient::on_connected() {
   stage_ = Stage::handshake;
-  response_ = std::make_unique<wire::HttpResponseParser>();
+  response_ = std::make_unique<codec::HttpResponseParser>();
   receiver_.emplace(world_.ledger, tenant_);
   joining_.clear();
   awaited_.clear();
@@ -56,8 +56,8 @@ void WebSocketClient::on_connected() {
   note("connects " + target);
   const bool deflate = world_.deflate && random().percent(60);
   std::string request;
-  wire::append_websocket_request(
-      request, {.host = "sim", .target = target, .extensions = deflate ? wire::kDeflateOffer : std::string_view()},
+  codec::append_websocket_request(
+      request, {.host = "sim", .target = target, .extensions = deflate ? codec::kDeflateOffer : std::string_view()},
       kNonce);
   send(request);
 }
@@ -68,21 +68,21 @@ void WebSocketClient::on_bytes(std::span<uint8_t> bytes) {
   std::span<const uint8_t> data;
   for (;;) {
     const auto event = response_->next(input, data);
-    if (event == wire::HttpResponseEvent::need_more) return;
-    if (event == wire::HttpResponseEvent::error) violated("http", response_->error().message);
-    if (event != wire::HttpResponseEvent::headers_complete) continue;
+    if (event == codec::HttpResponseEvent::need_more) return;
+    if (event == codec::HttpResponseEvent::error) violated("http", response_->error().message);
+    if (event != codec::HttpResponseEvent::headers_complete) continue;
     if (world_.draining() && response_->response().status == 503) {
       note("is refused");
       stage_ = Stage::closing;
       return cut(false);
     }
-    wire::WebSocketAnswer answer;
-    wire::HttpError error;
-    if (!wire::check_websocket_response(response_->response(), kNonce, true, answer, error)) {
+    codec::WebSocketAnswer answer;
+    codec::HttpError error;
+    if (!codec::check_websocket_response(response_->response(), kNonce, true, answer, error)) {
       violated("handshake", std::to_string(response_->response().status) + " " + error.message);
     }
-    decoder_.emplace(wire::WebSocketDecoder::Options{
-        .role = wire::WebSocketRole::client, .deflate = answer.deflate, .message_max = 1 << 20});
+    decoder_.emplace(codec::WebSocketDecoder::Options{
+        .role = codec::WebSocketRole::client, .deflate = answer.deflate, .message_max = 1 << 20});
     stage_ = Stage::opening;
     return frames(bytes.subspan(bytes.size() - input.size()));
   }
@@ -90,31 +90,31 @@ void WebSocketClient::on_bytes(std::span<uint8_t> bytes) {
 
 void WebSocketClient::frames(std::span<uint8_t> bytes) {
   for (;;) {
-    const wire::WebSocketEvent event = decoder_->next(bytes);
+    const codec::WebSocketEvent event = decoder_->next(bytes);
     const bool paired = pair_.has_value();
     switch (event.kind) {
-      case wire::WebSocketEventKind::need_more: return;
-      case wire::WebSocketEventKind::text:
+      case codec::WebSocketEventKind::need_more: return;
+      case codec::WebSocketEventKind::text:
         if (paired) violated("pair", "a text between a binary event and its frame");
         text(as_text(event.payload));
         break;
-      case wire::WebSocketEventKind::binary: {
+      case codec::WebSocketEventKind::binary: {
         if (!paired) violated("pair", "a binary frame without its event");
         const auto [room, id] = *pair_;
         pair_.reset();
         receiver_->message(room, id, as_text(event.payload));
         break;
       }
-      case wire::WebSocketEventKind::ping:
+      case codec::WebSocketEventKind::ping:
         if (paired) violated("pair", "a ping between a binary event and its frame");
         if (stage_ != Stage::closing) {
           std::string pong;
-          wire::append_masked_frame(pong, {.opcode = wire::WebSocketOpcode::pong}, as_text(event.payload), kMask);
+          codec::append_masked_frame(pong, {.opcode = codec::WebSocketOpcode::pong}, as_text(event.payload), kMask);
           send(pong);
         }
         break;
-      case wire::WebSocketEventKind::pong: break;
-      case wire::WebSocketEventKind::close: {
+      case codec::WebSocketEventKind::pong: break;
+      case codec::WebSocketEventKind::close: {
         note("is closed with " + std::to_string(event.code));
         if (event.code == 1002 || event.code == 1007 || event.code == 1009) violated("protocol", name_);
         // The answer to its own close frame comes behind all that it was owed, unless that took too long.
@@ -124,14 +124,14 @@ void WebSocketClient::frames(std::span<uint8_t> bytes) {
         }
         if (stage_ != Stage::closing) {
           std::string close;
-          wire::append_close_frame(close, event.code, {}, &kMask);
+          codec::append_close_frame(close, event.code, {}, &kMask);
           send(close);
         }
         drained_ = told_ && event.code == 1001 && stage_ == Stage::open;
         stage_ = Stage::closing;
         return;
       }
-      case wire::WebSocketEventKind::error: violated("protocol", std::string(event.text));
+      case codec::WebSocketEventKind::error: violated("protocol", std::string(event.text));
     }
     if (pipe_ == nullptr) return;
   }
@@ -254,8 +254,8 @@ void WebSocketClient::on_end() {
 
 void WebSocketClient::frame(std::string_view payload, bool binary) {
   std::string bytes;
-  wire::append_masked_frame(bytes, {.opcode = binary ? wire::WebSocketOpcode::binary : wire::WebSocketOpcode::text},
-                            payload, kMask);
+  codec::append_masked_frame(bytes, {.opcode = binary ? codec::WebSocketOpcode::binary : codec::WebSocketOpcode::text},
+                             payload, kMask);
   send(bytes);
 }
 
@@ -388,7 +388,7 @@ void WebSocketClient::say_goodbye() {
   if (stage_ != Stage::open) return cut(false);
   note("says goodbye");
   std::string close;
-  wire::append_close_frame(close, 1000, {}, &kMask);
+  codec::append_close_frame(close, 1000, {}, &kMask);
   send(close);
   stage_ = Stage::closing;
   reading_ = true;

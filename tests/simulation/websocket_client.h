@@ -9,10 +9,10 @@
 #include <set>
 #include <string>
 
+#include "codec/http1/http_response_parser.h"
+#include "codec/websocket/websocket_decoder.h"
 #include "receiver.h"
 #include "sim_client.h"
-#include "wire/http_response_parser.h"
-#include "wire/websocket_decoder.h"
 
 namespace ringcast::simulation {
 
@@ -71,8 +71,8 @@ class WebSocketClient final : public SimClient {
   std::string tenant_;
   std::string user_;
   Stage stage_ = Stage::idle;
-  std::unique_ptr<wire::HttpResponseParser> response_;
-  std::optional<wire::WebSocketDecoder> decoder_;
+  std::unique_ptr<codec::HttpResponseParser> response_;
+  std::optional<codec::WebSocketDecoder> decoder_;
   std::optional<Receiver> receiver_;
   std::map<std::string, uint64_t> cursors_;  // of the connections before: where to go on
   std::map<std::string, Joining> joining_;

@@ -48,7 +48,6 @@ World::World(uint64_t seed, bool verbose) : random(seed), trace(verbose) {
   sessions_.heartbeat_timeout = session::milliseconds(1000);
   sessions_.close_timeout = kCloseTimeout;
   sessions_.drain_period = session::milliseconds(1000);
-  sessions_.page = false;
 
   hub_options_.key[0] = random.next();
   hub_options_.key[1] = random.next();
@@ -72,7 +71,7 @@ World::World(uint64_t seed, bool verbose) : random(seed), trace(verbose) {
   mesh_options_.members = count;
   mesh_options_.producers_max = 1;
   mesh_options_.ring_slots = 4u << random.below(3);
-  mesh_options_.wake_hook = {[](void* context, runtime::MemberId member) noexcept {
+  mesh_options_.wake_hook = {[](void* context, reactor::MemberId member) noexcept {
                                static_cast<World*>(context)->cores_[member]->asleep = false;
                              },
                              this};
@@ -88,13 +87,14 @@ hub::RoomPolicy World::draw_policy() {
   policy.slow = random.percent(50) ? hub::SlowPolicy::drop_oldest : hub::SlowPolicy::disconnect;
   policy.presence = random.percent(80);
   policy.presence_events_max = random.percent(20) ? 2 : 1000;
+  policy.presence_interval = std::chrono::milliseconds(policy.history_messages % 3 * 120);  // of the draws there are
   policy.leave_grace = std::chrono::milliseconds(random.percent(30) ? 0 : 600);
   policy.poll_leave_grace = std::chrono::milliseconds(900);
   return policy;
 }
 
 void World::assemble(uint16_t count) {
-  mesh_ = std::move(*runtime::Mesh::create(mesh_options_));
+  mesh_ = std::move(*reactor::Mesh::create(mesh_options_));
   shared_.cores.resize(count);
   hub_options_.cores = count;
   hub_options_.policies = &policies_;
@@ -108,7 +108,7 @@ void World::assemble(uint16_t count) {
     auto backend = std::make_unique<SimBackend>(random, faults, core.clock);
     core.backend = backend.get();
     reactor_options_.core = index;
-    core.reactor = std::make_unique<runtime::Reactor>(reactor_options_, std::move(backend), core.mailboxes, core.clock);
+    core.reactor = std::make_unique<reactor::Reactor>(reactor_options_, std::move(backend), core.mailboxes, core.clock);
     core.gate = std::make_unique<session::Gate>(*core.reactor, core.encoder, sessions_, shared_);
     hub_options_.core = index;
     hub_options_.clock = &core.clock;
@@ -121,7 +121,7 @@ void World::assemble(uint16_t count) {
 
 World::~World() {
   // What is still under way holds references to blocks.
-  const auto drop = [](const runtime::Mail& mail) {
+  const auto drop = [](const reactor::Mail& mail) {
     if (mail.block != nullptr) mail.block->release();
   };
   for (const auto& core : cores_) core->mailboxes.abandon(drop);

@@ -11,17 +11,17 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "client/routes.h"
 #include "hub/hub.h"
 #include "ledger.h"
 #include "pipe.h"
 #include "random.h"
-#include "runtime/mesh.h"
-#include "runtime/reactor.h"
-#include "session/encoder.h"
-#include "session/gate.h"
-#include "session/routes.h"
+#include "reactor/mesh.h"
+#include "reactor/reactor.h"
 #include "sim_backend.h"
 #include "trace.h"
+#include "transport/encoder.h"
+#include "transport/gate.h"
 
 namespace ringcast::simulation {
 
@@ -61,7 +61,7 @@ class World {
   void enter(session::DrainPhase phase);
   bool settled() const;  // every core has gone through a tick in this phase, and has no mail left to send
   bool draining() const { return phase_ >= session::DrainPhase::refusing; }
-  bool telling() const { return phase_ >= session::DrainPhase::telling; }
+  bool telling() const { return phase_ >= session::DrainPhase::notifying; }
   // By the name of a room.
   bool has_presence(std::string_view room) const;
   bool tells_presence(std::string_view room) const;  // however many they are
@@ -79,23 +79,23 @@ class World {
  private:
   class MailPost final : public hub::Post {
    public:
-    explicit MailPost(runtime::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
-    void send(uint16_t to, const runtime::Mail& mail) override { mailboxes_.send(to, mail); }
+    explicit MailPost(reactor::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
+    void send(uint16_t to, const reactor::Mail& mail) override { mailboxes_.send(to, mail); }
     uint64_t enqueued(uint16_t to) const override { return mailboxes_.enqueued_total(to); }
     uint64_t past_overflow(uint16_t to) const override { return mailboxes_.past_overflow_total(to); }
 
    private:
-    runtime::Mailboxes& mailboxes_;
+    reactor::Mailboxes& mailboxes_;
   };
   struct Core {
-    Core(runtime::Mesh& mesh, uint16_t index, const session::EncoderOptions& options)
+    Core(reactor::Mesh& mesh, uint16_t index, const session::EncoderOptions& options)
         : mailboxes(mesh, index), post(mailboxes), encoder(options) {}
     VirtualClock clock;
-    runtime::Mailboxes mailboxes;
+    reactor::Mailboxes mailboxes;
     MailPost post;
     session::Encoder encoder;
     SimBackend* backend = nullptr;
-    std::unique_ptr<runtime::Reactor> reactor;
+    std::unique_ptr<reactor::Reactor> reactor;
     std::unique_ptr<session::Gate> gate;
     std::unique_ptr<hub::Hub> hub;
     bool asleep = false;
@@ -114,9 +114,9 @@ class World {
   session::Routes routes_{session::Routes::Options{.echo = true}};
   session::Shared shared_;
   hub::HubOptions hub_options_;
-  runtime::ReactorOptions reactor_options_;
-  runtime::MeshOptions mesh_options_;
-  std::unique_ptr<runtime::Mesh> mesh_;
+  reactor::ReactorOptions reactor_options_;
+  reactor::MeshOptions mesh_options_;
+  std::unique_ptr<reactor::Mesh> mesh_;
   std::vector<std::unique_ptr<Core>> cores_;
 };
 

@@ -6,8 +6,10 @@ is asserted: a quick run measures nothing.
     compare_smoke_test.py SOURCE_ROOT BUILD_ROOT [unittest arguments]
 """
 import json
+import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,7 +31,7 @@ class Smoke(unittest.TestCase):
 
     def check_files(self, folder, name, printed):
         document = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        self.assertEqual(document["kind"], {"compare": "comparison"}.get(name, name))
+        self.assertEqual(document["kind"], {"compare": "comparison", "socketio": "comparison"}.get(name, name))
         page = (folder / f"{name}.html").read_text(encoding="utf-8")
         markdown = (folder / f"{name}.md").read_text(encoding="utf-8")
         for table in document["tables"]:
@@ -42,7 +44,7 @@ class Smoke(unittest.TestCase):
         return document
 
     def test_the_comparison(self):
-        again = f"again={BUILD}/src/server/ringcast --port {{port}} --io epoll --echo"
+        again = f"again={BUILD}/src/app/ringcast --port {{port}} --io epoll --echo"
         folder, printed = self.run_tool(
             "compare", "--quick", "--rounds", "2", "--only", "echo,fanout-20,sse-20,connect,memory-50", "--with", again, "--with-preset", "ringcast", "--with-echo", "/echo")
         document = self.check_files(folder, "compare", printed)
@@ -67,9 +69,35 @@ class Smoke(unittest.TestCase):
             if row["workload"].startswith("memory"):
                 self.assertGreater(row["values"]["io_uring"]["median"], 0)
 
+    def test_over_tls(self):
+        nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        folder, printed = self.run_tool("compare", "--quick", "--tls", "--rounds", "1", "--engines", "epoll", "--only", "fanout-20,sse-20,connect,resume,memory-50",
+                                        *(("--with", "nginx-tls") if nginx else ()))
+        document = self.check_files(folder, "compare", printed)
+        sides = ["epoll TLS", "SSL_write()", *(["nginx-tls"] if nginx else []), "epoll", "send()"]
+        self.assertEqual([server["name"] for server in document["servers"]], sides)
+        for row in document["rows"]:
+            kind = row["workload"].split("-")[0]
+            without = {"resume": {"epoll", "send()"}, "connect": {"send()"}, "memory": {"send()"}}.get(kind, set())
+            self.assertEqual(set(row["values"]), set(sides) - without, row["workload"])
+            self.assertTrue(row["values"]["SSL_write()"]["valid"], row)
+        faults = next(table for table in document["tables"] if table["title"] == "Exactness")
+        for row in faults["rows"]:
+            lost_doubled_reordered, errors = row[2:5], row[5]
+            self.assertEqual(lost_doubled_reordered, ["0", "0", "0"], row)
+            if row[0] != "nginx-tls":  # on a busy machine its connections may take longer than they should
+                self.assertEqual(errors, "0", row)
+
     def test_by_transport(self):
         folder, printed = self.run_tool("compare", "--quick", "--transports", "--engines", "uring", "--rate", "5")
         self.check_files(folder, "transports", printed)
+
+    def test_socket_io(self):
+        script = pathlib.Path(__file__).resolve().parents[2] / "tools/comparison/others/socketio"
+        if subprocess.run([script, "--version"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("Socket.IO for Node is not installed")
+        folder, printed = self.run_tool("compare", "--quick", "--socketio", "--rounds", "1", "--engines", "epoll")
+        self.check_files(folder, "socketio", printed)
 
     def test_the_scale_run(self):
         folder, printed = self.run_tool("scale", "--quick")
@@ -98,7 +126,7 @@ class Smoke(unittest.TestCase):
     def test_the_processes_of_a_server_count_and_end_with_it(self):
         with tempfile.TemporaryDirectory() as pids:
             # The work is done by a process that the measured one starts and tells nothing.
-            start = f"{BUILD}/src/server/ringcast --port $PORT --log-level warning & echo $! >>{pids}/pids; wait"
+            start = f"{BUILD}/src/app/ringcast --port $PORT --log-level warning & echo $! >>{pids}/pids; wait"
             folder, printed = self.run_tool("compare", "--quick", "--rounds", "1", "--only", "memory-50", "--engines", "epoll",
                                             "--with", f"forking=sh -c {shlex.quote(start)}", "--with-preset", "ringcast")
             document = self.check_files(folder, "compare", printed)
@@ -108,7 +136,7 @@ class Smoke(unittest.TestCase):
     def test_sigterm_ends_the_servers_and_writes_what_there_is(self):
         with tempfile.TemporaryDirectory() as folder:
             # Its own shell says who it is; a hundred rounds are more than anybody waits for.
-            start = f"echo $$ >>{folder}/pids; exec {BUILD}/src/server/ringcast --port $PORT --log-level warning"
+            start = f"echo $$ >>{folder}/pids; exec {BUILD}/src/app/ringcast --port $PORT --log-level warning"
             running = subprocess.Popen([str(SOURCE / "tools/compare"), "--build", str(BUILD), "--out", folder, "--quick", "--rounds",
                                         "100", "--only", "connect", "--engines", "epoll", "--with",
                                         f"other=sh -c {shlex.quote(start)}", "--with-preset", "ringcast"],

@@ -221,8 +221,22 @@ class Arguments(unittest.TestCase):
         self.assertTrue(servers.known("ws").does(works.memory(100, "0s")))
         self.assertTrue(servers.known("nchan").does(many))
 
+    def test_sessions_are_resumed_by_those_that_speak_tls(self):
+        resumes = [work for work in works.tls_works(works.QUICK) if work.tls_arguments]
+        self.assertEqual([work.name for work in resumes], ["resume-50"])
+        for server, does in ((servers.Ringcast("uring"), False), (servers.RingcastTls("uring"), True), (servers.known("nchan"), False),
+                             (servers.known("nginx-tls"), True), (servers.Floor(), False), (servers.FloorTls(), True)):
+            self.assertEqual(server.does(resumes[0]), does, server.name)
+
+    def test_the_floor_of_tls_has_one_descriptor_table(self):
+        many = 10 * machine.descriptor_limit()
+        small, large = [work for work in works.tls_works(dataclasses.replace(works.QUICK, connections=(50, many))) if work.kind == "memory"]
+        self.assertTrue(servers.FloorTls().does(small))
+        self.assertFalse(servers.FloorTls().does(large))
+        self.assertTrue(servers.RingcastTls("epoll").does(large))
+
     def test_nonsense_is_refused_by_name(self):
-        self.assertIn("one of nchan, socketio, ws, or NAME=COMMAND", self.refused("--with", "./server"))
+        self.assertIn("one of nchan, nginx-tls, socketio, ws, or NAME=COMMAND", self.refused("--with", "./server"))
         self.assertIn("--with-preset belongs", self.refused("--with-preset", "raw"))
         self.assertIn("--rounds", self.refused("--rounds", "0"))
 

@@ -93,6 +93,10 @@ def compare_parser():
                         help="of each publisher of the saturated works, a work for each number [32], such as 8,32,1024")
     parser.add_argument("--transports", action="store_true",
                         help="instead: the same events over WebSocket, SSE and long polling")
+    parser.add_argument("--tls", action="store_true",
+                        help="instead: ringcast over TLS, ringcast, and the bare SSL_write() and send() loops")
+    parser.add_argument("--socketio", action="store_true",
+                        help="instead: Socket.IO clients, over WebSocket and over polling, of the first engine and of Node")
     parser.add_argument("--clients", type=positive, help="with --transports [10000]")
     parser.add_argument("--rate", type=float, default=2, help="with --transports: events per second [%(default)s]")
     parser.add_argument("--with", dest="others", action=AddOther, default=[], metavar="NAME[=COMMAND]",

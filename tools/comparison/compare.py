@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/compare from its command line to its tables."""
+import contextlib
 import dataclasses
 import sys
 
 from . import arguments as command_line
-from . import output, rounds, transports, works
-from .programs import ProgramError
-from .servers import Floor, Ringcast, ask_versions
+from . import output, rounds, socketio, transports, works
+from .programs import Certificate, ProgramError
+from .servers import Floor, FloorTls, Ringcast, RingcastTls, ask_versions
 
 EXIT_GOOD, EXIT_FAILED, EXIT_BAD_OPTIONS, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -24,13 +25,15 @@ def sizes_of(given):
 
 def compare(parser, given, engines):
     try:
-        chosen = works.chosen(works.all_works(sizes_of(given)), given.only.split(",") if given.only else [])
+        every = works.tls_works if given.tls else works.all_works
+        chosen = works.chosen(every(sizes_of(given)), given.only.split(",") if given.only else [])
     except ValueError as error:
         parser.error(str(error))
     if given.list:
         print("\n".join(work.name for work in chosen))
         return EXIT_GOOD
-    servers = [*map(Ringcast, engines), Floor(), *given.others]
+    bare = [*map(Ringcast, engines), Floor()]
+    servers = [*map(RingcastTls, engines), FloorTls(), *given.others, *bare] if given.tls else [*bare, *given.others]
     names = [server.name for server in servers]
     if len(set(names)) < len(names):
         parser.error(f"two servers have the same name: {', '.join(names)}")
@@ -39,7 +42,9 @@ def compare(parser, given, engines):
     found = rounds.Rounds(servers, chosen)
     interrupted = False
     try:
-        found.run(setting, given.rounds)
+        secure = given.tls or any(other.tls for other in given.others)
+        with Certificate() if secure else contextlib.nullcontext(()) as setting.certificate:
+            found.run(setting, given.rounds)
     except KeyboardInterrupt:
         interrupted = True
         rounds.say("interrupted: with what was measured so far")
@@ -53,6 +58,8 @@ def main(words=None):
     given = parser.parse_args(words)
     engines = command_line.engines_of(parser, given)
     try:
+        if given.socketio:
+            return socketio.run(given, engines)
         return transports.run(given, engines) if given.transports else compare(parser, given, engines)
     except ProgramError as error:
         print(f"tools/compare: {error}", file=sys.stderr)

@@ -15,7 +15,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 START_SECONDS = 20
 STOP_SECONDS = 20
-TARGETS = ("src/server/ringcast", "tools/ringload/ringload", "tools/comparison/send_floor")
+TARGETS = ("src/app/ringcast", "tools/ringload/ringload", "tools/comparison/send_floor")
 
 
 class ProgramError(Exception):
@@ -65,6 +65,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+class Certificate:
+    """One of localhost's own, as long as it is measured: the paths of it and of its key."""
+
+    def __enter__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="ringcast-compare-")
+        paths = tuple(str(pathlib.Path(self._folder.name) / name) for name in ("cert.pem", "key.pem"))
+        output_of("openssl", ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                              "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                              "-out", paths[0], "-keyout", paths[1]])
+        return paths
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
+
+
 class Process:
     """A server that runs. Its output is kept in a file, for the last words of one that ended by itself."""
 
@@ -96,10 +111,10 @@ class Process:
                 raise ProgramError(f"{self.name} {ended}: {' / '.join(words) or 'it said nothing'}")
             time.sleep(0.02)
 
-    def wait_for_port_said(self):
+    def wait_for_port_said(self, scheme="http"):
         """ringcast says which port it got."""
         def said():
-            found = re.search(r"listening on http://\S+:(\d+)", self.output())
+            found = re.search(scheme + r"://\S+:(\d+)", self.output())
             self.port = int(found[1]) if found else None
             return self.port is not None
         self.wait_until(said)

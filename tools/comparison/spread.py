@@ -24,7 +24,7 @@ def mad(values):
 class Ratio:
     ratio: float
     mad: float
-    verdict: str  # of the first: "noise", "better" or "worse"; "once" where one round tells nothing of the spread
+    verdict: str  # of the first: "noise", "better" or "worse"; "once" where one round says nothing of the spread
     rounds: int
 
 

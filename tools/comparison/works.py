@@ -5,7 +5,7 @@ import dataclasses
 PAYLOAD = 128
 # What a 128-byte payload is on the wire with room, user and time around it; a few bytes more change no send.
 FRAME = 260
-# Each arrival would be told to everybody in the room: fifty events for each connection, which is another measurement.
+# Each arrival would be sent to everybody in the room: fifty events for each connection, which is another measurement.
 NO_PRESENCE = ("--presence=false",)
 # A server that is slow to take its members is measured with all of them.
 PATIENCE = ("--connect-timeout", "60s")
@@ -42,6 +42,8 @@ class Work:
     connections: int
     ringcast_flags: tuple = ()
     floor: tuple = None  # arguments of send_floor
+    tls_floor: tuple = None  # likewise, of the one that speaks TLS
+    tls_arguments: tuple = ()  # further ones of ringload; only servers that speak TLS do it
     depth: int = 0  # of a saturated work: messages of each publisher under way
 
 
@@ -124,6 +126,24 @@ def all_works(sizes):
               *saturated(sizes, sizes.members[0], "sse")]
     works.append(connect(sizes.connects))
     return works + [memory(connections, sizes.memory_settle) for connections in sizes.connections]
+
+
+def tls_works(sizes):
+    """What TLS changes: handshakes, memory, deliveries."""
+    works = []
+    for transport in ("websocket", "sse"):
+        for members in sizes.members:
+            work = fanout_paced(members, sizes.deliveries_per_s, transport)
+            works.append(dataclasses.replace(work, tls_floor=work.floor))
+    work = connect(sizes.connects)
+    accept = ("--sockets", str(sizes.connects), "--duration", "0.001")
+    works += [dataclasses.replace(work, title=f"{work.title}, whole handshakes", tls_floor=accept),
+              dataclasses.replace(work, name=f"resume-{sizes.connects}", title=f"{work.title}, resumed sessions",
+                                  tls_floor=(*accept, "--resume"), tls_arguments=("--tls-resume",))]
+    for connections in sizes.connections:
+        works.append(dataclasses.replace(memory(connections, sizes.memory_settle),
+                                         tls_floor=("--sockets", str(connections), "--duration", "0.001")))
+    return works
 
 
 def chosen(works, wanted):

@@ -15,7 +15,7 @@
 #include "progress_line.h"
 #include "series.h"
 #include "server_version.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 namespace ringcast::ringload {
 namespace {
@@ -317,7 +317,7 @@ void Controller::finish() {
   if (stop_) results_.interrupted = true;
   sampler_.take(totals(), phase_);
   results_.series = sampler_.release();
-  if (!stop_ && results_.connected > 0)
+  if (!stop_ && results_.connected > 0 && !options_.tls)
     results_.server_version =
         ask_server_version(options_.targets.front(), options_.host, options_.roles.front().dialect.headers);
   run_.enter(Phase::stopping);

@@ -10,6 +10,6 @@
 namespace ringcast::ringload {
 
 // Runs one scenario to its end, or until `stop` is set, which ends it early with what there is so far.
-Result<Results> run_scenario(const Options& options, const std::atomic<bool>& stop);
+[[nodiscard]] Result<Results> run_scenario(const Options& options, const std::atomic<bool>& stop);
 
 }  // namespace ringcast::ringload

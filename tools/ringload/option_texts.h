@@ -29,13 +29,13 @@ struct Texts {
 const std::vector<std::string>& dialect_flags();
 
 // What follows from the texts, and what contradicts itself.
-Result<void> complete(Options& options, const Texts& texts);
+[[nodiscard]] Result<void> complete(Options& options, const Texts& texts);
 
 // The entries of a TOML file as flags; `known` tells the names of flags. "scenario" is the one that is no flag.
 struct FileFlags {
   std::vector<std::string> flags;
   std::string scenario;
 };
-Result<FileFlags> flags_of_file(const std::string& path, const std::vector<std::string>& known);
+[[nodiscard]] Result<FileFlags> flags_of_file(const std::string& path, const std::vector<std::string>& known);
 
 }  // namespace ringcast::ringload

@@ -144,6 +144,10 @@ void declare_target(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--transport", texts.transport, "how members receive")
       ->check(CLI::IsMember({"websocket", "sse", "poll", "http"}));
   app.add_flag("--deflate", options.deflate, "offer permessage-deflate");
+  app.add_flag("--tls", options.tls, "speak TLS");
+  app.add_option("--tls-ca", options.tls_ca, "certificates (PEM) to trust, instead of the system's");
+  app.add_flag("--tls-insecure", options.tls_insecure, "trust any certificate");
+  app.add_flag("--tls-resume", options.tls_resume, "resume the latest session of each thread");
 }
 
 void declare_generator(CLI::App& app, Options& options, Texts& texts) {

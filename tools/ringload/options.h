@@ -26,6 +26,10 @@ struct Options {
   std::string preset_name = "ringcast";
   std::vector<Role> roles;  // of the members
   bool deflate = false;
+  bool tls = false;
+  std::string tls_ca;  // empty: the system's
+  bool tls_insecure = false;
+  bool tls_resume = false;
   std::string marker = "~r";  // by which payloads are found again
 
   std::vector<io::SocketAddress> targets;  // taken in turn
@@ -93,16 +97,16 @@ struct Options {
 };
 
 // `arguments` without the program's name. An error with the code "help" has the text of --help or --version.
-Result<Options> parse_options(std::vector<std::string> arguments);
+[[nodiscard]] Result<Options> parse_options(std::vector<std::string> arguments);
 
 // "127.0.0.1-127.0.0.40", "127.0.0.1:3000-3003", or a list of such, each range written out. With ports, hosts may be
 // names: of several addresses the first that takes a connection counts.
-Result<std::vector<io::SocketAddress>> parse_addresses(std::string_view text, bool with_port);
+[[nodiscard]] Result<std::vector<io::SocketAddress>> parse_addresses(std::string_view text, bool with_port);
 
 // "250ms", "10s", "2min", "1h".
-Result<int64_t> parse_duration_ns(std::string_view text);
+[[nodiscard]] Result<int64_t> parse_duration_ns(std::string_view text);
 
 // "30s:500": to that rate, in that time. Its beginning is the end of the one before.
-Result<Stage> parse_stage(std::string_view text);
+[[nodiscard]] Result<Stage> parse_stage(std::string_view text);
 
 }  // namespace ringcast::ringload

@@ -30,6 +30,7 @@ constexpr std::pair<std::string_view, std::string Dialect::*> kDialectTexts[] = 
     {"pong", &Dialect::pong},
     {"resume-path", &Dialect::resume_target},
     {"cursor-after", &Dialect::cursor_after},
+    {"send-path", &Dialect::send_target},
     {"post-path", &Dialect::post_target},
     {"post-body", &Dialect::post_body},
     {"post-type", &Dialect::post_type}};
@@ -102,6 +103,9 @@ Result<void> give_dialects(Options& options, const Texts& texts) {
     }
     if (role.kind == RoleKind::resume && role.dialect.resume_target.empty())
       return fail("bad_value", "this preset knows no way to resume: --resume-path");
+    if (!role.dialect.send_target.empty() && (role.kind == RoleKind::resume || role.kind == RoleKind::echo)) {
+      return fail("bad_value", "members that POST between their polls can receive, and neither echo nor resume");
+    }
     if (role.transport == Transport::poll && role.dialect.resume_target.empty())
       return fail("bad_value", "a poll goes on with its cursor: --resume-path, --cursor-after");
     if (role.kind == RoleKind::echo && role.dialect.publish.empty())

@@ -13,7 +13,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "wire/json_writer.h"
+#include "codec/json/json_writer.h"
 
 namespace ringcast::ringload {
 namespace {
@@ -47,7 +47,7 @@ Result<void> check_document(const std::string& path, const std::string& text) {
 
 std::string report_page(const std::vector<ReportDocument>& documents) {
   std::string json_text;
-  wire::JsonWriter json(json_text);
+  codec::JsonWriter json(json_text);
   json.begin_array();
   for (const ReportDocument& document : documents) {
     json.begin_object();

@@ -20,13 +20,13 @@ struct ReportDocument {
 std::string report_page(const std::vector<ReportDocument>& documents);
 
 // The page of files. An error names the file that is missing, is no JSON, or is the JSON of something else.
-Result<std::string> report_page_of_files(const std::vector<std::string>& paths);
+[[nodiscard]] Result<std::string> report_page_of_files(const std::vector<std::string>& paths);
 
 // `ringload report FILE... --out FILE`, without the program's name and `report`. The exit code.
 int report_command(std::vector<std::string> arguments);
 
 // Whether write_file() could; what is there stays as it is, and nothing is left behind.
-Result<void> check_writable(const std::string& path);
+[[nodiscard]] Result<void> check_writable(const std::string& path);
 bool write_file(const std::string& path, const std::string& text);  // "-": standard output. Says on stderr why not
 
 // Made by embed_report.py: the page without its documents.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What /proc tells of the server's processes, of the kernel's TCP memory and of this machine's processors.
+// What /proc says of the server's processes, of the kernel's TCP memory and of this machine's processors.
 // Plain values and functions; main thread.
 #pragma once
 
@@ -15,10 +15,11 @@ struct ProcessSample {
 };
 
 // Of the process and all that descend from it, so that a server counts with its workers; none when there is no such
-// process. Kernels without CONFIG_PROC_CHILDREN tell of the process alone.
+// process. Kernels without CONFIG_PROC_CHILDREN count the process alone.
 std::optional<ProcessSample> sample_process(int pid, bool with_memory);
 
-// How long a thread of this process was ready to run while others ran in its place; 0 where the kernel does not tell.
+// How long a thread of this process was ready to run while others ran in its place; 0 where the kernel does not count
+// it.
 int64_t waited_for_core_ns(int thread);
 
 // Cores that the threads of these processes may run on, all together.

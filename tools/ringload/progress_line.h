@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ProgressLine: how the run goes, for whoever watches it: on a terminal one line that is written again and again, with
-// a bar for how far the phase is; elsewhere a line for each sample. Main thread; writes to standard error.
+// ProgressLine: how the run goes, for the one who watches it: on a terminal one line that is written again and again,
+// with a bar for how far the phase is; elsewhere a line for each sample. Main thread; writes to standard error.
 #pragma once
 
 #include "series.h"

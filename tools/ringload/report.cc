@@ -7,8 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "codec/json/json_writer.h"
 #include "results.h"
-#include "wire/json_writer.h"
 
 namespace ringcast::ringload {
 namespace {
@@ -106,7 +106,7 @@ void append_verdicts(std::string& out, const Results& results, const Options& op
   }
 }
 
-void append_histogram(wire::JsonWriter& json, std::string_view name, const Histogram& histogram) {
+void append_histogram(codec::JsonWriter& json, std::string_view name, const Histogram& histogram) {
   if (histogram.count() == 0) return;
   const auto milliseconds = [](double ns) { return fmt::format("{:.6f}", ns * 1e-6); };
   json.key(name).begin_object().uint("count", histogram.count());
@@ -126,7 +126,7 @@ void append_histogram(wire::JsonWriter& json, std::string_view name, const Histo
   json.end_array().end_object();
 }
 
-void append_number(wire::JsonWriter& json, std::string_view name, std::optional<double> value) {
+void append_number(codec::JsonWriter& json, std::string_view name, std::optional<double> value) {
   if (value) json.raw(name, fmt::format("{:.6g}", *value));
 }
 
@@ -138,7 +138,7 @@ std::string_view transport_of(const Options& options) {
   return to_string(options.roles.front().transport);
 }
 
-void append_roles(wire::JsonWriter& json, const Results& results, const Options& options) {
+void append_roles(codec::JsonWriter& json, const Results& results, const Options& options) {
   if (options.roles.size() < 2) return;
   json.key("roles").begin_array();
   for (size_t i = 0; i < options.roles.size(); ++i) {
@@ -231,7 +231,7 @@ std::string summary(const Results& results, const Options& options) {
 std::string to_json(const Results& results, const Options& options) {
   const Measures& measures = results.measures;
   std::string out;
-  wire::JsonWriter json(out);
+  codec::JsonWriter json(out);
   json.begin_object();
   json.string("scenario", to_string(options.scenario)).string("transport", transport_of(options));
   json.string("started", results.started).string("command", "ringload" + options.command);

@@ -41,7 +41,7 @@ inline constexpr uint32_t kWeightsMax = 10'000;  // in all
 
 // "connect=50,echo=5,fanout=30,fanout-sse=10,http=5": NAME=WEIGHT with the names connect, echo, http, fanout, resume,
 // slow; all but echo and http also with -websocket, -sse or -poll behind them, else they take `transport`.
-Result<std::vector<Role>> parse_mix(std::string_view text, Transport transport);
+[[nodiscard]] Result<std::vector<Role>> parse_mix(std::string_view text, Transport transport);
 
 // Which role is whose, in turn: as many of each as its weight says, spread evenly.
 std::vector<uint8_t> role_pattern(const std::vector<Role>& roles);

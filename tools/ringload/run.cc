@@ -64,7 +64,7 @@ void Run::member_share_done(uint32_t stream, uint64_t sequence) {
   if ((next & 0xFFFF) != room_workers_[room_of_stream(stream)]) return;
   streams[stream].completed.fetch_add(1, std::memory_order_relaxed);
   const uint32_t owner = stream % workers();
-  // Pairs with the exchange in Worker::fill_pipes(): whoever sees the flag sees the count as well.
+  // Pairs with the exchange in Worker::fill_pipes(): a thread that sees the flag sees the count as well.
   if (!completions[owner].exchange(true, std::memory_order_acq_rel)) wakes[owner].wake();
 }
 

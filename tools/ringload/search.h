@@ -9,6 +9,6 @@ namespace ringcast::ringload {
 
 // The results of the best run; of the first one when none passed. `options.rate` is where it begins, and is set to the
 // rate of those results.
-Result<Results> search_rate(Options& options, const std::atomic<bool>& stop);
+[[nodiscard]] Result<Results> search_rate(Options& options, const std::atomic<bool>& stop);
 
 }  // namespace ringcast::ringload

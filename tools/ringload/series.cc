@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "wire/json_writer.h"
+#include "codec/json/json_writer.h"
 
 namespace ringcast::ringload {
 namespace {
@@ -27,7 +27,7 @@ uint64_t value_at(const std::vector<uint64_t>& counts, uint64_t all, double part
   return 0;
 }
 
-void append_latency(wire::JsonWriter& json, std::string_view prefix, const IntervalLatency& latency) {
+void append_latency(codec::JsonWriter& json, std::string_view prefix, const IntervalLatency& latency) {
   if (latency.count == 0) return;
   const auto add = [&](std::string_view name, double value) {
     json.raw(fmt::format("{}{}_ms", prefix, name), fmt::format("{:.6g}", value));
@@ -112,7 +112,7 @@ std::string series_csv(const std::vector<Sample>& samples) {
 
 std::string series_json(const std::vector<Sample>& samples) {
   std::string out;
-  wire::JsonWriter json(out);
+  codec::JsonWriter json(out);
   json.begin_array();
   for (const Sample& sample : samples) {
     const auto number = [&](std::string_view name, double value) { json.raw(name, fmt::format("{:.6g}", value)); };

@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <chrono>
 
+#include "codec/http1/http_response_parser.h"
 #include "io/unique_fd.h"
-#include "wire/http_response_parser.h"
 
 namespace ringcast::ringload {
 namespace {
@@ -66,7 +66,7 @@ std::string ask_server_version(const io::SocketAddress& address, std::string_vie
   if (::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
     return std::string(kUnknown);
 
-  wire::HttpResponseParser parser({.body_max = kBodyMax});
+  codec::HttpResponseParser parser({.body_max = kBodyMax});
   std::string server;
   std::string body;
   std::array<uint8_t, 16 * 1024> buffer;
@@ -80,12 +80,12 @@ std::string ask_server_version(const io::SocketAddress& address, std::string_vie
     std::span<const uint8_t> input(buffer.data(), static_cast<size_t>(got));
     std::span<const uint8_t> data;
     for (;;) {
-      const wire::HttpResponseEvent event = parser.next(input, data);
-      if (event == wire::HttpResponseEvent::need_more) break;
-      if (event == wire::HttpResponseEvent::headers_complete)
+      const codec::HttpResponseEvent event = parser.next(input, data);
+      if (event == codec::HttpResponseEvent::need_more) break;
+      if (event == codec::HttpResponseEvent::headers_complete)
         server = plain(parser.response().headers.find_or("Server", ""));
-      if (event == wire::HttpResponseEvent::body) body.append(reinterpret_cast<const char*>(data.data()), data.size());
-      if (event == wire::HttpResponseEvent::complete || event == wire::HttpResponseEvent::error ||
+      if (event == codec::HttpResponseEvent::body) body.append(reinterpret_cast<const char*>(data.data()), data.size());
+      if (event == codec::HttpResponseEvent::complete || event == codec::HttpResponseEvent::error ||
           body.size() > kBodyMax)
         return found();
     }

@@ -52,9 +52,15 @@ Result<Dialect> ringcast_dialect(Transport transport, Purpose purpose) {
   return dialect;
 }
 
-Result<Dialect> socketio_dialect(Purpose purpose) {
+Result<Dialect> socketio_dialect(Transport transport, Purpose purpose) {
   Dialect dialect;
   dialect.target = dialect.publisher_target = "/socket.io/?EIO=4&transport=websocket";
+  if (transport == Transport::poll) {
+    dialect.target = "/socket.io/?EIO=4&transport=polling";
+    dialect.resume_target = dialect.send_target = dialect.target + "&sid={cursor}";
+    dialect.cursor_after = R"("sid":")";
+    dialect.separator = "\x1e";
+  }
   dialect.hello = "40";  // Engine.IO's handshake needs no answer; this one is Socket.IO's
   dialect.hello_answer = "40{";
   // Rooms are the application's; this is how most have it.
@@ -136,8 +142,11 @@ Result<Dialect> preset(std::string_view name, Transport transport, Purpose purpo
     return dialect;
   }
   if (name == "socketio" || name == "centrifugo") {
-    if (transport != Transport::websocket) return has_not(name, transport);
-    return name == "socketio" ? socketio_dialect(purpose) : centrifugo_dialect();
+    const bool socketio = name == "socketio";
+    if (transport != Transport::websocket && !(socketio && transport == Transport::poll)) {
+      return has_not(name, transport);
+    }
+    return socketio ? socketio_dialect(transport, purpose) : centrifugo_dialect();
   }
   return fail("bad_preset", "no preset " + std::string(name) + "; there are " + std::string(kPresets));
 }

@@ -41,15 +41,16 @@ struct Dialect {
   std::string ping;  // a text that wants `pong` as the answer: heartbeats inside the messages
   std::string pong;
   std::string separator;      // between messages that may come in one text; empty: each text is one
-  std::string error;          // what an error that the server tells looks like
+  std::string error;          // what an error of the server looks like
   std::string gap;            // … and history that no longer reaches back far enough
   std::string resume_target;  // `target` of a member that was cut, with {cursor}
+  std::string send_target;    // polls: where a member POSTs what it says; {cursor} is then its session, given at first
   std::string cursor_after;   // what stands before the position in a message: the decimal digits behind it
 };
 
 enum class Purpose : uint8_t { member, echo, request };
 
 // Presets: ringcast, raw, socketio, centrifugo, nchan. Fails for an unknown name, or a transport that it has not.
-Result<Dialect> preset(std::string_view name, Transport transport, Purpose purpose);
+[[nodiscard]] Result<Dialect> preset(std::string_view name, Transport transport, Purpose purpose);
 
 }  // namespace ringcast::ringload

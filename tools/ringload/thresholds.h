@@ -22,7 +22,7 @@ struct Threshold {
 };
 
 // "NAME OPERATOR VALUE" with > >= < <=. A value may have a unit of time (ns, us, ms, s) or be in per cent ("1%" is 1).
-Result<Threshold> parse_threshold(std::string_view text);
+[[nodiscard]] Result<Threshold> parse_threshold(std::string_view text);
 
 // Looks the name up (no value: the run has no such figure) and says whether the condition holds, that is, the run
 // fails. A figure that is missing fails too: a run that measured nothing must not pass.

@@ -22,7 +22,7 @@ export class PollLink extends HttpLink {
         const answer = await request(core, '/poll', {
           body: { ...this.body(), timeout }, signal, timeoutMs: 1000 * timeout + core.silenceTimeoutMs,
         });
-        if (signal.aborted || !(opened || this.open({ positions: this.starts(answer) }))) return;
+        if (signal.aborted || !(opened || this.opens(answer))) return;
         this.take(answer);
       }
     } catch (error) {
@@ -30,6 +30,15 @@ export class PollLink extends HttpLink {
       const silent = /** @type {any} */ (error)?.code === 'timeout';
       this.lost(error instanceof Refusal ? reactionToRefusal(error) : silent ? kSilent : unreachable(core.base));
     }
+  }
+
+  // The inbox bears the name that the server knows the user by.
+  /** @param {{ events: any[], positions: Record<string, number> }} answer */
+  opens(answer) {
+    if (!this.open({ positions: this.starts(answer) })) return false;
+    const inbox = Object.keys(answer.positions).find((name) => name[0] === '@' && name !== '@me');
+    if (inbox) this.core.deliver(this, { event_type: 'connection_id', connection_id: '', user: inbox.slice(1) });
+    return !this.stopping.signal.aborted;
   }
 
   // Where a room begins that had no position: before the first of its events, if there are any already.

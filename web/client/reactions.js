@@ -43,9 +43,7 @@ export function reactionToClose(closeCode, text, error) {
   const known = kCloseCodes[closeCode];
   if (!known) return { do: 'again', code: 'connection_lost', reason: `connection lost (${closeCode}${text ? `: ${text}` : ''})`, blocked: true };
   const [does, code] = known;
-  const meaning = code.replace('_', ' ');
-  const more = error?.message ?? text;
-  const reason = more && more.toLowerCase() !== meaning ? `${meaning} (${closeCode}: ${more})` : `${meaning} (${closeCode})`;
+  const reason = error?.message || text || code.replace('_', ' ');
   return { do: does === 'busy' ? 'again' : does, code: error?.code ?? code, reason, busy: does === 'busy' };
 }
 

@@ -58,7 +58,7 @@
  */
 
 /** @typedef {{ type: 'binary', room: string, id: number, user: string, timestamp: string, bytes: number, data: Uint8Array }} BinaryMessage */
-/** @typedef {{ type: 'connection_id', connectionId: string, user: string, heartbeatIntervalMs: number }} ConnectionIdEvent */
+/** @typedef {{ type: 'connection_id', connectionId: string, user: string, heartbeatIntervalMs?: number }} ConnectionIdEvent */
 /** @typedef {{ type: 'joined', room: string, id: number, members?: number, replayed?: number, recovered?: boolean }} JoinedEvent */
 /** @typedef {{ type: 'left', room: string, reason: 'final' | 'kicked' | 'closed' }} LeftEvent */
 /** @typedef {{ type: 'gap', room: Channel, oldest: number, reset?: boolean }} GapEvent */

@@ -12,6 +12,11 @@ namespace {
 constexpr size_t kFansKept = 256;
 constexpr size_t kCooledPerCall = 2048;
 
+// Presence of a room leaves earlier than it has to when it is so much: more would be noticed by those that read slowly.
+constexpr uint32_t kHeldBytesMax = 8 << 10;
+// Rooms whose presence has waited are served in turns: a tick begins none when so many members have got theirs.
+constexpr uint32_t kHeldMembersPerTick = 4096;
+
 // What connections are listed by: "core.slot.generation".
 constexpr size_t kListedCoreLength = 5, kListedSlotEnd = 13;
 std::string listed_name(uint16_t core, uint32_t slot, uint32_t generation) {
@@ -23,7 +28,7 @@ std::string listed_name(uint16_t core, uint32_t slot, uint32_t generation) {
 
 Local::Local(Context& context)
     : context_(context),
-      channels_(context.hash, context.options.memberships_max, 1024),
+      channels_(context.hash, context.options.memberships_max, 256),
       memberships_(context.options.memberships_max),
       pending_(context.options.joins_max, 256),
       moments_(context.options.cores, kFirstMoment) {}
@@ -35,18 +40,16 @@ Local::~Local() {
 }
 
 void Local::open(ConnectionId connection, FormId form) {
-  peers_.need(connection.slot);
-  Peer& peer = peers_[connection.slot];
-  RINGCAST_ASSERT(!peer.open);
   RINGCAST_ASSERT(form < kSilentForm);
-  peer = Peer{};
+  Peer& peer = peers_.add(connection.slot);
+  RINGCAST_ASSERT(!peer.open);
   peer.generation = connection.generation;
   peer.form = form;
   peer.open = true;
 }
 
 Local::Peer* Local::find(ConnectionId connection) {
-  if (connection.slot >= peers_.end()) return nullptr;
+  if (!peers_.holds(connection.slot)) return nullptr;
   Peer& peer = peers_[connection.slot];
   return peer.open && peer.generation == connection.generation ? &peer : nullptr;
 }
@@ -57,9 +60,9 @@ void Local::close(ConnectionId connection, bool grace) {
   while (peer->first != kNoIndex) {
     const uint32_t membership = peer->first;
     unlink(*peer, membership);
-    remove(connection.slot, membership, false, grace, true);
+    remove(connection.slot, membership, false, grace, LeftReason::disconnected);
   }
-  *peer = Peer{};
+  peers_.remove(connection.slot);
 }
 
 Local::Channel* Local::find_channel(std::string_view key, uint32_t* index) const {
@@ -172,18 +175,18 @@ bool Local::leave(ConnectionId connection, std::string_view key, bool grace) {
   if (peer == nullptr) return false;
   const uint32_t membership = membership_of(*peer, key);
   if (membership == kNoIndex) return false;
-  part(connection.slot, membership, true, grace, true);
+  part(connection.slot, membership, true, grace, LeftReason::asked);
   return true;
 }
 
-void Local::part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_owner) {
+void Local::part(uint32_t slot, uint32_t membership, bool deliver, bool grace, std::optional<LeftReason> why) {
   const uint32_t channel = memberships_[membership].channel;
   unlink(peers_[slot], membership);
-  remove(slot, membership, deliver, grace, tell_owner);
+  remove(slot, membership, deliver, grace, why);
   context_.sink.parted(slot, channel);
 }
 
-void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool tell_owner) {
+void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, std::optional<LeftReason> why) {
   Membership& membership = memberships_[index];
   const uint32_t channel_index = membership.channel;
   Channel& channel = channels_[channel_index];
@@ -200,7 +203,10 @@ void Local::remove(uint32_t slot, uint32_t index, bool deliver, bool grace, bool
   }
   const bool silent = membership.stage == Stage::silent;
   const FormId form = peers_[slot].form;
-  if (tell_owner) send_leave(channel, context_.sink.user_of(slot), form, silent, grace, channel.epoch);
+  if (why) {
+    const Leaver leaver{{slot, peers_[slot].generation}, why};
+    send_leave(channel, context_.sink.user_of(slot), form, silent, grace, leaver);
+  }
   if (Fan* const fan = fan_at(channel); fan != nullptr) {
     Group& group = fan->group(silent ? kSilentForm : form);
     RINGCAST_ASSERT(group.slot_at(membership.place) == slot);
@@ -227,14 +233,19 @@ void Local::give_up(uint32_t index) {
 }
 
 void Local::send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace,
-                       uint32_t epoch) {
+                       const Leaver& leaver) {
   Mail mail = Context::mail(Kind::leave);
   mail.flags = static_cast<uint8_t>(
       (grace ? flag::kGrace : 0) | (context_.encoder.short_lived(form) ? flag::kPoll : 0) |
       (context_.encoder.takes_compressed(form) ? flag::kDeflate : 0) | (silent ? flag::kLeaveSilent : 0));
   mail.channel = channel.owner_index;
   mail.number = channel.owner_generation;
-  mail.value = epoch;
+  mail.value = channel.epoch;
+  if (leaver.why) {
+    mail.connection = leaver.connection.slot;
+    mail.generation = leaver.connection.generation;
+    mail.extra = 1 + static_cast<uint64_t>(*leaver.why);
+  }
   if (!user.empty()) {
     RecordWriter(context_.scratch).text(user);
     context_.attach_scratch(mail);
@@ -315,7 +326,7 @@ Fan& Local::fan_of(uint32_t index) {
 void Local::drop_fan_if_idle(uint32_t index) {
   Channel& channel = channels_[index];
   Fan* const fan = fan_at(channel);
-  if (fan == nullptr || fan->dirty || fan->members() > 1) return;
+  if (fan == nullptr || fan->dirty || fan->members() > 1 || (fan->held && fan->members() != 0)) return;
   const uint32_t place = channel.only_or_fan;
   channel.has_fan = false;
   channel.only_or_fan = kNoIndex;
@@ -331,11 +342,60 @@ void Local::drop_fan_if_idle(uint32_t index) {
   }
 }
 
+bool Local::holds_back(const Mail& mail, Fan& fan) {
+  if ((mail.flags & flag::kMayWait) == 0) return false;
+  const std::chrono::nanoseconds interval = (*context_.options.policies)[policy_of(mail.channel)].presence_interval;
+  if (interval.count() == 0 || fan.leaves) return false;
+  if (!fan.held) {
+    const int64_t now = context_.options.clock->monotonic_ns();
+    if (now >= fan.presence_from_ns) {
+      fan.presence_from_ns = now + interval.count();
+      return false;
+    }
+    fan.held_bytes = 0;
+    if (!fan.queued) waits_.push({fan.presence_from_ns, mail.channel, mail.number});
+    fan.queued = true;
+  }
+  fan.held_bytes += mail.length;
+  return fan.held_bytes <= kHeldBytesMax;
+}
+
+void Local::end_waits() {
+  const int64_t now = context_.options.clock->monotonic_ns();
+  uint32_t served = 0;
+  while (!waits_.empty() && waits_.top().until_ns <= now) {
+    if (served >= kHeldMembersPerTick) return context_.post.send(context_.options.core, Context::mail(Kind::go_on));
+    const Waits ended = waits_.top();
+    waits_.pop();
+    ++served;
+    const Channel* const channel = channels_.get(ended.channel, ended.generation);
+    Fan* const fan = channel == nullptr ? nullptr : fan_at(*channel);
+    if (fan == nullptr || !fan->queued) continue;
+    fan->queued = false;
+    if (!fan->held) continue;
+    if (fan->presence_from_ns > now) {
+      fan->queued = true;
+      waits_.push({fan->presence_from_ns, ended.channel, ended.generation});
+      continue;
+    }
+    const std::chrono::nanoseconds interval = (*context_.options.policies)[channel->policy].presence_interval;
+    fan->presence_from_ns = now + interval.count();
+    fan->held = false;
+    served += fan->members();
+    leave_with_tick(ended.channel);
+  }
+}
+
 void Local::mark(uint32_t index) {
   Fan& fan = *fan_at(channels_[index]);
   if (fan.dirty) return;
   fan.dirty = true;
   dirty_.push_back(index);
+}
+
+void Local::leave_with_tick(uint32_t index) {
+  fan_at(channels_[index])->leaves = true;
+  mark(index);
 }
 
 void Local::settle(uint32_t index) {
@@ -355,10 +415,12 @@ void Local::tick() {
     joined.key = join.key;
     context_.sink.joined(join.connection, joined);
   }
+  end_waits();
   for (size_t i = 0; i < dirty_.size(); ++i) {
     const uint32_t index = dirty_[i];
-    settle(index);
-    fan_at(channels_[index])->dirty = false;
+    Fan& fan = *fan_at(channels_[index]);
+    if (!fan.held) settle(index);
+    fan.dirty = fan.leaves = false;
     drop_fan_if_idle(index);
     forget_if_unused(index);
   }
@@ -366,7 +428,7 @@ void Local::tick() {
 }
 
 // Once a second, in several calls where there is a lot: what had no message in a whole one keeps no memory for them,
-// and joins none for their rush.
+// and joins none for their burst.
 void Local::sweep() {
   const uint64_t second = context_.wall_us() / 1'000'000;
   if (cooling_ == 0 && second != cooled_s_) {
@@ -378,7 +440,7 @@ void Local::sweep() {
     warm_.pop_front();
     Fan* const fan = channels_.live(index) ? fan_at(channels_[index]) : nullptr;
     if (fan == nullptr || !fan->warm) continue;
-    if (fan->dirty || std::exchange(fan->fresh, false)) {
+    if (fan->dirty || fan->held || std::exchange(fan->fresh, false)) {
       warm_.push_back(index);
     } else {
       fan->cool();
@@ -417,8 +479,8 @@ void Local::append_joined(ConnectionId connection, std::vector<std::string>& key
   }
 }
 
-// To the inbox only, whose owner core puts the words of all connections of the user in one order and tells their cores.
-// What this connection joins from now on gets the status at once; that holds until the inbox answers.
+// To the inbox only, whose owner core puts the words of all connections of the user in one order and notifies their
+// cores. What this connection joins from now on gets the status at once; that holds until the inbox answers.
 void Local::set_status(ConnectionId connection, Status status) {
   Peer* peer = find(connection);
   if (peer == nullptr) return;
@@ -488,7 +550,7 @@ void Local::take_status(uint32_t slot, Status status) {
   const Moment moment = moment_of(peer);
   for (uint32_t at = peer.first; at != kNoIndex; at = memberships_[at].next) {
     const Membership& membership = memberships_[at];
-    // One that is joining tells it when it has joined.
+    // One that is joining reports it when it has joined.
     if (membership.stage == Stage::joining || membership.stage == Stage::replaying) {
       pending_[membership.place].overtaken = true;
     }
@@ -518,6 +580,7 @@ bool Local::look_at_connections(std::string_view key, std::string_view user, std
   const uint32_t end = peers_.end();
   for (; position.at < end && position.looks != 0; ++position.at, --position.looks) {
     const uint32_t slot = position.at;
+    if (!peers_.holds(slot)) continue;
     const Peer& peer = peers_[slot];
     if (!peer.open || (channel != kNoIndex && membership_in(peer, channel) == kNoIndex)) continue;
     const std::string_view name = context_.sink.user_of(slot);
@@ -549,7 +612,8 @@ void Local::on_deliver(const Mail& mail) {
     return;
   }
   Fan& fan = fan_of(mail.channel);
-  mark(mail.channel);
+  fan.held = holds_back(mail, fan);
+  if (!fan.held) leave_with_tick(mail.channel);
   fan.fresh = true;
   if (!fan.warm) {
     fan.warm = true;
@@ -588,7 +652,7 @@ void Local::on_deliver(const Mail& mail) {
     const uint32_t index = membership_in(peer, mail.channel);
     if (index == kNoIndex || memberships_[index].stage != Stage::live) continue;
     const ConnectionId connection{slot, peer.generation};
-    part(slot, index, false, false, false);  // the owner core has counted them out
+    part(slot, index, false, false, std::nullopt);  // the owner core has counted them out
     context_.sink.left(connection, key.view(), LeftReason::final);
   }
 }
@@ -621,8 +685,25 @@ void Local::on_evict(const Mail& mail) {
       context_.sink.kicked(connection);
       continue;
     }
-    part(slot, index, true, false, true);
+    part(slot, index, true, false, static_cast<LeftReason>(mail.value));
     context_.sink.left(connection, key.view(), static_cast<LeftReason>(mail.value));
+  }
+}
+
+void Local::on_gap(const Mail& mail) {
+  const Channel* channel = channels_.get(mail.channel, mail.number);
+  if (channel == nullptr) return;
+  const Name key = channel->key;
+  if (fan_at(*channel) != nullptr) settle(mail.channel);  // what came before it
+  collected_.clear();
+  collect(*channel, collected_);
+  for (const uint32_t slot : collected_) {
+    const Peer& peer = peers_[slot];
+    if (!peer.open) continue;
+    const uint32_t index = membership_in(peer, mail.channel);
+    if (index == kNoIndex || memberships_[index].stage != Stage::live) continue;
+    add(context_.stats.gaps);
+    context_.sink.replay({slot, peer.generation}, key.view(), {}, 0, 0, mail.value, false);
   }
 }
 

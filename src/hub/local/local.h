@@ -5,12 +5,16 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <queue>
 #include <string>
 #include <vector>
 
 #include "base/index_pool.h"
 #include "base/slab.h"
+#include "base/slot_array.h"
 #include "hub/context.h"
 #include "hub/lists.h"
 #include "hub/local/run.h"
@@ -40,6 +44,7 @@ class Local {
 
   std::string_view key_of(uint32_t channel) const;
   uint8_t policy_of(uint32_t channel) const;
+  bool is_channel(uint32_t channel) const { return channel < channels_.index_end() && channels_.live(channel); }
 
   // Invariants, for tests: channels, memberships and groups agree, and none is left unused. Aborts when violated.
   void check() const;
@@ -48,6 +53,7 @@ class Local {
   void on_replay(const Mail& mail);
   void on_deliver(const Mail& mail);
   void on_evict(const Mail& mail);
+  void on_gap(const Mail& mail);
   void on_user_status(const Mail& mail);
   void tick();
   void sweep();
@@ -100,19 +106,6 @@ class Local {
     bool owes : 1 = false;     // `status` is to be said to the inbox once it is joined
   };
   static_assert(sizeof(Peer) == 12);
-  // By slot; in chunks, so that growing copies nothing.
-  class Peers {
-   public:
-    Peer& operator[](uint32_t slot) const { return chunks_[slot / kChunk][slot % kChunk]; }
-    void need(uint32_t slot) {
-      while (end() <= slot) chunks_.push_back(std::make_unique<Peer[]>(kChunk));
-    }
-    uint32_t end() const { return static_cast<uint32_t>(chunks_.size()) * kChunk; }
-
-   private:
-    static constexpr uint32_t kChunk = 1024;
-    std::vector<std::unique_ptr<Peer[]>> chunks_;
-  };
   // A join that is under way.
   struct Pending {
     uint64_t correlation = 0;
@@ -123,15 +116,23 @@ class Local {
     bool silent = false;
     bool asked = false;              // an answer is outstanding
     bool more = false;               // there is more to ask for
-    bool known = false;              // the owner core was told what the inbox says
-    bool overtaken = false;          // what it was told, by what the inbox has said since
+    bool known = false;              // the owner core has what the inbox says
+    bool overtaken = false;          // what it has, by what the inbox has said since
     Moment since = kNoMoment;        // the last that had been heard from the owner core when this began
-    Status status = Status::online;  // as told; then as the owner core shows it
+    Status status = Status::online;  // as set; then as the owner core shows it
     Name user;
     std::vector<Slice> pieces;  // of the piece that is arriving
     uint64_t first_id = 0;
     uint64_t gap_oldest = 0;
     uint32_t count = 0;
+  };
+
+  // A room whose presence waits.
+  struct Waits {
+    int64_t until_ns;
+    uint32_t channel;
+    uint32_t generation;
+    friend bool operator>(const Waits& a, const Waits& b) { return a.until_ns > b.until_ns; }
   };
 
   // A join that found a table full; answered in the next tick, as others are.
@@ -149,12 +150,18 @@ class Local {
   uint32_t membership_in(const Peer& peer, uint32_t channel) const;
   void unlink(Peer& peer, uint32_t membership);
   // Of a connection that stays open: unlinked, removed, and the sink gets the channel's number.
-  void part(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_owner);
-  // Takes a membership out of its channel; tells the owner core unless `tell_owner` is false.
-  void remove(uint32_t slot, uint32_t membership, bool deliver, bool grace, bool tell_owner);
+  void part(uint32_t slot, uint32_t membership, bool deliver, bool grace, std::optional<LeftReason> why);
+  // Takes a membership out of its channel. `why` is sent to the owner core; empty: the owner has removed it from its
+  // count already.
+  void remove(uint32_t slot, uint32_t membership, bool deliver, bool grace, std::optional<LeftReason> why);
   // Forgets one that did not become a member.
   void give_up(uint32_t membership);
-  void send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace, uint32_t epoch);
+  struct Leaver {
+    ConnectionId connection;
+    std::optional<LeftReason> why;  // none: a join that was given up
+  };
+  void send_leave(const Channel& channel, std::string_view user, FormId form, bool silent, bool grace,
+                  const Leaver& leaver);
   void add_live(uint32_t membership);
   // To a room or an inbox.
   void send_status(const Channel& channel, std::string_view user, Status status, Moment moment);
@@ -174,7 +181,11 @@ class Local {
   FormId group_of(uint32_t slot, Stage stage) const { return stage == Stage::silent ? kSilentForm : peers_[slot].form; }
   Fan& fan_of(uint32_t channel);
   void drop_fan_if_idle(uint32_t channel);
+  // Whether what has just come waits for more of its kind: presence of a room that has sent some a moment ago.
+  bool holds_back(const Mail& mail, Fan& fan);
+  void end_waits();
   void mark(uint32_t channel);
+  void leave_with_tick(uint32_t channel);
   void settle(uint32_t channel);
   void ask_replay(uint32_t membership);
   Membership* expected(const Mail& mail);
@@ -185,9 +196,10 @@ class Local {
   Table<Channel> channels_;
   IndexPool<Membership> memberships_;
   Slab<Pending> pending_;
-  Peers peers_;
+  SlotArray<Peer> peers_;  // by the connection's slot
   std::vector<Refused> refused_;
   std::vector<uint32_t> dirty_;
+  std::priority_queue<Waits, std::vector<Waits>, std::greater<>> waits_;  // the next to end is at the top
   std::deque<uint32_t> warm_;               // channels whose fans may hold blocks, the next to be looked at first
   size_t cooling_ = 0;                      // that this second's pass over them has not come to yet
   uint64_t cooled_s_ = 0;                   // when it began

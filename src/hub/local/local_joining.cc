@@ -36,15 +36,15 @@ void Local::on_joined(const Mail& mail) {
   }
   if (membership->stage == Stage::abandoned) {
     if (pending.asked) return;
-    if (live) send_leave(channel, pending.user.view(), pending.form, pending.silent, false, channel.epoch);
+    if (live) send_leave(channel, pending.user.view(), pending.form, pending.silent, false, {});
   } else {
     Joined joined;
     joined.correlation = pending.correlation;
-    joined.error = failed ? JoinError::channels_full : JoinError::none;
+    joined.error = failed ? static_cast<JoinError>(mail.value) : JoinError::none;
     joined.key = channel.key.view();
     joined.id = mail.id;
-    joined.replayed = mail.value;
-    joined.newest = mail.id + mail.value;
+    joined.replayed = failed ? 0 : mail.value;
+    joined.newest = mail.id + joined.replayed;
     joined.members = is_inbox(name_of(channel.key.view())) ? 1 : static_cast<uint32_t>(mail.extra >> 32);
     joined.recovered = (mail.extra & kJoinedGap) == 0;
     joined.reset = (mail.extra & kJoinedReset) != 0;
@@ -68,7 +68,7 @@ void Local::on_joined(const Mail& mail) {
     } else {
       membership->stage = Stage::replaying;
     }
-    // Told last: the session may leave, or close, from within.
+    // Reported last: the session may leave, or close, from within.
     const Name key = channel.key;
     joined.key = key.view();
     if (failed) give_up(index);
@@ -113,7 +113,7 @@ void Local::on_replay(const Mail& mail) {
   std::vector<Slice> pieces = std::move(pending.pieces);
   pending.pieces.clear();
   if (membership->stage == Stage::abandoned) {
-    if (live) send_leave(channel, pending.user.view(), pending.form, pending.silent, false, channel.epoch);
+    if (live) send_leave(channel, pending.user.view(), pending.form, pending.silent, false, {});
     for (const Slice& piece : pieces) piece.hold->release();
     return give_up(index);
   }

@@ -175,9 +175,11 @@ void Fan::cool() {
 }
 
 void Fan::reset() {
+  groups_.clear();  // with what they have coming, where presence was held back
   cool();
-  groups_.clear();
-  dirty = false;
+  dirty = leaves = held = queued = false;
+  held_bytes = 0;
+  presence_from_ns = 0;
 }
 
 }  // namespace ringcast::hub

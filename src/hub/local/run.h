@@ -127,9 +127,14 @@ class Fan {
   // A quiet channel does not hold on to its last message: that would keep the whole block, in which other channels'
   // messages lie as well.
   void cool();
-  bool dirty = false;  // in this tick's list
-  bool warm = false;   // may hold blocks
-  bool fresh = false;  // had messages since it was last looked at
+  bool dirty = false;   // in this tick's list
+  bool leaves = false;  // has something coming in this tick
+  bool held = false;    // what it has coming is presence alone, which waits (Local::holds_back())
+  bool queued = false;  // among those that are looked at when the time is over
+  bool warm = false;    // may hold blocks
+  bool fresh = false;   // had messages since it was last looked at
+  uint32_t held_bytes = 0;
+  int64_t presence_from_ns = 0;  // presence that comes earlier waits until then
   void reset();
 
  private:

@@ -39,12 +39,27 @@ class Attendance {
   // What a connection of the inbox's user says of the user.
   void set_user_status(Channel& inbox, Status status);
 
+  // How many are in a channel has changed: for other servers.
+  void report_counts(uint32_t index);
+  // All members have been taken out at once.
+  void report_cleared(const Channel& channel);
+  // What other servers report.
+  void attend(Channel& channel, const Attendee& attendee);
+  void count(Channel& channel, const Counts& counts);
+  void state(Channel& inbox, Status status);
+
   // How many changes of users' statuses this core has ordered (protocol.h).
   Moment moment() const { return moment_; }
   void end_graces();
 
  private:
   void send_event(Channel& channel, PresenceView::Kind kind, std::string_view user, Status status, uint32_t members);
+  // Whether who is in it concerns other servers.
+  bool is_shared(const Channel& channel) const;
+  void report(const Channel& channel, std::string_view user);
+  const Presence::Entry* elsewhere(const Channel& channel, std::string_view user) const;
+  Presence& presence_of(Channel& channel);
+  Elsewhere& elsewhere_of(Channel& channel);
   bool change_status(Channel& inbox, Status status);
   uint64_t grace_end(std::chrono::milliseconds grace) const;
   void hold(uint32_t index, uint64_t ends_us, Name user);

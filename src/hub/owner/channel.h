@@ -29,12 +29,20 @@ struct Share {
   bool unused() const { return live == 0 && silent == 0; }
 };
 
+// Who is in a channel at other servers (hub/broker.h).
+struct Elsewhere {
+  explicit Elsewhere(const KeyedHash& hash) : users(hash) {}
+  Presence users;
+  Counts counts;
+};
+
 // What rooms with several members have.
 struct Crowd {
   std::vector<Share> shares;  // of further cores
   uint32_t live = 0;          // of all cores
   uint32_t compressed = 0;
   std::optional<Presence> presence;
+  std::unique_ptr<Elsewhere> elsewhere;
 };
 
 // Exists from the first message with an id on.
@@ -62,7 +70,7 @@ struct Channel {
   };
 
   Name key;
-  uint64_t position = 0;  // the id given last
+  uint64_t position = 0;  // the id given last; with a broker 0: not open
   std::unique_ptr<More> more;
   uint32_t epoch = 0;  // raised when all members are counted out at once
   uint32_t used_s = 0;
@@ -84,9 +92,13 @@ struct Channel {
   Crowd& make_crowd();
   Presence* presence() const { return crowd() == nullptr || !crowd()->presence ? nullptr : &*crowd()->presence; }
 
+  const Elsewhere* elsewhere() const { return crowd() == nullptr ? nullptr : crowd()->elsewhere.get(); }
+
   uint32_t live() const { return crowd() == nullptr ? first.live : crowd()->live; }
   uint32_t compressed() const { return crowd() == nullptr ? first.compressed : crowd()->compressed; }
   uint32_t connections() const;  // silent ones too
+  // On all servers.
+  uint32_t live_anywhere() const { return live() + (elsewhere() == nullptr ? 0 : elsewhere()->counts.live); }
   Share* find(uint16_t core);
   Share& share_of(uint16_t core);
   // Members of a share that come (1) or go (-1).

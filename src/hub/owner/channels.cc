@@ -7,7 +7,7 @@ namespace ringcast::hub {
 
 Channels::Channels(Context& context)
     : context_(context),
-      table_(context.hash, context.options.channels_max, 1024),
+      table_(context.hash, context.options.channels_max, 256),
       clock_start_(context.wall_us()),
       forgotten_(context.options.forgotten_positions_max, clock_start_),
       busiest_(context.hash, context.options.busiest_rooms) {}
@@ -24,7 +24,8 @@ uint32_t Channels::find_or_make(std::string_view key) {
   channel.policy = context_.options.policies->match(name);
   channel.inbox = is_inbox(name);
   channel.brokered = context_.options.broker != nullptr && context_.options.broker->orders(key);
-  channel.position = forgotten_.position_of(hash, start_of(channel));
+  // One that a broker orders has no position here before it is opened.
+  channel.position = channel.brokered ? 0 : forgotten_.position_of(hash, start_of(channel));
   touch(channel);
   add(context_.stats.channels);
   return index;
@@ -48,7 +49,7 @@ bool Channels::forget_if_unused(uint32_t index) {
   if (channel.kept() != 0) return false;
   const auto empty_ttl_s = static_cast<uint64_t>(policy(channel).empty_ttl.count());
   if (channel.used_s + empty_ttl_s > context_.wall_s()) return false;
-  forgotten_.add(context_.hash(channel.key.view()), start_of(channel), channel.position);
+  if (!channel.brokered) forgotten_.add(context_.hash(channel.key.view()), start_of(channel), channel.position);
   table_.erase(index);
   subtract(context_.stats.channels);
   add(context_.stats.evicted_channels);

@@ -21,6 +21,12 @@ class Directory {
 
   // This core's part of an answer.
   void answer(const Query& query, Answer& answer);
+  // Questions that cannot be answered before the broker has opened the channel: about its history, and who is in it.
+  static bool concerns_others(QueryKind kind) {
+    return kind == QueryKind::history || kind == QueryKind::members || kind == QueryKind::user;
+  }
+  // An order that was given to another server of the cluster.
+  void carry_out(QueryKind kind, std::string_view key, std::string_view user);
   // Its part of lists.h: true when all have been looked at.
   bool look_at_channels(bool users, std::string_view tenant, ListPosition& position, Page& page) const;
   bool look_at_members(SlabHandle room, ListPosition& position, Page& page) const;
@@ -30,6 +36,8 @@ class Directory {
  private:
   void rows_of_history(uint32_t index, const Query& query, Answer& answer);
   void rows_of_busiest(const Query& query, Answer& answer);
+  static bool is_order(QueryKind kind);
+  bool is_shared(std::string_view key) const;
   void evict(const Channel& channel, std::string_view user, uint64_t what);
 
   Context& context_;

@@ -16,6 +16,11 @@ void FanOut::send(const Channel& channel, const Slice& canonical, uint64_t id, u
   send(channel, canonical, small.hold == nullptr ? nullptr : &small, id, flags, exclude);
 }
 
+void FanOut::send_presence(const Channel& channel, std::string_view canonical) {
+  if (channel.live() == 0) return;
+  send(channel, ephemeral_.append(canonical), nullptr, 0, flag::kMayWait, {});
+}
+
 void FanOut::send_ephemeral(const Channel& channel, std::string_view canonical, const Address& exclude) {
   if (channel.live() == 0) return;
   send(channel, ephemeral_.append(canonical), nullptr, 0, 0, exclude);

@@ -17,7 +17,9 @@ class FanOut {
 
   // A message with an id, which is compressed once for all members that take it so. `flags` as in Kind::deliver.
   void send(const Channel& channel, const Slice& canonical, uint64_t id, uint8_t flags, const Address& exclude);
-  // An event without an id.
+  // One of presence, which each core may hold back for a moment (Local::holds_back()).
+  void send_presence(const Channel& channel, std::string_view canonical);
+  // Any other event without an id.
   void send_ephemeral(const Channel& channel, std::string_view canonical, const Address& exclude);
   // Has the way of the message that was just sent measured, of one in a millisecond; `since_ns`: when it was taken.
   void measure(const Channel& channel, uint64_t since_ns);

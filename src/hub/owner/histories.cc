@@ -26,13 +26,13 @@ void Histories::append(MessageLog& log, uint32_t index) {
   newest_ = index;
 }
 
-void Histories::keep(uint32_t index, const Slice& slice, bool final) {
+void Histories::keep(uint32_t index, const Slice& slice, bool final, uint64_t time_s) {
   const Channel& channel = channels_[index];
   if (channels_.policy(channel).history_messages == 0) return;
   History& history = channel.log()->history;
   if (history.empty()) append(*channel.log(), index);
   bytes_ += slice.length + History::kOverhead;
-  history.push(Kept{slice, static_cast<uint32_t>(context_.wall_s()), final});
+  history.push(Kept{slice, static_cast<uint32_t>(time_s), final});
   add(context_.stats.history_messages);
   trim(index);
   trim_total();

@@ -17,7 +17,7 @@ class Histories {
   // For the next message of the channel, which becomes the most recently published one.
   MessageLog& log_of(uint32_t index);
   // Appends the message with the channel's newest id; the limits may take it away again at once.
-  void keep(uint32_t index, const Slice& slice, bool final);
+  void keep(uint32_t index, const Slice& slice, bool final, uint64_t time_s);
   // Takes away what the channel's policy does not allow any more: how many messages went.
   uint32_t trim(uint32_t index);
   void drop(uint32_t index);

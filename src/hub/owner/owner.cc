@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
+
+#include "hub/questions.h"
 
 namespace ringcast::hub {
 
@@ -27,6 +30,12 @@ Owner::Owner(Context& context)
                    static_cast<uint64_t>(context.options.idempotency_window.count()) * 1'000'000,
                    HashKey{context.options.key[0], context.options.key[1]}) {}
 
+Owner::~Owner() {
+  for (const auto& [index, mails] : waiting_) {
+    for (const Mail& mail : mails) const Payload given_back(mail);
+  }
+}
+
 // --- publishing
 
 void Owner::on_publish(const Mail& mail) {
@@ -35,6 +44,7 @@ void Owner::on_publish(const Mail& mail) {
   RecordReader record(payload.view());
   const auto kind = record.number<PayloadKind>();
   const auto ephemeral = record.number<uint8_t>() != 0;
+  const auto local = record.number<uint8_t>() != 0;
   auto final = record.number<uint8_t>() != 0;
   Address exclude;
   exclude.core = record.number<uint16_t>();
@@ -48,8 +58,8 @@ void Owner::on_publish(const Mail& mail) {
   MessageView message{0, context_.wall_us(), key, user, event, kind, record.text(), connection};
   RINGCAST_ASSERT(record.done());
 
-  const Publisher publisher{
-      mail.from, {mail.connection, mail.generation}, mail.value, (mail.flags & flag::kAcknowledge) != 0};
+  Publisher publisher{
+      mail.from, {mail.connection, mail.generation}, mail.value, (mail.flags & flag::kAcknowledge) != 0, 0};
   Published published;
   published.correlation = mail.value;
   const uint32_t index = channels_.find_or_make(key);
@@ -58,16 +68,18 @@ void Owner::on_publish(const Mail& mail) {
     return send_published(context_, publisher, published);
   }
   Channel& channel = channels_[index];
-  channels_.touch(channel);
-  published.receivers = channel.live();
+  if (!channel.brokered) channels_.touch(channel);
+  published.receivers = channel.live_anywhere();
   if (ephemeral) {
     encoded_.clear();
     context_.encoder.canonical(message, encoded_);
     fan_out_.send_ephemeral(channel, encoded_, exclude);
+    if (channel.brokered && !local) context_.options.broker->announce(message, exclude);
     return send_published(context_, publisher, published);
   }
   if (channel.brokered) {
     final = final || says_final(channel, message);
+    publisher.receivers = published.receivers;
     return context_.options.broker->order({message, channel.position, idempotency_key, exclude, final, publisher});
   }
   if (!idempotency_key.empty()) {
@@ -111,7 +123,7 @@ void Owner::apply(uint32_t index, const MessageView& message, bool final, const 
   MessageLog& log = histories_.log_of(index);
   const Slice slice = log.writer.append(encoded_);
   slice.hold->acquire();  // the limits of the history may take it away again at once, and the writer's block with it
-  histories_.keep(index, slice, final);
+  histories_.keep(index, slice, final, message.timestamp_us / 1'000'000);
   fan_out_.send(channel, slice, message.id, final ? flag::kFinal : 0, exclude);
   slice.hold->release();
   if (taken_ns != 0) fan_out_.measure(channel, taken_ns);
@@ -122,22 +134,138 @@ void Owner::apply(uint32_t index, const MessageView& message, bool final, const 
   const uint32_t members = channel.live();
   channel.count_all_out();
   channels_.note_members(index, members);
+  attendance_.report_cleared(channel);
+  attendance_.report_counts(index);
+}
+
+void Owner::keep(uint32_t index, const MessageView& message, bool final) {
+  channels_[index].position = message.id;
+  encoded_.clear();
+  context_.encoder.canonical(message, encoded_);
+  MessageLog& log = histories_.log_of(index);
+  const Slice slice = log.writer.append(encoded_);
+  slice.hold->acquire();  // as in apply()
+  histories_.keep(index, slice, final, message.timestamp_us / 1'000'000);
+  slice.hold->release();
+  if (final) log.final_id = message.id;
 }
 
 Applied Owner::apply(const Ordered& ordered) {
-  const uint32_t index = channels_.find_or_make(ordered.message.key);
-  if (index == kNoIndex) return Applied::channels_full;
-  Channel& channel = channels_[index];
+  const uint32_t index = channels_.find(ordered.message.key);
+  if (index == kNoIndex || !is_open(channels_[index])) return Applied::closed;
+  const Channel& channel = channels_[index];
   RINGCAST_ASSERT(channel.brokered);
   if (ordered.message.id <= channel.position) return Applied::known;
   if (ordered.message.id != channel.position + 1) return Applied::hole;
-  channels_.touch(channel);
-  apply(index, ordered.message, ordered.final, ordered.exclude, 0);
+  if (ordered.history_only) {
+    keep(index, ordered.message, ordered.final);
+  } else {
+    apply(index, ordered.message, ordered.final, ordered.exclude, 0);
+  }
   return Applied::applied;
 }
 
-void send_published(Context& context, const Publisher& publisher, const Published& published) {
-  if (!publisher.acknowledge) return;
+void Owner::show(const MessageView& event) {
+  const uint32_t index = channels_.find(event.key);
+  if (index == kNoIndex) return;
+  encoded_.clear();
+  context_.encoder.canonical(event, encoded_);
+  fan_out_.send_ephemeral(channels_[index], encoded_, {});
+}
+
+void Owner::reset(std::string_view key, uint64_t position, uint64_t gap_oldest) {
+  const uint32_t index = channels_.find(key);
+  if (index == kNoIndex) return;
+  Channel& channel = channels_[index];
+  RINGCAST_ASSERT(channel.brokered);
+  RINGCAST_ASSERT(is_open(channel) || waiting_.contains(index));
+  histories_.drop(index);
+  if (channel.log() != nullptr) channel.log()->final_id = 0;
+  channel.position = position;
+  if (gap_oldest == 0) return;
+  channel.for_each_share([&](const Share& share) {
+    if (share.unused()) return;
+    Mail mail = Context::mail(Kind::gap);
+    mail.channel = share.channel;
+    mail.number = share.generation;
+    mail.value = gap_oldest;
+    context_.post.send(share.core, mail);
+  });
+}
+
+Channel* Owner::brokered(std::string_view key) {
+  const uint32_t index = channels_.find(key);
+  return index == kNoIndex || !channels_[index].brokered ? nullptr : &channels_[index];
+}
+
+void Owner::attend(std::string_view key, const Attendee& attendee) {
+  if (Channel* const channel = brokered(key); channel != nullptr) attendance_.attend(*channel, attendee);
+}
+
+void Owner::count(std::string_view key, const Counts& counts) {
+  if (Channel* const channel = brokered(key); channel != nullptr) attendance_.count(*channel, counts);
+}
+
+void Owner::state(std::string_view inbox, Status status) {
+  if (Channel* const channel = brokered(inbox); channel != nullptr) attendance_.state(*channel, status);
+}
+
+// --- channels that a broker orders are opened for those who come
+
+bool Owner::holds(const Mail& mail) {
+  if (context_.options.broker == nullptr) return false;
+  RecordReader record({reinterpret_cast<const char*>(mail.block->data()) + mail.offset, mail.length});
+  std::string_view key;
+  if (static_cast<Kind>(mail.kind) == Kind::ask) {
+    const Query query = read_query(record);
+    if (!Directory::concerns_others(query.kind)) return false;
+    key = query.key;
+  } else {
+    key = record.text();
+  }
+  if (!context_.options.broker->orders(key)) return false;
+  const uint32_t index = channels_.find_or_make(key);
+  if (index == kNoIndex) return false;
+  const bool opening = waiting_.contains(index);
+  if (is_open(channels_[index]) && !opening) return false;
+  waiting_[index].push_back(mail);
+  if (!opening) context_.options.broker->open(key);
+  return true;
+}
+
+std::vector<Mail> Owner::opened(std::string_view key) {
+  const uint32_t index = channels_.find(key);
+  const auto found = index == kNoIndex ? waiting_.end() : waiting_.find(index);
+  if (found == waiting_.end()) return {};
+  channels_.touch(channels_[index]);
+  std::vector<Mail> mails = std::move(found.value());
+  waiting_.erase(found);
+  return mails;
+}
+
+void Owner::refuse(const Mail& mail) {
+  const Payload payload(mail);
+  RecordReader record(payload.view());
+  record.text();
+  Joiner joiner = joiner_of(mail, record);
+  joiner.number = static_cast<Kind>(mail.kind) == Kind::join ? static_cast<uint32_t>(mail.extra) : mail.number;
+  send_failure(joiner, JoinError::unavailable);
+}
+
+// Its history is with the broker: here it goes with the last who was interested, after a while.
+void Owner::close_if_unused(uint32_t index) {
+  const Channel& channel = channels_[index];
+  if (channel.position == 0 || channel.connections() != 0 || channel.offline_held || waiting_.contains(index)) return;
+  if (channel.presence() != nullptr && channel.presence()->waiting()) return;
+  const auto ttl_s = static_cast<uint64_t>(channels_.policy(channel).empty_ttl.count());
+  if (channel.used_s + ttl_s > context_.wall_s()) return;
+  histories_.drop(index);
+  channels_[index].position = 0;
+  if (channel.crowd() != nullptr) channel.crowd()->elsewhere.reset();
+  context_.options.broker->close(channel.key.view());
+}
+
+Mail published_mail(const Publisher& publisher, const Published& published) {
   Mail mail = Context::mail(Kind::published);
   mail.flags = static_cast<uint8_t>(static_cast<uint8_t>(published.error) << 1 | (published.duplicate ? 1 : 0));
   mail.connection = publisher.connection.slot;
@@ -145,7 +273,11 @@ void send_published(Context& context, const Publisher& publisher, const Publishe
   mail.value = publisher.correlation;
   mail.id = published.id;
   mail.extra = published.receivers;
-  context.post.send(publisher.core, mail);
+  return mail;
+}
+
+void send_published(Context& context, const Publisher& publisher, const Published& published) {
+  if (publisher.acknowledge) context.post.send(publisher.core, published_mail(publisher, published));
 }
 
 // --- members come, are shown what they missed in pieces, and go
@@ -162,6 +294,7 @@ Owner::Joiner Owner::joiner_of(const Mail& mail, RecordReader& record) {
 }
 
 void Owner::on_join(const Mail& mail) {
+  if (holds(mail)) return;
   const Payload payload(mail);
   RecordReader record(payload.view());
   const std::string_view key = record.text();
@@ -208,14 +341,16 @@ void Owner::on_join(const Mail& mail) {
   if (live && shows_presence(joiner) && !channel.inbox) status = enter_presence(channel, joiner);
   facts |= static_cast<uint64_t>(status) << kJoinedStatusShift;
   if (channel.stated) facts |= kJoinedStated;
-  answer.extra = static_cast<uint64_t>(channel.inbox ? attendance_.moment() : channel.live() + 1) << 32 | facts;
+  answer.extra =
+      static_cast<uint64_t>(channel.inbox ? attendance_.moment() : channel.live_anywhere() + 1) << 32 | facts;
   context_.post.send(joiner.core, answer);
   if (live) return add_member(index, joiner);
   send_piece(index, joiner, position, 0);
 }
 
-void Owner::send_failure(const Joiner& joiner) {
+void Owner::send_failure(const Joiner& joiner, JoinError error) {
   Mail answer = Context::mail(Kind::joined);
+  answer.value = static_cast<uint64_t>(error);
   answer.flags = flag::kFailed;
   answer.membership = joiner.membership;
   answer.number = joiner.number;
@@ -223,6 +358,7 @@ void Owner::send_failure(const Joiner& joiner) {
 }
 
 void Owner::on_replay_next(const Mail& mail) {
+  if (holds(mail)) return;
   const Payload payload(mail);
   RecordReader record(payload.view());
   const std::string_view key = record.text();
@@ -338,7 +474,8 @@ void Owner::add_member(uint32_t index, const Joiner& joiner) {
     channel.count_live(share, 1, (joiner.flags & flag::kDeflate) != 0);
     channels_.note_members(index, members);
   }
-  if (channel.inbox) attendance_.note_online(index, false);
+  if (channel.inbox) return attendance_.note_online(index, false);
+  attendance_.report_counts(index);
 }
 
 void Owner::on_leave(const Mail& mail) {
@@ -361,9 +498,15 @@ void Owner::on_leave(const Mail& mail) {
     std::string_view user;
     if (!payload.view().empty()) user = RecordReader(payload.view()).text();
     const bool poll = (mail.flags & flag::kPoll) != 0;
+    if (mail.extra != 0 && channel->is_room()) {
+      const Address who{mail.from, {mail.connection, mail.generation}};
+      const auto reason = static_cast<LeftReason>(mail.extra - 1);
+      context_.sink.counted_out(who, channel->key.view(), user, reason, channel->live());
+    }
     if (!poll || !user.empty()) attendance_.leave(mail.channel, user, grace, poll);
   }
-  if (channel->inbox) attendance_.note_online(mail.channel, grace);
+  if (channel->inbox) return attendance_.note_online(mail.channel, grace);
+  attendance_.report_counts(mail.channel);
 }
 
 void Owner::on_status(const Mail& mail) {
@@ -390,7 +533,8 @@ void Owner::sweep() {
     if (!channels_.live(index)) continue;
     trimmed += histories_.trim(index);
     channels_.offer_busy(index);
-    channels_.forget_if_unused(index);
+    if (channels_[index].brokered) close_if_unused(index);
+    if (!waiting_.contains(index)) channels_.forget_if_unused(index);
   }
 }
 

@@ -3,9 +3,12 @@
 // and presence, and knows how many members each core has. Its reactor's thread only.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hub/broker.h"
 #include "hub/context.h"
@@ -22,6 +25,7 @@ namespace ringcast::hub {
 class Owner {
  public:
   explicit Owner(Context& context);
+  ~Owner();
 
   void on_publish(const Mail& mail);
   void on_join(const Mail& mail);
@@ -30,6 +34,17 @@ class Owner {
   void on_status(const Mail& mail);
   // The second half of a publish that a broker has ordered (hub/broker.h).
   Applied apply(const Ordered& ordered);
+  void show(const MessageView& event);
+  void reset(std::string_view key, uint64_t position, uint64_t gap_oldest);
+  void attend(std::string_view key, const Attendee& attendee);
+  void count(std::string_view key, const Counts& counts);
+  void state(std::string_view inbox, Status status);
+  // Whether this mail waits for its channel to be opened; then it is kept.
+  bool holds(const Mail& mail);
+  // The channel has been opened, or cannot be: gives out the mail that was kept.
+  std::vector<Mail> opened(std::string_view key);
+  // Mail that was kept, where the channel cannot be opened.
+  void refuse(const Mail& mail);
   Directory& directory() { return directory_; }
   // Gives credit back for publishes whose fan-out has left this core.
   void tick() { credit_.tick(); }
@@ -61,7 +76,11 @@ class Owner {
   void order(uint32_t index, MessageView& message);
   // `taken_ns`: when the publish was taken; 0: its way is not measured.
   void apply(uint32_t index, const MessageView& message, bool final, const Address& exclude, uint64_t taken_ns);
-  void send_failure(const Joiner& joiner);
+  void keep(uint32_t index, const MessageView& message, bool final);
+  bool is_open(const Channel& channel) const { return !channel.brokered || channel.position != 0; }
+  Channel* brokered(std::string_view key);
+  void close_if_unused(uint32_t index);
+  void send_failure(const Joiner& joiner, JoinError error = JoinError::channels_full);
   void send_piece(uint32_t index, const Joiner& joiner, uint64_t position, uint64_t gap_oldest);
   // Sends what follows `position`, as far as a piece goes; returns the last id that was sent.
   uint64_t send_ranges(const Channel& channel, const Joiner& joiner, uint64_t position);
@@ -77,10 +96,11 @@ class Owner {
   Directory directory_;
   IdempotencyKeys idempotency_;
   std::string encoded_;
+  tsl::robin_map<uint32_t, std::vector<Mail>> waiting_;  // by channel, for it to be opened
   uint32_t sweep_at_ = 0;
 };
 
-// Mail that tells a publisher what became of its publish.
+// Mail with the outcome of a publish, for its publisher.
 void send_published(Context& context, const Publisher& publisher, const Published& published);
 
 }  // namespace ringcast::hub

@@ -101,6 +101,22 @@ bool Presence::expire(std::string_view user, uint64_t leaves_at_us) {
   return true;
 }
 
+void Presence::set(std::string_view user, uint32_t connections, Status status) {
+  uint32_t index = index_of(user);
+  if (index == kNoIndex) {
+    insert(user);
+    index = static_cast<uint32_t>(entries_.size() - 1);
+  }
+  entries_[index].connections = connections;
+  entries_[index].status = status;
+}
+
+bool Presence::remove(std::string_view user) {
+  const uint32_t index = index_of(user);
+  if (index != kNoIndex) erase(index);
+  return index != kNoIndex;
+}
+
 Presence::Entry* Presence::find(std::string_view user) {
   const uint32_t index = index_of(user);
   return index == kNoIndex ? nullptr : &entries_[index];

@@ -42,6 +42,10 @@ class Presence {
   }
   // Ends that grace: the user is not shown any more. False: it is not running.
   bool expire(std::string_view user, uint64_t leaves_at_us);
+  // For the presence of other servers, which arrives as absolute values. remove() returns false where the user was not
+  // shown.
+  void set(std::string_view user, uint32_t connections, Status status);
+  bool remove(std::string_view user);
   uint32_t anonymous() const { return anonymous_; }
   size_t users() const { return entries_.size(); }
   bool waiting() const { return waiting_ != 0; }

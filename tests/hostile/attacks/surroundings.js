@@ -18,7 +18,8 @@ attack('no descriptors left', { own: () => ({ command: ['prlimit', '--nofile=100
     await until(async () => await refused() - before > many / 2, 'clients to be refused', { ms: arena.wait_ms });
     arena.answer('refused', await refused() - before);
     await arena.close();
-    const socket = await arena.websocket('?user=after');
+    // Until the server has seen that they are gone, it may have no descriptor yet.
+    const socket = await until(() => arena.websocket('?user=after').catch(() => null), 'a client to be taken again', { ms: arena.wait_ms });
     arena.answer(`afterwards: ${await arena.pong(socket)}`);
     socket.destroy();
   }

@@ -144,9 +144,11 @@ export class Arena {
     return lines.reduce((sum, line) => sum + Number(line.split(' ').pop()), 0);
   }
 
-  // Does `provoke` again and again until the server has closed so many connections for this reason.
+  // Does `provoke` again and again until the server has closed so many connections for this reason, or because all slow
+  // readers together held too much.
   async until_closed(count, reason, provoke) {
-    const closed = () => this.metric('ringcast_connections_closed_total{', `reason="${reason}"`);
+    const because = (reason) => this.metric('ringcast_connections_closed_total{', `reason="${reason}"`);
+    const closed = async () => await because(reason) + await because('unread_total');
     const before = await closed();
     let gone = 0;
     try {

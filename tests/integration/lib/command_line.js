@@ -3,7 +3,10 @@
 
 import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Runner } from './runner.js';
+import { define_tests } from './runner.js';
+
+// What the reporter waits for, and calls before the process ends.
+export const end_of_run = { groups: Infinity, finish: async () => {} };
 
 // `defaults`: io, reactors, jobs, test_ms (a test's deadline); `more`: a runner's own options, as parseArgs has them.
 export function command_line(help, defaults, more = {}) {
@@ -17,8 +20,6 @@ export function command_line(help, defaults, more = {}) {
       jobs: { type: 'string', default: String(defaults.jobs) },
       'at-once': { type: 'string' },
       shuffle: { type: 'string', default: '' },
-      junit: { type: 'string', default: '' },
-      verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       ...more,
     },
@@ -31,22 +32,12 @@ export function command_line(help, defaults, more = {}) {
   return { bin, values, test_ms: defaults.test_ms };
 }
 
-// Runs the test files beside `url` (a module's import.meta.url) and ends the process; `finish` is called before that.
+// Gives the test files beside `url` (a module's import.meta.url) to node's test runner; `finish` is called at the end.
 export async function run_tests(url, { bin, values, test_ms }, finish = async () => {}) {
   const files = readdirSync(new URL('.', url)).filter((name) => name.endsWith('.test.js') && name.includes(values.file));
   for (const file of files.sort()) await import(new URL(file, url));
   const combinations = values.io.split(',').flatMap((io) => values.reactors.split(',').map((reactors) => ({ io, reactors: Number(reactors) })));
-  const { only, shuffle, verbose, junit } = values;
-  const runner = new Runner({ bin, suites_at_once: Number(values.jobs), tests_at_once: values['at-once'] && Number(values['at-once']), only, shuffle, verbose, junit, test_ms });
-  // What a test left behind unheeded is a failure of its own; the others go on.
-  for (const event of ['unhandledRejection', 'uncaughtException']) {
-    process.on(event, (error) => {
-      if (process.listenerCount(event) > 1) return;  // a test waits for it
-      runner.report(`${event} outside of any test`, 'failed', 0, error);
-    });
-  }
-  const passed = await runner.run(combinations);
-  await finish();
-  // The exit is said explicitly: a client that a failed test left behind must not keep the runner alive.
-  process.exit(passed ? 0 : 1);
+  Object.assign(end_of_run, { groups: combinations.length, finish });
+  const { only, shuffle } = values;
+  define_tests(combinations, { bin, suites_at_once: Number(values.jobs), tests_at_once: values['at-once'] && Number(values['at-once']), only, shuffle, test_ms });
 }

@@ -128,6 +128,7 @@ export class TestContext {
   async http(method, path, { body, headers = {}, at = this.server } = {}) {
     const is_json = body !== undefined && typeof body !== 'string' && !Buffer.isBuffer(body);
     const response = await request(`${at.url}${path}`, {
+      reset: at.closes_idle,  // no connection of a pool that the server may be closing just now
       method, headers: { ...(is_json && { 'Content-Type': 'application/json' }), ...headers }, body: is_json ? JSON.stringify(body) : body,
     });
     const text = await response.body.text();

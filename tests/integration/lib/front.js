@@ -28,11 +28,15 @@ function changed(text, changes) {
 // What the program is started with. It listens on a unix socket, because it cannot find a free port by itself, and takes
 // the PROXY protocol there, so that a test can say where a client comes from.
 const kPrograms = {
-  nginx(folder, socket, server) {
+  // `host`: what it passes on as Host, as published configurations have it. `beside`: further servers, of which each
+  // client address has one, as docs/proxies.md says.
+  nginx(folder, socket, server, { host = '$http_host', beside = [] } = {}) {
     const site = changed(readFileSync(join(kPackaging, 'nginx.conf'), 'utf8'), [
+      ['proxy_set_header Host $http_host;', `proxy_set_header Host ${host};`],
       ['    listen 80;\n', `    listen unix:${socket} proxy_protocol;\n    set_real_ip_from unix:;\n    real_ip_header proxy_protocol;\n`],
       ['    listen [::]:80;\n', ''],
-      ['    server 127.0.0.1:3000;\n', `    server 127.0.0.1:${server.port};\n`],
+      ['    server 127.0.0.1:3000;\n', (beside.length > 0 ? '    hash $remote_addr consistent;\n' : '')
+        + [server, ...beside].map(({ port }) => `    server 127.0.0.1:${port};\n`).join('')],
     ]);
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
       .map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n');
@@ -42,12 +46,19 @@ const kPrograms = {
   },
 
   // HAProxy with the PROXY protocol to the server; `fields` tells it in X-Forwarded-For instead.
-  haproxy(folder, socket, server, { fields = false } = {}) {
+  haproxy(folder, socket, server, { fields = false, beside = [] } = {}) {
     let text = changed(readFileSync(join(kPackaging, 'haproxy.cfg'), 'utf8'), [
       ['    bind :80\n', `    bind unix@${socket} accept-proxy\n`],
       ['    bind :::80 v6only\n', ''],
       ['127.0.0.1:3001', `127.0.0.1:${fields ? server.port : server.proxy_port}`],
     ]);
+    for (const [number, { proxy_port }] of beside.entries()) {
+      text = changed(text, [
+        ['    server one', `    balance source\n    hash-type consistent\n    server one`],
+        ['check check-send-proxy\n', `check check-send-proxy\n    server more${number} 127.0.0.1:${proxy_port} send-proxy-v2 check check-send-proxy\n`],
+        ['track ringcast/one\n', `track ringcast/one\n    server more${number} 127.0.0.1:${proxy_port} send-proxy-v2 track ringcast/more${number}\n`],
+      ]);
+    }
     if (fields) {
       text = changed(text, [['    http-reuse never\n', '    option forwardfor\n    http-reuse safe\n'],
         [' send-proxy-v2', ''], [' check-send-proxy', '']]);

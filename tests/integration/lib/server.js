@@ -4,10 +4,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { until, within } from './deadline.js';
 
-const kWebRoot = fileURLToPath(new URL('../../../web', import.meta.url));
 const kStartMs = 30000;
 const kStopMs = 30000;
 const kLogLinesMax = 2000;
@@ -46,7 +44,8 @@ export class Server {
 
   constructor(bin, settings, { command = [], environment = {} } = {}) {
     this.bin = bin;
-    this.flags = flags_of({ port: 0, listen: '127.0.0.1', web_root: kWebRoot, drain_delay: '0s', drain_period: '100ms', close_timeout: '500ms', ...settings });
+    this.closes_idle = 'keep_alive_timeout' in settings;
+    this.flags = flags_of({ port: 0, listen: '127.0.0.1', drain_delay: '0s', drain_period: '100ms', close_timeout: '500ms', ...settings });
     this.log = [];
     this.host = '127.0.0.1';
     this.port = 0;

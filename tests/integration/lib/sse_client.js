@@ -3,6 +3,7 @@
 // Owned by one test. Reconnecting is up to the test.
 
 import http from 'node:http';
+import https from 'node:https';
 import { within } from './deadline.js';
 import { EventQueue } from './event_queue.js';
 
@@ -54,12 +55,12 @@ function fields_of(data) {
 }
 
 export class SseClient {
-  constructor(url, { headers = {}, method = 'GET' } = {}) {
+  constructor(url, { headers = {}, method = 'GET', ...options } = {}) {
     this.events = new EventQueue(`SSE ${url}`);
     this.last_id = '';
     this.body = '';
     this.parser = new SseParser((event) => this.take_event(event));
-    this.request = http.request(url, { method, headers: { Accept: 'text/event-stream', ...headers }, agent: false });
+    this.request = (url.startsWith('https:') ? https : http).request(url, { method, headers: { Accept: 'text/event-stream', ...headers }, agent: false, ...options });
     this.response = new Promise((resolve, reject) => {
       this.request.once('response', resolve);
       this.request.once('error', reject);

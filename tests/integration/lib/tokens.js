@@ -2,9 +2,9 @@
 // Keys and tokens made with Node's crypto alone, so that nothing of the server's own verification is believed.
 
 import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { make_folder } from './folder.js';
 
 export const kAlgorithms = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 const kCurves = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' };
@@ -47,8 +47,7 @@ export class Key {
 // A directory of a suite's own, gone when the process is.
 export class Files {
   constructor() {
-    this.path = mkdtempSync(join(tmpdir(), 'ringcast-auth-'));
-    process.once('exit', () => rmSync(this.path, { recursive: true, force: true }));
+    this.path = make_folder('auth');
   }
 
   write(name, text) {

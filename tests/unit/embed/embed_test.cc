@@ -77,6 +77,41 @@ TEST_F(Embed, RoomMessagesArrive) {
   EXPECT_NE(event.find("price"), std::string::npos) << event;
 }
 
+TEST(EmbedBroker, TakesAnyTextAndAnyNameAndKeepsTenantsApart) {
+  const std::string user = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
+  Server server(quiet({{"presets", "sse_broker"}}));
+  server.start();
+  RawClient client(server.urls().front());
+  client.get("/sse/stream?user_id=" + user + "&tenant_id=one&topics=news");
+  client.read_until("id: ");
+  ASSERT_TRUE(server.send_to_user(user, "test", "elsewhere", "two"));
+  ASSERT_TRUE(server.send_to_user(user, "test", "hello", "one"));
+  EXPECT_NE(client.read_until("data: hello\n").find("event: test\n"), std::string::npos);
+  ASSERT_TRUE(server.send_to_topic("news", "error", R"({"n": 1})", "one"));
+  const std::string event = client.read_until("data: {\"n\":1}\n");
+  EXPECT_NE(event.find("event: error\n"), std::string::npos);
+  EXPECT_EQ(event.find("elsewhere"), std::string::npos);
+  EXPECT_TRUE(server.is_online(user, "one").get());
+  EXPECT_FALSE(server.is_online(user).get());
+  ASSERT_TRUE(server.broadcast("all", "to everybody", "one"));
+  EXPECT_NE(client.read_until("data: to everybody\n").find("event: all\n"), std::string::npos);
+  EXPECT_EQ(server.online_users({}, 10, "one").get().users, std::vector<std::string>{user});
+  EXPECT_EQ(server.topics("one").get(), 1u);
+  EXPECT_EQ(server.topics("two").get(), 0u);
+  const Stats stats = server.stats();
+  EXPECT_EQ(stats.clients, 1u);
+  EXPECT_EQ(stats.users, 1u);
+  EXPECT_TRUE(stats.running);
+}
+
+TEST(EmbedBroker, TopicsThatAreNotEnabled) {
+  Server server(quiet({{"presets", "sse_broker"}, {"sse_broker_topics", "false"}}));
+  server.start();
+  const PublishResult result = server.send_to_topic("news", "a", "1");
+  EXPECT_EQ(result.status, PublishStatus::invalid);
+  EXPECT_EQ(result.error, "topics not enabled");
+}
+
 TEST_F(Embed, ContentNeedsNoJson) {
   auto reader = this->reader("lobby");
   Message message;

@@ -27,11 +27,9 @@ template <class T>
 class Inbox {
  public:
   void put(T value) {
-    {
-      const std::lock_guard lock(mutex_);
-      values_.push_back(std::move(value));
-    }
-    came_.notify_one();
+    const std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
+    came_.notify_one();  // within the lock: who takes the last one may destroy this
   }
   // Throws after a minute.
   T take() {
@@ -215,6 +213,97 @@ TEST_F(PublishHooks, TheHostsOwnMessagesAreNotAsked) {
   client.read_until("connection_id");
   ASSERT_TRUE(server.send_to_room("lobby", "news", "99"));
   client.read_until("99");
+}
+
+// A client of Socket.IO over a WebSocket, connected to "/".
+void connect_socket_io(RawClient& client) {
+  client.upgrade("/socket.io/?EIO=4&transport=websocket");
+  client.read_until("maxPayload");
+  client.send_text("40");
+  client.read_until("\"sid\"");
+}
+
+TEST(EmbedEmit, EventsAreAskedAndAcknowledged) {
+  Inbox<std::pair<EmitRequest, EmitAnswer>> asked;
+  Hooks hooks;
+  hooks.on_emit = [&](const EmitRequest& request, EmitAnswer answer) {
+    if (request.event == "at-once") return answer.accept({.acknowledgement = "[1, 2]", .join = {}, .leave = {}});
+    if (request.event == "dropped") return;
+    asked.put({request, std::move(answer)});
+  };
+  Server server(two_reactors(), hooks);
+  server.start();
+  RawClient client(server.urls().front());
+  connect_socket_io(client);
+  client.send_text(R"(421["at-once"])");
+  client.read_until("431[1,2]");
+  client.send_text(R"(422["dropped"])");
+  client.read_until(R"("code":"undecided")");
+  client.send_text(R"(423["later",{"a": 1}])");
+  client.send_text(R"(424["next"])");
+  {
+    auto [request, answer] = asked.take();
+    EXPECT_EQ(request.event, "later");
+    EXPECT_EQ(request.arguments, R"([{"a":1}])");
+    EXPECT_EQ(request.nsp, "/");
+    EXPECT_EQ(request.rooms, std::vector<std::string>{"lobby"});
+    EXPECT_EQ(request.client.transport, "socketio");
+    EXPECT_TRUE(request.acknowledge);
+    answer.accept({.acknowledgement = R"(["ok"])", .join = {"red"}, .leave = {}});
+  }
+  client.read_until(R"(433["ok"])");
+  auto [request, answer] = asked.take();
+  EXPECT_EQ(request.event, "next");
+  answer.deny("rude", "be kind");
+  client.read_until(R"(434[{"status":"error","code":"rude","message":"be kind"}])");
+  // What the program gets wrong becomes a refusal that says so.
+  for (const auto& [reply, code] :
+       {std::pair(EmitReply{"{}", {}, {}}, "bad_acknowledgement"), std::pair(EmitReply{"[", {}, {}}, "bad_json"),
+        std::pair(EmitReply{"", {"a,b"}, {}}, "bad_room")}) {
+    client.send_text(R"(425["wrong"])");
+    auto [wrong, wrong_answer] = asked.take();
+    wrong_answer.accept(reply);
+    client.read_until("\"code\":\"" + std::string(code));
+  }
+}
+
+TEST(EmbedEmit, TheProgramAsksForAnAcknowledgement) {
+  Inbox<std::string> names;
+  Hooks hooks;
+  hooks.on_emit = [&](const EmitRequest& request, EmitAnswer answer) {
+    names.put(request.client.connection);
+    answer.accept();
+  };
+  Server server(two_reactors(), hooks);
+  server.start();
+  RawClient client(server.urls().front());
+  connect_socket_io(client);
+  client.send_text(R"(42["who am I"])");
+  const std::string id = names.take();
+  Inbox<Acknowledgement> given;
+  const auto ask = [&](std::string_view connection, int milliseconds) {
+    return server.emit_with_ack(connection, "question", "7", std::chrono::milliseconds(milliseconds),
+                                [&given](const Acknowledgement& acknowledgement) { given.put(acknowledgement); });
+  };
+  ASSERT_TRUE(ask(id, 60'000));
+  client.read_until(R"(420["question",7])");
+  client.send_text(R"(430[{"b": 2}])");
+  Acknowledgement got = given.take();
+  EXPECT_TRUE(got.sent && got.acknowledged);
+  EXPECT_EQ(got.arguments, R"([{"b":2}])");
+  ASSERT_TRUE(ask(id, 1));
+  got = given.take();
+  EXPECT_TRUE(got.sent && !got.acknowledged) << "nobody answers in time";
+  ASSERT_TRUE(ask("nobody", 1000));
+  got = given.take();
+  EXPECT_FALSE(got.sent || got.acknowledged);
+  ASSERT_TRUE(ask(id, 60'000));
+  client.read_until(R"(422["question",7])");
+  client.send_close();
+  got = given.take();
+  EXPECT_TRUE(got.sent && !got.acknowledged) << "the client has gone";
+  EXPECT_EQ(ask(id, 0).status, PublishStatus::invalid);
+  EXPECT_EQ(ask(id, 60'001).status, PublishStatus::invalid);
 }
 
 TEST(EmbedEvents, ComingsAndGoings) {

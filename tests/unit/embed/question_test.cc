@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "session/decisions.h"
+#include "client/decisions.h"
 
 namespace ringcast::embed {
 namespace {
@@ -17,12 +17,12 @@ namespace {
 // A reactor's thread answers questions of its own core from within a hook: it is the one that would make room.
 TEST(AnswerDesk, AReactorThatAnswersDoesNotWaitForItself) {
   constexpr uint64_t kAnswers = 50;
-  runtime::MeshOptions options;
+  reactor::MeshOptions options;
   options.members = 2;
   options.producers_max = 1;
   options.producer_publishes_max = 2;
-  options.wake_hook = {[](void*, runtime::MemberId) noexcept {}, nullptr};
-  auto mesh = std::move(*runtime::Mesh::create(options));
+  options.wake_hook = {[](void*, reactor::MemberId) noexcept {}, nullptr};
+  auto mesh = std::move(*reactor::Mesh::create(options));
   auto desk = std::make_shared<AnswerDesk>();
   desk->open(std::move(*mesh->attach_producer()));
 
@@ -31,11 +31,11 @@ TEST(AnswerDesk, AReactorThatAnswersDoesNotWaitForItself) {
   std::promise<void> all;
   for (uint16_t core = 0; core < 2; ++core) {
     reactors.emplace_back([&, core] {
-      runtime::Mailboxes mailboxes(*mesh, core);
+      reactor::Mailboxes mailboxes(*mesh, core);
       for (uint64_t number = 1; number <= kAnswers; ++number) desk->send({core, number}, {});
       uint64_t received = 0;
       while (received < kAnswers) {
-        mailboxes.drain([&](const runtime::Mail& mail) {
+        mailboxes.drain([&](const reactor::Mail& mail) {
           ++received;
           mailboxes.return_credit(mail.from, 1, session::decision_bytes({}));
           session::discard_decision(mail);
@@ -55,11 +55,11 @@ TEST(AnswerDesk, AReactorThatAnswersDoesNotWaitForItself) {
 
 // What still waits when the server stops is given back.
 TEST(AnswerDesk, StopsWithAnswersThatWait) {
-  runtime::MeshOptions options;
+  reactor::MeshOptions options;
   options.producers_max = 1;
   options.producer_publishes_max = 1;
-  options.wake_hook = {[](void*, runtime::MemberId) noexcept {}, nullptr};
-  auto mesh = std::move(*runtime::Mesh::create(options));
+  options.wake_hook = {[](void*, reactor::MemberId) noexcept {}, nullptr};
+  auto mesh = std::move(*reactor::Mesh::create(options));
   AnswerDesk desk;
   desk.open(std::move(*mesh->attach_producer()));
   for (uint64_t number = 1; number <= 10; ++number) desk.send({0, number}, {});

@@ -36,6 +36,8 @@ std::string& TestSink::got(uint32_t slot) {
 }
 
 void TestSink::deliver(const Delivery& delivery) {
+  handed += delivery.members.size();
+  if (!records) return;
   for (const uint32_t slot : delivery.members) {
     for (const RunPiece& piece : delivery.pieces) got(slot) += piece.slice.view();
     for (const RunEntry& entry : delivery.entries) got(slot) += entry.canonical.view();
@@ -80,10 +82,10 @@ bool TestSink::send_canonical(ConnectionId connection, std::string_view canonica
 class Cluster::TestPost final : public Post {
  public:
   TestPost(Cluster& cluster, uint16_t own) : cluster_(cluster), own_(own) {}
-  void send(uint16_t to, const runtime::Mail& mail) override {
+  void send(uint16_t to, const reactor::Mail& mail) override {
     Pair& pair = cluster_.pair(own_, to);
     ++pair.enqueued;
-    runtime::Mail stamped = mail;
+    reactor::Mail stamped = mail;
     stamped.from = own_;
     const bool full = to != own_ && pair.ring.size() >= cluster_.options_.ring_slots;
     (full || !pair.overflow.empty() ? pair.overflow : pair.ring).push_back(stamped);
@@ -130,7 +132,7 @@ Cluster::Cluster(const Options& options) : options_(options), pairs_(size_t{opti
 Cluster::~Cluster() {
   for (Pair& pair : pairs_) {
     for (const auto* queue : {&pair.ring, &pair.overflow}) {
-      for (const runtime::Mail& mail : *queue) {
+      for (const reactor::Mail& mail : *queue) {
         if (mail.block != nullptr) mail.block->release();
       }
     }
@@ -175,13 +177,17 @@ const Answer& Cluster::ask(uint16_t core, Query query) {
   return sink(core).answers.back();
 }
 
+void Cluster::turn(uint16_t core) {
+  for (uint16_t from = 0; from < options_.cores; ++from) {
+    std::deque<reactor::Mail> arrived = std::exchange(pair(from, core).ring, {});
+    for (const reactor::Mail& mail : arrived) hub(core).on_mail(mail);
+  }
+  hub(core).on_tick();
+}
+
 void Cluster::tick(uint16_t core) {
   do {
-    for (uint16_t from = 0; from < options_.cores; ++from) {
-      std::deque<runtime::Mail> arrived = std::exchange(pair(from, core).ring, {});
-      for (const runtime::Mail& mail : arrived) hub(core).on_mail(mail);
-    }
-    hub(core).on_tick();
+    turn(core);
   } while (!pair(core, core).ring.empty());
   hub(core).go_on();
 }

@@ -13,6 +13,8 @@
 
 namespace ringcast::hub {
 
+using namespace std::chrono_literals;
+
 inline constexpr FormId kPlain = 0, kEntries = 1, kDeflated = 2, kShortLived = 3;
 
 // A message is "<id:payload>", an event "(joined alice)".
@@ -57,6 +59,8 @@ class TestSink final : public Sink {
   std::vector<Answer> answers;
   std::vector<Joined> joins;  // without their keys
   uint32_t credit_calls = 0;
+  uint64_t handed = 0;             // runs that members were given
+  bool records = true;             // what was delivered, for got()
   std::vector<std::string> users;  // by slot
 
  private:
@@ -74,6 +78,7 @@ class Cluster {
     RoomPolicy inbox;
     Options() {
       rooms.presence = inbox.presence = false;
+      rooms.presence_interval = 0ms;
       rooms.first_id = inbox.first_id = 1;
       hub.replay_chunk = 24;
     }
@@ -94,7 +99,8 @@ class Cluster {
   const Answer& ask(uint16_t core, Query query);
   // Ticks every core that is not stalled until nothing moves.
   void run();
-  void tick(uint16_t core);
+  void tick(uint16_t core);  // until it has no mail for itself
+  void turn(uint16_t core);  // its mail and one tick
   void stall(uint16_t core, bool stalled);
   void advance(std::chrono::milliseconds time);
   // Time passes, and nobody notices yet.
@@ -109,8 +115,8 @@ class Cluster {
   struct Core;
   class TestPost;
   struct Pair {
-    std::deque<runtime::Mail> ring;
-    std::deque<runtime::Mail> overflow;
+    std::deque<reactor::Mail> ring;
+    std::deque<reactor::Mail> overflow;
     uint64_t enqueued = 0;
   };
   Pair& pair(uint16_t from, uint16_t to) { return pairs_[size_t{from} * options_.cores + to]; }

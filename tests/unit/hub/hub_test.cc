@@ -463,6 +463,99 @@ TEST_P(HubTest, PresenceTellsFirstInAndLastOutAfterTheGrace) {
   EXPECT_EQ(cluster.take(0, 0), "(joined bob)(left bob)");
 }
 
+TEST_P(HubTest, PresenceOfARoomThatHasJustSentSomeWaitsForMore) {
+  Cluster::Options with = options();
+  with.rooms.presence = true;
+  with.rooms.presence_interval = 500ms;
+  with.rooms.leave_grace = 0ms;
+  Cluster cluster(with);
+  const auto join = [&](uint32_t slot, std::string_view user) {
+    cluster.open(last(), slot);
+    cluster.join(last(), slot, "\nroom", user);
+    cluster.run();
+  };
+  const auto leave = [&](uint32_t slot) {
+    cluster.hub(last()).close({slot, 1}, false);
+    cluster.run();
+  };
+  for (const uint32_t slot : {0u, 9u}) {  // two, since one alone on its core gets all at once
+    cluster.open(0, slot);
+    cluster.join(0, slot, "\nroom", "watcher");
+    cluster.run();
+    EXPECT_EQ(cluster.take(0, slot), "{joined}");
+  }
+  join(1, "alice");
+  EXPECT_EQ(cluster.take(0, 0), "(joined alice)");  // the first at once
+  join(2, "bob");
+  leave(1);
+  cluster.advance(400ms);
+  EXPECT_EQ(cluster.take(0, 0), "");
+  join(3, "carol");
+  cluster.advance(100ms);
+  EXPECT_EQ(cluster.take(0, 0), "(joined bob)(left alice)(joined carol)");
+  EXPECT_EQ(cluster.take(last(), 3), "{joined}");  // nobody hears of what was before, or of itself
+  // What waits is not overtaken by what is said.
+  leave(2);
+  EXPECT_EQ(cluster.take(0, 0), "");
+  cluster.publish(0, "\nroom", "hello");
+  cluster.run();
+  EXPECT_EQ(cluster.take(0, 0), "(left bob)<1:hello>");
+  EXPECT_EQ(cluster.take(last(), 3), "(left bob)<1:hello>");
+  // Nor lost by those who go, or kept by a room that is gone.
+  leave(3);
+  cluster.hub(0).leave({0, 1}, "\nroom", false);
+  EXPECT_EQ(cluster.take(0, 0), "(left carol)");
+  cluster.hub(0).leave({9, 1}, "\nroom", false);
+  cluster.run();
+  cluster.advance(1000ms);
+  join(4, "dave");
+  EXPECT_EQ(cluster.take(last(), 4), "{joined}");
+}
+
+TEST_P(HubTest, PresenceWaitsOnlyUntilItIsALot) {
+  Cluster::Options with = options();
+  with.rooms.presence = true;
+  with.rooms.presence_interval = 10s;
+  with.rooms.leave_grace = 0ms;
+  Cluster cluster(with);
+  cluster.open(0, 0);
+  cluster.join(0, 0, "\nroom", "watcher");
+  const std::string user(1000, 'u');
+  for (uint32_t slot = 1; slot <= 20; ++slot) {
+    cluster.open(0, slot);
+    cluster.join(0, slot, "\nroom", user + std::to_string(slot));
+    cluster.run();
+  }
+  const std::string got = cluster.take(0, 0);
+  EXPECT_EQ(std::count(got.begin(), got.end(), '('), 1 + 2 * 9);  // 8 KiB have no room for a ninth
+}
+
+// Members × times that something is sent, not members × joins.
+TEST(Hub, TenThousandJoinsOfOneRoomCostNoMoreThanTheirBatches) {
+  constexpr uint32_t kJoins = 10'000;
+  constexpr auto kBetween = std::chrono::microseconds(200);
+  const auto join_all = [&](std::chrono::milliseconds interval, uint32_t members_max) {
+    Cluster::Options with;
+    with.rooms.presence = true;
+    with.rooms.presence_interval = interval;
+    with.rooms.presence_events_max = members_max;
+    Cluster cluster(with);
+    cluster.sink(0).records = false;
+    for (uint32_t slot = 0; slot < kJoins; ++slot) {
+      cluster.open(0, slot);
+      cluster.join(0, slot, "\nroom", "user-" + std::to_string(slot));
+      if (slot % 5 == 4) cluster.wait(std::chrono::duration_cast<std::chrono::milliseconds>(5 * kBetween));
+      cluster.tick(0);
+    }
+    return cluster.sink(0).handed;
+  };
+  EXPECT_EQ(join_all(0ms, 1000), 1000u * 999 / 2);
+  // A batch has 64 joins at most (Group::crowded()), or those of 100 ms.
+  constexpr uint64_t kBatches = kJoins / 64 + kJoins * kBetween / 100ms + 1;
+  EXPECT_LE(join_all(100ms, 1000), kJoins + 1000 / 64 * 1000 / 2);
+  EXPECT_LE(join_all(100ms, kJoins), kJoins + kBatches * kJoins / 2 + 2 * kJoins);
+}
+
 // Users who go and come back at random, in rooms with different times of grace: each leave is shown when the grace of
 // the last one ends, and not if it does not.
 TEST_P(HubTest, EachGraceEndsWhenItIsDue) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/connection_name.h"
+#include "client/connection_name.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/encoder.h"
+#include "transport/encoder.h"
 
 #include <gtest/gtest.h>
 
@@ -9,17 +9,17 @@
 #include <utility>
 #include <vector>
 
-#include "session/canonical.h"
-#include "wire/base64.h"
-#include "wire/deflate.h"
-#include "wire/event_json.h"
-#include "wire/websocket_decoder.h"
+#include "codec/native/event_json.h"
+#include "codec/text/base64.h"
+#include "codec/websocket/deflate.h"
+#include "codec/websocket/websocket_decoder.h"
+#include "compat/canonical.h"
 
 namespace ringcast::session {
 namespace {
 
+using codec::WebSocketEventKind;
 using hub::Derived;
-using wire::WebSocketEventKind;
 
 hub::MessageView message_with(std::string_view payload, hub::PayloadKind kind = hub::PayloadKind::content) {
   return {.id = 17,
@@ -39,12 +39,12 @@ struct Frame {
 
 // What a client's decoder makes of the bytes.
 std::vector<Frame> decode(std::string bytes) {
-  wire::WebSocketDecoder decoder(
-      {.role = wire::WebSocketRole::client, .deflate = true, .message_max = 1 << 20, .inflated_max = 1 << 20});
+  codec::WebSocketDecoder decoder(
+      {.role = codec::WebSocketRole::client, .deflate = true, .message_max = 1 << 20, .inflated_max = 1 << 20});
   std::span<uint8_t> input(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size());
   std::vector<Frame> frames;
   for (;;) {
-    const wire::WebSocketEvent event = decoder.next(input);
+    const codec::WebSocketEvent event = decoder.next(input);
     if (event.kind == WebSocketEventKind::need_more) return frames;
     frames.push_back({event.kind, std::string(event.payload.begin(), event.payload.end()), event.compressed});
     if (event.kind == WebSocketEventKind::error) return frames;
@@ -122,9 +122,9 @@ TEST(Encoder, BinaryAsTextIsWhatWireWrites) {
   std::string out;
   encoder.canonical(message_with(payload, hub::PayloadKind::binary), out);
   std::string base64;
-  wire::append_base64(base64, std::span(reinterpret_cast<const uint8_t*>(payload.data()), payload.size()));
+  codec::append_base64(base64, std::span(reinterpret_cast<const uint8_t*>(payload.data()), payload.size()));
   std::string expected;
-  wire::append_binary_data_event(expected, 17, "general", "Alice", payload.size(), base64);
+  codec::append_binary_data_event(expected, 17, "general", "Alice", payload.size(), base64);
   EXPECT_EQ(derived(encoder, WireForm::poll, out, 17), expected);
   EXPECT_EQ(json_of(encoder, out), expected) << "lists of messages";
   EXPECT_EQ(derived(encoder, WireForm::sse_plain, out, 17), "id: 17\nevent: binary\ndata: " + expected + "\n\n");
@@ -215,7 +215,7 @@ TEST(Encoder, OnlyTheDeflateFormTakesCompressed) {
   for (size_t i = 0; i < kFormCount; ++i) {
     const WireForm wire = kFormTable[i].wire;
     EXPECT_EQ(encoder.takes_compressed(static_cast<hub::FormId>(i)), wire == WireForm::websocket_deflate);
-    EXPECT_EQ(encoder.wants_entries(static_cast<hub::FormId>(i)), is_multi_sse(wire) || wire == WireForm::poll);
+    EXPECT_EQ(encoder.wants_entries(static_cast<hub::FormId>(i)), has_entries(wire));
   }
 }
 

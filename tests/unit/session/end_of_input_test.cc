@@ -9,20 +9,20 @@
 #include <string_view>
 #include <vector>
 
+#include "client/decisions.h"
+#include "client/hooks.h"
+#include "codec/websocket/websocket_decoder.h"
+#include "codec/websocket/websocket_frame.h"
 #include "gate_harness.h"
-#include "session/decisions.h"
-#include "session/hooks.h"
-#include "wire/websocket_decoder.h"
-#include "wire/websocket_frame.h"
 
 namespace ringcast::session {
 namespace {
 
 using namespace std::chrono_literals;
+using codec::WebSocketOpcode;
 using io::CloseReason;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using wire::WebSocketOpcode;
 
 constexpr int kMany = 300;
 
@@ -42,7 +42,7 @@ World::Wire connect_slow_reader(World& world) {
 
 std::string frame(std::string_view payload, WebSocketOpcode opcode = WebSocketOpcode::text) {
   std::string bytes;
-  wire::append_masked_frame(bytes, {.opcode = opcode}, payload, {1, 2, 3, 4});
+  codec::append_masked_frame(bytes, {.opcode = opcode}, payload, {1, 2, 3, 4});
   return bytes;
 }
 

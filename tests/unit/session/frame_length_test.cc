@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/frame_length.h"
+#include "transport/frame_length.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "session/encoder.h"
-#include "wire/sse.h"
-#include "wire/websocket_frame.h"
+#include "codec/sse/sse.h"
+#include "codec/websocket/websocket_frame.h"
+#include "transport/encoder.h"
 
 namespace ringcast::session {
 namespace {
@@ -20,7 +20,7 @@ std::span<const uint8_t> bytes_of(std::string_view text) {
 }
 
 // Lengths of the frames that a run falls into.
-std::vector<uint32_t> split(std::string_view run, runtime::FrameLength frame_length) {
+std::vector<uint32_t> split(std::string_view run, reactor::FrameLength frame_length) {
   std::vector<uint32_t> lengths;
   while (!run.empty()) {
     const uint32_t length = frame_length(bytes_of(run));
@@ -83,19 +83,19 @@ TEST(FrameLength, CompressedPairsStayTogether) {
 
 TEST(FrameLength, ControlFramesBetweenMessages) {
   std::string run;
-  wire::append_frame(run, {.opcode = wire::WebSocketOpcode::ping}, "");
-  wire::append_frame(run, {.opcode = wire::WebSocketOpcode::text}, "abc");
-  wire::append_close_frame(run, 1001, "going away");
+  codec::append_frame(run, {.opcode = codec::WebSocketOpcode::ping}, "");
+  codec::append_frame(run, {.opcode = codec::WebSocketOpcode::text}, "abc");
+  codec::append_close_frame(run, 1001, "going away");
   EXPECT_EQ(split(run, websocket_frame_length), (std::vector<uint32_t>{2, 5, 14}));
 }
 
 TEST(FrameLength, MultiStreamsEndEventsWithTheCursor) {
-  for (const auto framing : {wire::SseFraming::bare, wire::SseFraming::chunked}) {
+  for (const auto framing : {codec::SseFraming::bare, codec::SseFraming::chunked}) {
     std::string head, run;
-    wire::append_sse_event_head(head, framing, "message", "{}");
+    codec::append_sse_event_head(head, framing, "message", "{}");
     run = head;
-    wire::append_sse_event_cursor(run, framing, "abc.1.2");
-    if (framing == wire::SseFraming::bare) {
+    codec::append_sse_event_cursor(run, framing, "abc.1.2");
+    if (framing == codec::SseFraming::bare) {
       EXPECT_EQ(sse_event_length(bytes_of(run)), run.size());
       EXPECT_EQ(sse_event_length(bytes_of(head)), head.size());  // in a segment of its own
     } else {

@@ -7,11 +7,11 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "api/foreign_requests.h"
 #include "base/assert.h"
-#include "runtime/mesh_producer.h"
-#include "session/decisions.h"
-#include "session/foreign_requests.h"
-#include "wire/http_syntax.h"
+#include "client/decisions.h"
+#include "codec/http1/http_syntax.h"
+#include "reactor/mesh_producer.h"
 
 namespace ringcast::session {
 
@@ -114,13 +114,13 @@ std::span<const io::Event> ScriptedBackend::wait(io::Nanoseconds timeout) {
 
 class World::MailPost final : public hub::Post {
  public:
-  explicit MailPost(runtime::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
-  void send(uint16_t to, const runtime::Mail& mail) override { mailboxes_.send(to, mail); }
+  explicit MailPost(reactor::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
+  void send(uint16_t to, const reactor::Mail& mail) override { mailboxes_.send(to, mail); }
   uint64_t enqueued(uint16_t to) const override { return mailboxes_.enqueued_total(to); }
   uint64_t past_overflow(uint16_t to) const override { return mailboxes_.past_overflow_total(to); }
 
  private:
-  runtime::Mailboxes& mailboxes_;
+  reactor::Mailboxes& mailboxes_;
 };
 
 struct World::Core {
@@ -128,8 +128,8 @@ struct World::Core {
       : mailboxes(*world.mesh_, index), post(mailboxes), encoder(EncoderOptions{.deflate = false}) {
     auto owned = std::make_unique<ScriptedBackend>();
     backend = owned.get();
-    reactor = std::make_unique<runtime::Reactor>(
-        runtime::ReactorOptions{.core = index, .connections_max = 100, .checks_frames = true}, std::move(owned),
+    reactor = std::make_unique<reactor::Reactor>(
+        reactor::ReactorOptions{.core = index, .connections_max = 100, .checks_frames = true}, std::move(owned),
         mailboxes, world.time_);
     gate = std::make_unique<Gate>(*reactor, encoder, world.options_.sessions, world.shared_);
     hub::HubOptions options;
@@ -146,20 +146,20 @@ struct World::Core {
     world.shared_.cores[index] = {&gate->stats(), &hub->stats(), &reactor->stats()};
   }
 
-  runtime::Mailboxes mailboxes;
+  reactor::Mailboxes mailboxes;
   MailPost post;
   Encoder encoder;
   ScriptedBackend* backend = nullptr;
-  std::unique_ptr<runtime::Reactor> reactor;
+  std::unique_ptr<reactor::Reactor> reactor;
   std::unique_ptr<Gate> gate;
   std::unique_ptr<hub::Hub> hub;
 };
 
 World::World(WorldOptions options) : options_(std::move(options)) {
-  runtime::MeshOptions mesh;
+  reactor::MeshOptions mesh;
   mesh.members = options_.cores;
-  mesh.wake_hook.call = [](void*, runtime::MemberId) noexcept {};
-  mesh_ = std::move(*runtime::Mesh::create(mesh));
+  mesh.wake_hook.call = [](void*, reactor::MemberId) noexcept {};
+  mesh_ = std::move(*reactor::Mesh::create(mesh));
   shared_.name_key = HashKey{3, 4};
   shared_.routes = &routes_;
   shared_.files = &files_;
@@ -183,7 +183,7 @@ ScriptedBackend& World::backend(uint16_t core) {
   return *cores_[core]->backend;
 }
 
-runtime::Reactor& World::reactor(uint16_t core) {
+reactor::Reactor& World::reactor(uint16_t core) {
   return *cores_[core]->reactor;
 }
 
@@ -196,9 +196,9 @@ void World::work() {
 
 void World::decide(Ticket ticket) {
   const HookDecision decision;
-  runtime::Producer thread = std::move(mesh_->attach_producer().value());
+  reactor::Producer thread = std::move(mesh_->attach_producer().value());
   EXPECT_EQ(thread.try_send(ticket.core, decision_mail(ticket, decision), decision_bytes(decision)),
-            runtime::SendResult::sent);
+            reactor::SendResult::sent);
   work();
 }
 
@@ -274,8 +274,8 @@ std::string header_of(std::string_view bytes, std::string_view name) {
     head.remove_prefix(at + 2);
     const std::string_view line = head.substr(0, head.find("\r\n"));
     const size_t colon = line.find(':');
-    if (colon == name.size() && wire::equal_ignoring_case(line.substr(0, colon), name)) {
-      return std::string(wire::trim_blanks(line.substr(colon + 1)));
+    if (colon == name.size() && codec::equal_ignoring_case(line.substr(0, colon), name)) {
+      return std::string(codec::trim_blanks(line.substr(colon + 1)));
     }
   }
   return {};

@@ -10,17 +10,17 @@
 #include <string_view>
 #include <vector>
 
+#include "api/static_files.h"
 #include "base/clock.h"
+#include "client/hooks.h"
+#include "client/routes.h"
 #include "hub/hub.h"
 #include "hub/policy.h"
 #include "io/backend.h"
-#include "runtime/mesh.h"
-#include "runtime/reactor.h"
-#include "session/encoder.h"
-#include "session/gate.h"
-#include "session/hooks.h"
-#include "session/routes.h"
-#include "session/static_files.h"
+#include "reactor/mesh.h"
+#include "reactor/reactor.h"
+#include "transport/encoder.h"
+#include "transport/gate.h"
 
 namespace ringcast::session {
 
@@ -117,7 +117,7 @@ class World {
 
   Gate& gate(uint16_t core = 0);
   ScriptedBackend& backend(uint16_t core = 0);
-  runtime::Reactor& reactor(uint16_t core = 0);
+  reactor::Reactor& reactor(uint16_t core = 0);
   Shared& shared() { return shared_; }
   StaticFiles& files() { return files_; }
   SessionOptions& options() { return options_.sessions; }
@@ -126,7 +126,7 @@ class World {
   class MailPost;
   struct Core;
   WorldOptions options_;
-  std::unique_ptr<runtime::Mesh> mesh_;
+  std::unique_ptr<reactor::Mesh> mesh_;
   hub::RoomPolicies policies_;
   Routes routes_{{.echo = true}};
   StaticFiles files_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/heartbeat.h"
+#include "transport/heartbeat.h"
 
 #include <gtest/gtest.h>
 

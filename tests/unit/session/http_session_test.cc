@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/http_session.h"
+#include "transport/http1/http_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -301,8 +301,7 @@ TEST(HttpSession, ServesFilesWithTagAndPolicy) {
   EXPECT_EQ(status_of(unchanged), 304);
   EXPECT_EQ(body_of(unchanged), "");
   EXPECT_EQ(header_of(unchanged, "ETag"), tag);
-  world.options().page = false;
-  EXPECT_EQ(status_of(world.ask(wire, get("/"))), 404);
+  EXPECT_EQ(status_of(world.ask(wire, get("/none"))), 404);
 }
 
 TEST(HttpAccess, PagesOfOtherHostsAreRefused) {
@@ -393,7 +392,7 @@ TEST(HttpLimits, AStreamThatIsRefusedForNowIsToldByAnEvent) {
 
 TEST(HttpLimits, ConnectionsPerAddressOverAllCores) {
   World world({.cores = 2});
-  world.options().limits.connections_max[static_cast<size_t>(auth::Scope::address)] = 2;
+  world.options().limits.connections_max[static_cast<size_t>(access::Scope::address)] = 2;
   const auto status = [&](World::Wire wire) { return status_of(world.ask(wire, get("/rooms"))); };
   const World::Wire first = world.connect(0, "192.0.2.1:1");
   const World::Wire second = world.connect(1, "192.0.2.1:2");
@@ -438,11 +437,11 @@ TEST(Drain, EachPhase) {
   EXPECT_EQ(status_of(read), 200);
   EXPECT_EQ(header_of(read, "Connection"), "close");
 
-  world.gate().drain(DrainPhase::telling);
+  world.gate().drain(DrainPhase::notifying);
   world.pass(10'200ms);
   EXPECT_TRUE(world.closed(idle));
   world.gate().drain(DrainPhase::unready);
-  EXPECT_EQ(world.gate().drain_phase(), DrainPhase::telling) << "there is no way back";
+  EXPECT_EQ(world.gate().drain_phase(), DrainPhase::notifying) << "there is no way back";
 }
 
 TEST(Drain, FinishingClosesWhatIsLeft) {
@@ -466,7 +465,7 @@ TEST(Drain, AFirstRequestUnderWayIsAnswered) {
   const World::Wire fresh = world.connect();
   const World::Wire silent = world.connect();
   world.ask(used, get("/health"));
-  world.gate().drain(DrainPhase::telling);
+  world.gate().drain(DrainPhase::notifying);
   world.pass(300ms);
   EXPECT_TRUE(world.closed(used)) << "between two requests";
   EXPECT_FALSE(world.closed(fresh));
@@ -495,7 +494,7 @@ TEST(Drain, WhoIsBeingLetInIsLetInThenTold) {
                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
   world.send_unworked(stream, get("/events?rooms=" + room, "Accept: text/event-stream\r\n"));
   world.pass_alone(0, 50ms);
-  world.gate().drain(DrainPhase::telling);
+  world.gate().drain(DrainPhase::notifying);
   world.pass_alone(0, 500ms);
   EXPECT_EQ(world.take(socket) + world.take(stream), "");
   EXPECT_FALSE(world.closed(socket));
@@ -521,7 +520,7 @@ TEST(Drain, TheAdminPortGoesLast) {
   const World::Wire admin = world.connect(0, "127.0.0.1:2", kAdminListener);
   EXPECT_EQ(world.gate().admin_connections(), 1u);
   world.ask(client, get("/health"));
-  for (const DrainPhase phase : {DrainPhase::refusing, DrainPhase::telling, DrainPhase::finishing}) {
+  for (const DrainPhase phase : {DrainPhase::refusing, DrainPhase::notifying, DrainPhase::finishing}) {
     world.gate().drain(phase);
     world.pass(300ms);
     EXPECT_FALSE(world.backend().listening());

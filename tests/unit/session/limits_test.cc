@@ -3,22 +3,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/http1/http_syntax.h"
 #include "gate_harness.h"
-#include "wire/http_syntax.h"
 
 namespace ringcast::session {
 namespace {
 
-using auth::Charge;
-using auth::Scope;
+using access::Charge;
+using access::Scope;
 using testing::HasSubstr;
 using testing::Not;
 using namespace std::chrono_literals;
 
-constexpr auth::nanoseconds kMinute = std::chrono::minutes(1);
+constexpr access::nanoseconds kMinute = std::chrono::minutes(1);
 
-auth::AddressSet proxies(std::vector<std::string> entries) {
-  return *auth::AddressSet::parse(entries);
+access::AddressSet proxies(std::vector<std::string> entries) {
+  return *access::AddressSet::parse(entries);
 }
 
 void connections_max(World& world, Scope scope, uint32_t most) {
@@ -92,7 +92,7 @@ TEST(Proxies, HiddenMalformedAndTheOtherField) {
   EXPECT_EQ(status_of(ask(for_("not an address, 203.0.113.7"))), 200) << "beyond the client nothing is looked at";
   EXPECT_THAT(ask("Forwarded: for=203.0.113.9\r\n"), HasSubstr("192.0.2.1")) << "the other field is not read";
 
-  world.options().forwarded_field = wire::ForwardedField::forwarded;
+  world.options().forwarded_field = codec::ForwardedField::forwarded;
   EXPECT_EQ(status_of(ask("Forwarded: for=\"[2001:db8::7]:80\";proto=https, for=192.0.2.2\r\n")), 200);
   EXPECT_THAT(ask("Forwarded: for=\"[2001:db8::8]\"\r\n"), HasSubstr("2001:db8::8")) << "the same network of 64 bits";
   EXPECT_EQ(status_of(ask("Forwarded: for=\"[2001:db8:0:1::8]\"\r\n")), 200);
@@ -175,7 +175,7 @@ TEST(Limits, ConnectsOfAUser) {
 
 TEST(Limits, ConnectsOfAnAddressAndOfAKey) {
   World world({.cores = 2});
-  world.options().api_keys = auth::ApiKeys({"shop:0123456789abcdef0123"});
+  world.options().api_keys = access::ApiKeys({"shop:0123456789abcdef0123"});
   world.options().limits.rate(Scope::address, Charge::connects) = {.amount = 6, .period = kMinute, .burst = 20s};
   world.options().limits.rate(Scope::key, Charge::connects) = {.amount = 6, .period = kMinute, .burst = 10s};
   const auto poll = [&](uint16_t core, std::string_view address, std::string_view fields = {}) {
@@ -212,7 +212,7 @@ TEST(Limits, BytesOfAnAddress) {
 
 TEST(Limits, MessagesAndBytesOfAKeyOverHttp) {
   World world({.cores = 2});
-  world.options().api_keys = auth::ApiKeys({"shop:0123456789abcdef0123", "till:abcdef0123456789abcd"});
+  world.options().api_keys = access::ApiKeys({"shop:0123456789abcdef0123", "till:abcdef0123456789abcd"});
   world.options().limits.rate(Scope::key, Charge::messages) = {.amount = 2, .period = 1s, .burst = 1s};
   world.options().limits.rate(Scope::key, Charge::bytes) = {.amount = 200, .period = 1s, .burst = 1s};
   const auto say = [&](uint16_t core, std::string_view json, std::string_view key) {
@@ -312,7 +312,7 @@ TEST(Cors, Preflight) {
   for (const char* field :
        {"Accept", "Authorization", "Cache-Control", "Content-Type", "Last-Event-ID", "Pragma", "X-API-Key",
         "X-Requested-With", "X-Request-ID", "Traceparent", "Tracestate", "Baggage", "Sentry-Trace"}) {
-    EXPECT_TRUE(wire::list_has_token(header_of(allowed, "Access-Control-Allow-Headers"), field)) << field;
+    EXPECT_TRUE(codec::list_has_token(header_of(allowed, "Access-Control-Allow-Headers"), field)) << field;
   }
   EXPECT_EQ(header_of(allowed, "Access-Control-Allow-Credentials"), "true");
   EXPECT_EQ(header_of(allowed, "Access-Control-Max-Age"), "77");

@@ -13,15 +13,15 @@
 #include <utility>
 #include <vector>
 
+#include "api/foreign_requests.h"
 #include "base/clock.h"
+#include "client/routes.h"
 #include "hub/hub.h"
 #include "io/backend.h"
-#include "runtime/mesh.h"
-#include "runtime/reactor.h"
-#include "session/encoder.h"
-#include "session/foreign_requests.h"
-#include "session/gate.h"
-#include "session/routes.h"
+#include "reactor/mesh.h"
+#include "reactor/reactor.h"
+#include "transport/encoder.h"
+#include "transport/gate.h"
 
 namespace ringcast::session {
 
@@ -119,13 +119,14 @@ class LoneCore {
     Hooks* hooks = nullptr;
     uint32_t connections_max = 64;
     bool echo = true;
-    bool checks_frames = true;  // of all that is queued
+    std::string socketio_path = {};  // empty: Socket.IO is not spoken
+    bool checks_frames = true;       // of all that is queued
   };
 
   LoneCore() : LoneCore(Setup()) {}
   explicit LoneCore(const Setup& setup)
       : setup_(setup),
-        routes_(Routes::Options{.echo = setup.echo}),
+        routes_(Routes::Options{.echo = setup.echo, .socketio_path = setup.socketio_path}),
         mesh_(make_mesh()),
         mailboxes_(*mesh_, 0),
         post_(mailboxes_),
@@ -136,12 +137,13 @@ class LoneCore {
     shared_.hooks = setup.hooks;
     auto backend = std::make_unique<MemoryBackend>();
     backend_ = backend.get();
-    runtime::ReactorOptions options;
+    reactor::ReactorOptions options;
     options.connections_max = setup.connections_max;
+    options.detached_max = setup.connections_max;
     options.outbox_bytes_max = setup.sessions.outbox_bytes_max;
     options.outbox_messages_max = setup.sessions.outbox_messages_max;
     options.checks_frames = setup.checks_frames;
-    reactor_ = std::make_unique<runtime::Reactor>(options, std::move(backend), mailboxes_, clock_);
+    reactor_ = std::make_unique<reactor::Reactor>(options, std::move(backend), mailboxes_, clock_);
     gate_ = std::make_unique<Gate>(*reactor_, encoder_, setup_.sessions, shared_);
     hub::HubOptions hub_options = setup.hub;
     hub_options.policies = &policies_;
@@ -159,14 +161,14 @@ class LoneCore {
   MemoryBackend& backend() { return *backend_; }
   Gate& gate() { return *gate_; }
   hub::Hub& hub() { return *hub_; }
-  runtime::Reactor& reactor() { return *reactor_; }
+  reactor::Reactor& reactor() { return *reactor_; }
   SessionStats& stats() { return gate_->stats(); }
 
   void tick() { reactor_->tick(io::Nanoseconds(0)); }
   // In steps of a timer's tick, so that everything happens at its time.
   void advance(io::Nanoseconds time) {
-    for (io::Nanoseconds passed{0}; passed < time; passed += runtime::kTimerTick) {
-      clock_.advance_ns(std::min(runtime::kTimerTick, time - passed).count());
+    for (io::Nanoseconds passed{0}; passed < time; passed += reactor::kTimerTick) {
+      clock_.advance_ns(std::min(reactor::kTimerTick, time - passed).count());
       tick();
     }
   }
@@ -174,19 +176,19 @@ class LoneCore {
  private:
   class MailPost final : public hub::Post {
    public:
-    explicit MailPost(runtime::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
-    void send(uint16_t to, const runtime::Mail& mail) override { mailboxes_.send(to, mail); }
+    explicit MailPost(reactor::Mailboxes& mailboxes) : mailboxes_(mailboxes) {}
+    void send(uint16_t to, const reactor::Mail& mail) override { mailboxes_.send(to, mail); }
     uint64_t enqueued(uint16_t to) const override { return mailboxes_.enqueued_total(to); }
     uint64_t past_overflow(uint16_t to) const override { return mailboxes_.past_overflow_total(to); }
 
    private:
-    runtime::Mailboxes& mailboxes_;
+    reactor::Mailboxes& mailboxes_;
   };
 
-  static std::unique_ptr<runtime::Mesh> make_mesh() {
-    runtime::MeshOptions options;
-    options.wake_hook = {[](void*, runtime::MemberId) noexcept {}, nullptr};
-    return std::move(runtime::Mesh::create(options).value());
+  static std::unique_ptr<reactor::Mesh> make_mesh() {
+    reactor::MeshOptions options;
+    options.wake_hook = {[](void*, reactor::MemberId) noexcept {}, nullptr};
+    return std::move(reactor::Mesh::create(options).value());
   }
 
   const Setup setup_;
@@ -194,12 +196,12 @@ class LoneCore {
   Shared shared_;
   hub::RoomPolicies policies_;
   VirtualClock clock_;
-  std::unique_ptr<runtime::Mesh> mesh_;
-  runtime::Mailboxes mailboxes_;
+  std::unique_ptr<reactor::Mesh> mesh_;
+  reactor::Mailboxes mailboxes_;
   MailPost post_;
   Encoder encoder_;
   MemoryBackend* backend_ = nullptr;
-  std::unique_ptr<runtime::Reactor> reactor_;
+  std::unique_ptr<reactor::Reactor> reactor_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<hub::Hub> hub_;
 };

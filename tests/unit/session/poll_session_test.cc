@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Long polls over a core without a kernel: when they are answered, and with what.
-#include "session/poll_session.h"
+#include "transport/long_poll/poll_session.h"
 
 #include <gtest/gtest.h>
 
@@ -230,7 +230,7 @@ TEST(PollSession, DrainAnswersAtOnce) {
   LoneCore core(setup);
   PollPeer peer(core);
   peer.poll("rooms=a&since=0");
-  core.gate().drain(DrainPhase::telling);
+  core.gate().drain(DrainPhase::notifying);
   core.advance(500ms);
   EXPECT_NE(peer.answer().find("\"cursor\""), std::string::npos);
   EXPECT_TRUE(peer.socket().fin);
@@ -250,7 +250,7 @@ TEST(PollSession, WhileItIsDrainedItGetsAllThatItMissed) {
     PollPeer peer(core);
     peer.poll("rooms=a&since=1");
     for (int i = 0; i < ticks; ++i) core.tick();
-    core.gate().drain(DrainPhase::telling);
+    core.gate().drain(DrainPhase::notifying);
     core.advance(500ms);
     EXPECT_EQ(cursor_in(peer.answer()), "6") << ticks;
     EXPECT_TRUE(peer.socket().fin);

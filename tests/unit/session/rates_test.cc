@@ -8,20 +8,20 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/websocket/websocket_decoder.h"
+#include "codec/websocket/websocket_frame.h"
 #include "gate_harness.h"
-#include "wire/websocket_decoder.h"
-#include "wire/websocket_frame.h"
 
 namespace ringcast::session {
 namespace {
 
-using auth::Charge;
-using auth::Scope;
+using access::Charge;
+using access::Scope;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
-void limit(World& world, Scope scope, Charge charge, uint64_t amount, auth::nanoseconds burst = 1s) {
+void limit(World& world, Scope scope, Charge charge, uint64_t amount, access::nanoseconds burst = 1s) {
   world.options().limits.rate(scope, charge) = {.amount = amount, .period = 1s, .burst = burst};
 }
 
@@ -31,7 +31,7 @@ class Socket {
          std::string_view address = "127.0.0.1:1", std::string_view path = "/ws", uint16_t listener = 0)
       : world_(world),
         wire_(world.connect(core, address, listener)),
-        decoder_({.role = wire::WebSocketRole::client, .message_max = 1 << 20}) {
+        decoder_({.role = codec::WebSocketRole::client, .message_max = 1 << 20}) {
     const std::string answer =
         world.ask(wire_, "GET " + std::string(path) + "?" + std::string(query) +
                              " HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -41,9 +41,9 @@ class Socket {
     read(answer.substr(answer.find("\r\n\r\n") + 4));
   }
 
-  static std::string frame(std::string_view text, wire::WebSocketOpcode opcode = wire::WebSocketOpcode::text) {
+  static std::string frame(std::string_view text, codec::WebSocketOpcode opcode = codec::WebSocketOpcode::text) {
     std::string bytes;
-    wire::append_masked_frame(bytes, {.opcode = opcode}, text, {1, 2, 3, 4});
+    codec::append_masked_frame(bytes, {.opcode = opcode}, text, {1, 2, 3, 4});
     return bytes;
   }
   // What comes back, as texts; a close frame as "close CODE".
@@ -66,9 +66,9 @@ class Socket {
     std::span<uint8_t> input(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size());
     std::vector<std::string> texts;
     for (;;) {
-      const wire::WebSocketEvent event = decoder_.next(input);
-      if (event.kind == wire::WebSocketEventKind::need_more) return texts;
-      if (event.kind == wire::WebSocketEventKind::close) {
+      const codec::WebSocketEvent event = decoder_.next(input);
+      if (event.kind == codec::WebSocketEventKind::need_more) return texts;
+      if (event.kind == codec::WebSocketEventKind::close) {
         texts.push_back("close " + std::to_string(event.code));
         return texts;
       }
@@ -78,7 +78,7 @@ class Socket {
 
   World& world_;
   World::Wire wire_;
-  wire::WebSocketDecoder decoder_;
+  codec::WebSocketDecoder decoder_;
 };
 
 TEST(Rates, OfOneWebSocket) {
@@ -158,7 +158,7 @@ TEST(Rates, BytesOfAUserLargerThanTheBucketAreOwed) {
 
 TEST(Rates, OfAKeyAndOfAnAddress) {
   World world({.cores = 2});
-  world.options().api_keys = auth::ApiKeys({"shop:0123456789abcdef0123"});
+  world.options().api_keys = access::ApiKeys({"shop:0123456789abcdef0123"});
   limit(world, Scope::key, Charge::messages, 2);
   limit(world, Scope::address, Charge::messages, 4);
   constexpr std::string_view kKey = "X-API-Key: 0123456789abcdef0123\r\n";
@@ -168,14 +168,14 @@ TEST(Rates, OfAKeyAndOfAnAddress) {
   EXPECT_EQ(Socket(world, 0, "user=d", {}, "203.0.113.7:2").pings(3), 1);
   EXPECT_EQ(Socket(world, 0, "user=e", {}, "127.0.0.1:2").pings(9), 9) << "loopback has no limit";
   EXPECT_EQ(Socket(world, 0, "user=f", {}, "203.0.113.9:1", "/ws", kAdminListener).pings(9), 9);
-  world.options().trusted_proxies = *auth::AddressSet::parse(std::vector<std::string>{"192.0.2.1"});
+  world.options().trusted_proxies = *access::AddressSet::parse(std::vector<std::string>{"192.0.2.1"});
   EXPECT_EQ(Socket(world, 0, "user=g", "X-Forwarded-For: 203.0.113.7\r\n", "192.0.2.1:1").pings(1), 0);
   EXPECT_EQ(Socket(world, 0, "user=g", "X-Forwarded-For: 203.0.113.10\r\n", "192.0.2.1:1").pings(1), 1);
 }
 
 TEST(Rates, HttpAndWebSocketSpendFromTheSameBucket) {
   World world;
-  world.options().api_keys = auth::ApiKeys({"shop:0123456789abcdef0123"});
+  world.options().api_keys = access::ApiKeys({"shop:0123456789abcdef0123"});
   limit(world, Scope::key, Charge::messages, 2);
   constexpr std::string_view kKey = "X-API-Key: 0123456789abcdef0123\r\n";
   EXPECT_EQ(Socket(world, 0, "", kKey).pings(1), 1);
@@ -200,12 +200,12 @@ TEST(Rates, WhoDoesNotListenIsClosed) {
   EXPECT_THAT(last[0], HasSubstr("rate_limited"));
   EXPECT_EQ(last[1], "close 4029");
   EXPECT_EQ(
-      world.gate().reactor().stats().closed_by_cause[static_cast<size_t>(runtime::CloseCause::rate_limited)].load(),
+      world.gate().reactor().stats().closed_by_cause[static_cast<size_t>(reactor::CloseCause::rate_limited)].load(),
       0u);
-  socket.send(Socket::frame(std::string("\x0f\xbd", 2), wire::WebSocketOpcode::close));
+  socket.send(Socket::frame(std::string("\x0f\xbd", 2), codec::WebSocketOpcode::close));
   world.end(socket.wire());
   EXPECT_EQ(
-      world.gate().reactor().stats().closed_by_cause[static_cast<size_t>(runtime::CloseCause::rate_limited)].load(),
+      world.gate().reactor().stats().closed_by_cause[static_cast<size_t>(reactor::CloseCause::rate_limited)].load(),
       1u);
 }
 
@@ -229,7 +229,7 @@ TEST(Rates, BinaryFramesAndEchoes) {
   World world({.cores = 2});
   limit(world, Scope::user, Charge::messages, 2);
   Socket socket(world, 0, "user=alice&rooms=r");
-  const auto send = [&] { return socket.send(Socket::frame("bytes", wire::WebSocketOpcode::binary)); };
+  const auto send = [&] { return socket.send(Socket::frame("bytes", codec::WebSocketOpcode::binary)); };
   EXPECT_EQ(send().size(), 2u);
   EXPECT_EQ(send().size(), 2u);
   EXPECT_THAT(send(), ElementsAre(HasSubstr("rate_limited")));

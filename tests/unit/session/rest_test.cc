@@ -151,7 +151,7 @@ TEST(RestMessages, ClientsThatGoWhileTheyWaitForCreditLeaveNothing) {
   for (size_t i = 1; i + 1 < wires.size(); ++i) {
     Client* const client = world.gate().find({static_cast<uint32_t>(i), 1});
     ASSERT_NE(client, nullptr);
-    world.gate().close_now(*client, runtime::CloseCause::kicked);
+    world.gate().close_now(*client, reactor::CloseCause::kicked);
     world.pass_alone(0, 50ms);
     ASSERT_EQ(world.gate().stall_entries(), wires.size() - 1 - i) << i;
   }
@@ -232,7 +232,7 @@ TEST(RestRooms, WhatIsNotThereIs404) {
   hub::Address gone;
   gone.core = 0;
   gone.connection = {50, 1};
-  world.gate().names().append(name, gone);
+  world.gate().append_name(name, gone);
   EXPECT_EQ(status("DELETE", "/connections/" + name), 404) << "a true name of somebody who is gone";
 }
 
@@ -321,7 +321,8 @@ TEST(RestStats, WhoSeesTheNamesOfRooms) {
 
 TEST(RestStats, ARequestIsOneOfTheLimits) {
   World world;
-  world.options().limits.rate(auth::Scope::address, auth::Charge::messages) = {.amount = 1, .period = 1s, .burst = 1s};
+  world.options().limits.rate(access::Scope::address, access::Charge::messages) = {
+      .amount = 1, .period = 1s, .burst = 1s};
   const World::Wire wire = world.connect(0, "192.0.2.1:1");
   EXPECT_EQ(status_of(world.ask(wire, get("/stats"))), 200);
   EXPECT_EQ(status_of(world.ask(wire, get("/stats"))), 429);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/routes.h"
+#include "client/routes.h"
 
 #include <gtest/gtest.h>
 
 namespace ringcast::session {
 namespace {
 
-using wire::HttpMethod;
+using codec::HttpMethod;
 
 struct Case {
   HttpMethod method;
@@ -60,15 +60,12 @@ TEST(Routes, FindsEachEndpoint) {
 
 TEST(Routes, TheQueryDecidesBetweenDialectsOfOnePath) {
   const Routes routes({});
-  const auto dialect = [&](std::string_view path, std::string_view query, bool offers_protocol = false) {
-    return routes.match(HttpMethod::get, path, query, offers_protocol).route->dialect;
+  const auto dialect = [&](std::string_view path, std::string_view query) {
+    return routes.match(HttpMethod::get, path, query).route->dialect;
   };
   EXPECT_EQ(dialect("/ws", ""), Dialect::native);
   EXPECT_EQ(dialect("/ws", "user=a"), Dialect::native);
-  EXPECT_EQ(dialect("/ws", "token=a"), Dialect::token_hub);
-  EXPECT_EQ(dialect("/ws", "token=a", true), Dialect::native);
-  EXPECT_EQ(dialect("/ws", "token=a&user=b"), Dialect::native);
-  EXPECT_EQ(dialect("/ws", "since=4&token=a"), Dialect::native);
+  EXPECT_EQ(dialect("/ws", "token=a"), Dialect::native);
   EXPECT_EQ(dialect("/ws", "username=a"), Dialect::chat_hub);
   EXPECT_EQ(dialect("/ws", "username"), Dialect::chat_hub);
   EXPECT_EQ(dialect("/ws", "xusername=a"), Dialect::native);
@@ -79,8 +76,21 @@ TEST(Routes, TheQueryDecidesBetweenDialectsOfOnePath) {
 
 TEST(Routes, AnEscapedParameterNameIsThatParameter) {
   const Routes routes{{}};
-  EXPECT_EQ(routes.match(HttpMethod::get, "/ws", "tok%65n=a").route->dialect, Dialect::token_hub);
-  EXPECT_EQ(routes.match(HttpMethod::get, "/ws", "token=a&%75ser=b").route->dialect, Dialect::native);
+  EXPECT_EQ(routes.match(HttpMethod::get, "/ws", "us%65rname=a").route->dialect, Dialect::chat_hub);
+  EXPECT_EQ(routes.match(HttpMethod::get, "/events", "r%6foms=b").route->dialect, Dialect::native);
+}
+
+TEST(Routes, ATokenHubMayTakeEveryUpgrade) {
+  const Routes routes({.token_hub_any_path = true});
+  const auto dialect = [&](std::string_view path, Routes::Asks asks) {
+    const Routes::Match match = routes.match(HttpMethod::get, path, "token=a", asks);
+    return match.route == nullptr ? Dialect::native : match.route->dialect;
+  };
+  for (const char* path : {"/", "/ws", "/any/path", "/stats"}) {
+    EXPECT_EQ(dialect(path, {.upgrades = true}), Dialect::token_hub) << path;
+    EXPECT_EQ(dialect(path, {.offers_protocol = true, .upgrades = true}), Dialect::native) << path;
+    EXPECT_EQ(dialect(path, {}), Dialect::native) << path;
+  }
 }
 
 TEST(Routes, AConfiguredPathMayBeEscaped) {
@@ -95,7 +105,9 @@ TEST(Routes, WhatTheDialectsSet) {
   const auto settings = [&](std::string_view path, std::string_view query = {}) {
     return routes.match(HttpMethod::get, path, query).route->settings;
   };
-  EXPECT_EQ(settings("/ws", "token=a").heartbeat_interval, seconds(30));
+  EXPECT_EQ(settings("/woolive/sse").outbox_messages_max, 50u);
+  EXPECT_EQ(settings("/woolive/sse").slow, hub::SlowPolicy::drop_newest);
+  EXPECT_EQ(settings("/events").slow, hub::SlowPolicy::drop_oldest);
   const RouteSettings chat = settings("/ws", "username=a");
   EXPECT_EQ(chat.message_max, 512u);
   EXPECT_EQ(chat.heartbeat_interval, seconds(54));
@@ -106,7 +118,22 @@ TEST(Routes, WhatTheDialectsSet) {
   EXPECT_EQ(settings("/api/v1/notifications/stream").write_timeout, minutes(5));
   EXPECT_EQ(settings("/woolive/sse").heartbeat_interval, seconds(30));
   EXPECT_EQ(settings("/sse", "username=a").heartbeat_interval, seconds(30));
+  EXPECT_EQ(settings("/sse/stream").write_timeout, minutes(5));
+  EXPECT_EQ(settings("/api/v1/notifications/stream").heartbeat_interval, seconds(30));
   EXPECT_EQ(settings("/ws", "user=a"), RouteSettings());
+  EXPECT_EQ(settings("/events/order-status/7"), RouteSettings());
+  EXPECT_EQ(settings("/notifications/poll"), RouteSettings());
+  using Join = std::vector<std::string>;
+  const auto join = [&](std::string_view path, std::string_view query = {}) {
+    return routes.match(HttpMethod::get, path, query).route->join;
+  };
+  EXPECT_EQ(join("/ws", "username=a"), (Join{"lobby", "@me"}));
+  EXPECT_EQ(join("/events"), Join{"general"});
+  EXPECT_EQ(join("/events/order-status/7"), Join{"order-status/{}"});
+  EXPECT_EQ(join("/sse/stream"), (Join{"@me", "*"}));
+  EXPECT_EQ(join("/woolive/sse"), (Join{"@me", "*"}));
+  EXPECT_EQ(join("/sse", "username=a"), (Join{"lobby", "@me"}));
+  EXPECT_EQ(join("/notifications/poll"), Join{"@me"});
 }
 
 TEST(Routes, ConfiguredRowsComeFirst) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SSE streams over a core without a kernel: cursors, the seam of their opening, their ends.
-#include "session/sse_session.h"
+#include "transport/sse/sse_session.h"
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/sse/sse_parser.h"
 #include "lone_core.h"
-#include "wire/sse_parser.h"
 
 namespace ringcast::session {
 namespace {
@@ -56,8 +56,8 @@ class StreamPeer : public Peer {
     const std::string body = chunked_ ? unchunked(bytes, ended) : bytes;
     std::string_view rest = body;
     std::vector<Event> events;
-    while (parser_.next(rest) == wire::SseParser::Status::event) {
-      const wire::SseEvent& event = parser_.event();
+    while (parser_.next(rest) == codec::SseParser::Status::event) {
+      const codec::SseEvent& event = parser_.event();
       events.push_back({std::string(event.type), std::string(event.data), std::string(event.last_event_id)});
     }
     return events;
@@ -75,7 +75,7 @@ class StreamPeer : public Peer {
 
  private:
   bool chunked_;
-  wire::SseParser parser_;
+  codec::SseParser parser_;
 };
 
 using Types = std::vector<std::string>;
@@ -306,7 +306,7 @@ TEST(SseSession, DrainGivesRetryReconnectAndTheEnd) {
   LoneCore core(setup);
   StreamPeer peer(core, "/events?rooms=a");
   peer.events();
-  core.gate().drain(DrainPhase::telling);
+  core.gate().drain(DrainPhase::notifying);
   core.advance(500ms);
   EXPECT_NE(peer.socket().sent.find("retry: "), std::string::npos);
   EXPECT_EQ(peer.types(), (Types{"reconnect"}));
@@ -321,7 +321,7 @@ TEST(SseSession, AReplayThatHasBegunIsFinishedBeforeTheDrainEndsTheStream) {
   for (int i = 0; i < 12; ++i) publish(core, "\na", "1");
   StreamPeer peer(core, "/events?rooms=a", "Last-Event-ID: 1\r\n");
   peer.socket().room = 0;
-  core.gate().drain(DrainPhase::telling);
+  core.gate().drain(DrainPhase::notifying);
   core.advance(500ms);
   peer.make_room(SIZE_MAX);
   for (int i = 0; i < 20; ++i) core.tick();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/static_files.h"
+#include "api/static_files.h"
 
 #include <gtest/gtest.h>
+
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -26,41 +28,107 @@ class StaticFilesTest : public ::testing::Test {
   fs::path root_;
 };
 
+constexpr uint64_t kPlenty = 1 << 20;
+using Kind = FoundFile::Kind;
+
+std::string body_of(FileCache& cache, std::string_view path) {
+  const FoundFile found = cache.get(path);
+  return found.kind == Kind::file ? found.file->body : "-";
+}
+
 TEST_F(StaticFilesTest, ReadsADirectory) {
   write("index.html", "<p>hello");
   write("js/chat.js", "let a;");
   write("deep/down/index.html", "deep");
   StaticFiles files;
   ASSERT_TRUE(files.add_directory(root_.string(), "/"));
-  EXPECT_EQ(files.size(), 3u);
-  ASSERT_NE(files.find("/"), nullptr);
-  EXPECT_EQ(files.find("/")->body, "<p>hello");
-  EXPECT_EQ(files.find("/"), files.find("/index.html"));
-  EXPECT_EQ(files.find("/")->content_type, "text/html; charset=utf-8");
-  EXPECT_EQ(files.find("/js/chat.js")->content_type, "text/javascript; charset=utf-8");
-  EXPECT_EQ(files.find("/deep/down/")->body, "deep");
-  for (const char* path : {"/js", "/js/", "/deep/down", "/nothing", "", "index.html", "/../index.html", "//"}) {
-    EXPECT_EQ(files.find(path), nullptr) << path;
+  FileCache cache(files, kPlenty, kPlenty);
+  EXPECT_EQ(body_of(cache, "/"), "<p>hello");
+  EXPECT_EQ(body_of(cache, "/index.html"), "<p>hello");
+  EXPECT_EQ(cache.get("/").file->content_type, "text/html; charset=utf-8");
+  EXPECT_EQ(cache.get("/js/chat.js").file->content_type, "text/javascript; charset=utf-8");
+  EXPECT_EQ(body_of(cache, "/deep/down/"), "deep");
+  EXPECT_EQ(cache.get("/deep/down").kind, Kind::directory);
+  for (const char* path : {"/js", "/js/", "/deep", "/nothing", "", "index.html", "/../index.html", "//", "/js//chat.js",
+                           "/index.html/", "/js/../index.html"}) {
+    EXPECT_EQ(cache.get(path).kind, Kind::missing) << path;
   }
 }
 
-TEST_F(StaticFilesTest, LeavesOutHiddenFilesAndLinks) {
+TEST_F(StaticFilesTest, LeavesOutHiddenFilesLinksAndWhatIsNoFile) {
   write("shown.txt", "1");
   write(".hidden", "2");
   write(".git/config", "3");
   fs::create_symlink("/etc/passwd", root_ / "link.txt");
+  fs::create_directory_symlink("/etc", root_ / "etc");
+  ASSERT_EQ(mkfifo((root_ / "fifo").c_str(), 0600), 0);
   StaticFiles files;
   ASSERT_TRUE(files.add_directory(root_.string(), "/static/"));
-  EXPECT_EQ(files.size(), 1u);
-  EXPECT_NE(files.find("/static/shown.txt"), nullptr);
+  FileCache cache(files, kPlenty, kPlenty);
+  EXPECT_EQ(body_of(cache, "/static/shown.txt"), "1");
+  for (const char* path : {"/static/.hidden", "/static/.git/config", "/static/link.txt", "/static/etc/passwd",
+                           "/static/fifo", "/shown.txt"}) {
+    EXPECT_EQ(cache.get(path).kind, Kind::missing) << path;
+  }
+  EXPECT_EQ(cache.get(std::string("/static/shown.txt\0x", 19)).kind, Kind::missing);
 }
 
-TEST_F(StaticFilesTest, WhatIsThereAlreadyStays) {
-  write("a.txt", "from disk");
+TEST_F(StaticFilesTest, AnEditIsSeenAndWhatIsUnchangedIsNotReadAgain) {
+  write("a.txt", "one");
   StaticFiles files;
-  files.add("/a.txt", "a.txt", "first");
+  files.add("/a.txt", "a.txt", "built in");
+  files.add("/b.txt", "b.txt", "built in");
   ASSERT_TRUE(files.add_directory(root_.string(), "/"));
-  EXPECT_EQ(files.find("/a.txt")->body, "first");
+  FileCache cache(files, kPlenty, kPlenty);
+  const auto first = cache.get("/a.txt").file;
+  EXPECT_EQ(first->body, "one");
+  EXPECT_EQ(cache.get("/a.txt").file, first);
+  write("a.txt", "other");
+  EXPECT_EQ(body_of(cache, "/a.txt"), "other");
+  EXPECT_EQ(cache.bytes(), 5u);
+  fs::remove(root_ / "a.txt");
+  EXPECT_EQ(body_of(cache, "/a.txt"), "built in");
+  EXPECT_EQ(body_of(cache, "/b.txt"), "built in");
+}
+
+TEST_F(StaticFilesTest, KeepsNoMoreThanItMayAndNoFileThatIsTooLarge) {
+  StaticFiles files;
+  for (const char* name : {"a", "b", "c"}) write(name, std::string(40, *name));
+  write("large", std::string(101, 'x'));
+  ASSERT_TRUE(files.add_directory(root_.string(), "/"));
+  FileCache cache(files, 100, 100);
+  const auto a = cache.get("/a").file;
+  cache.get("/b");
+  EXPECT_EQ(cache.get("/a").file, a);
+  EXPECT_EQ(cache.bytes(), 80u);
+  cache.get("/c");  // the longest unused goes
+  EXPECT_EQ(cache.bytes(), 80u);
+  EXPECT_EQ(cache.get("/a").file, a);
+  EXPECT_EQ(cache.get("/large").kind, Kind::too_large);
+  FileCache none(files, 0, 100);
+  EXPECT_EQ(body_of(none, "/a"), std::string(40, 'a'));
+  EXPECT_EQ(none.bytes(), 0u);
+}
+
+TEST(ParseRange, OneRangeOfBytes) {
+  const auto shown = [](std::string_view field, uint64_t size) {
+    const ByteRange range = parse_range(field, size);
+    if (range.kind == ByteRange::Kind::whole) return std::string("whole");
+    if (range.kind == ByteRange::Kind::unsatisfiable) return std::string("416");
+    return std::to_string(range.first) + "+" + std::to_string(range.length);
+  };
+  EXPECT_EQ(shown("bytes=0-0", 10), "0+1");
+  EXPECT_EQ(shown("bytes=2-", 10), "2+8");
+  EXPECT_EQ(shown("bytes=-3", 10), "7+3");
+  EXPECT_EQ(shown("bytes=-30", 10), "0+10");
+  EXPECT_EQ(shown("bytes=9-99", 10), "9+1");
+  EXPECT_EQ(shown("bytes=10-", 10), "416");
+  EXPECT_EQ(shown("bytes=-0", 10), "416");
+  EXPECT_EQ(shown("bytes=0-", 0), "416");
+  for (const char* field : {"", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=3-2", "bytes=0-1,4-5", "lines=0-1",
+                            "bytes=1-x", "bytes=x-1", "bytes=18446744073709551616-"}) {
+    EXPECT_EQ(shown(field, 10), "whole") << field;
+  }
 }
 
 TEST_F(StaticFilesTest, SaysWhatIsMissing) {
@@ -69,15 +137,6 @@ TEST_F(StaticFilesTest, SaysWhatIsMissing) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, "not_found");
   EXPECT_NE(result.error().message.find("none"), std::string::npos);
-}
-
-TEST_F(StaticFilesTest, RefusesMoreThanItsLimit) {
-  StaticFiles files;
-  for (size_t i = 0; i < kStaticFilesMax; ++i) files.add('/' + std::to_string(i), "x", "");
-  write("one-too-many", "x");
-  const auto result = files.add_directory(root_.string(), "/");
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().code, "too_large");
 }
 
 TEST(StaticFiles, TagFollowsTheContent) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A transport that this program does not have, made here from nothing but session/transport.h: it takes the place of
+// A transport that this program does not have, made here from nothing but transport/transport.h: it takes the place of
 // long polling and sends each message as a line of text.
-#include "session/transport.h"
+#include "transport/transport.h"
 
 #include <gtest/gtest.h>
 
@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "api/request.h"
+#include "compat/form.h"
 #include "lone_core.h"
-#include "session/form.h"
-#include "session/request.h"
 
 namespace ringcast::session {
 namespace {
@@ -35,7 +35,7 @@ class LineTransport final : public Transport {
   }
   size_t on_bytes(Client& client, Connection& connection, std::span<uint8_t> bytes) override {
     if (bytes[0] == 'q') {
-      gate_.close_gently(client, runtime::CloseCause::peer_closed);
+      gate_.close_gently(client, reactor::CloseCause::peer_closed);
     } else if (bytes[0] == 't') {
       gate_.reactor().arm_timer(connection, 1s);
     } else {
@@ -45,19 +45,19 @@ class LineTransport final : public Transport {
   }
   void on_peer_gone(Client& client, Connection&) override {
     calls_.push_back("peer gone");
-    gate_.close_now(client, runtime::CloseCause::peer_closed);
+    gate_.close_now(client, reactor::CloseCause::peer_closed);
   }
   void on_drained(Client&, Connection&) override {}
-  void on_slow(Client& client, Connection&, runtime::CloseCause cause) override {
+  void on_slow(Client& client, Connection&, reactor::CloseCause cause) override {
     calls_.push_back("slow");
     gate_.close_now(client, cause);
   }
   void on_timer(Client&, Connection&) override { calls_.push_back("timer"); }
   void drain(Client& client, Connection&) override {
     calls_.push_back("drain");
-    gate_.close_gently(client, runtime::CloseCause::shutdown);
+    gate_.close_gently(client, reactor::CloseCause::shutdown);
   }
-  void on_closed(Client& client, runtime::CloseCause) override {
+  void on_closed(Client& client, reactor::CloseCause) override {
     calls_.push_back("closed");
     gate_.ended(client, kind());
   }
@@ -129,7 +129,7 @@ TEST_F(TransportTest, ThePeersEndReachesIt) {
 }
 
 TEST_F(TransportTest, TheDrainReachesIt) {
-  core_.gate().drain(DrainPhase::telling);
+  core_.gate().drain(DrainPhase::notifying);
   core_.advance(60s);
   EXPECT_EQ(calls_.front(), "drain");
 }

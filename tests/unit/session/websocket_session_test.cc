@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // WebSocket sessions over a core without a kernel: what can be seen only from inside, or at an exact moment.
-#include "session/websocket_session.h"
+#include "transport/websocket/websocket_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,17 +10,17 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/websocket/websocket_decoder.h"
+#include "codec/websocket/websocket_frame.h"
 #include "lone_core.h"
-#include "wire/websocket_decoder.h"
-#include "wire/websocket_frame.h"
 
 namespace ringcast::session {
 namespace {
 
 using namespace std::chrono_literals;
+using codec::WebSocketEventKind;
+using codec::WebSocketOpcode;
 using ::testing::HasSubstr;
-using wire::WebSocketEventKind;
-using wire::WebSocketOpcode;
 
 class WebSocketPeer : public Peer {
  public:
@@ -31,7 +31,7 @@ class WebSocketPeer : public Peer {
   };
 
   WebSocketPeer(LoneCore& core, std::string_view target)
-      : Peer(core), decoder_({.role = wire::WebSocketRole::client, .message_max = 64 << 20}) {
+      : Peer(core), decoder_({.role = codec::WebSocketRole::client, .message_max = 64 << 20}) {
     send("GET " + std::string(target) +
          " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
@@ -44,7 +44,7 @@ class WebSocketPeer : public Peer {
   void say(std::string_view json) { frame(WebSocketOpcode::text, json); }
   void frame(WebSocketOpcode opcode, std::string_view payload) {
     std::string bytes;
-    wire::append_masked_frame(bytes, {.opcode = opcode}, payload, {1, 2, 3, 4});
+    codec::append_masked_frame(bytes, {.opcode = opcode}, payload, {1, 2, 3, 4});
     send(bytes);
   }
   std::vector<Frame> frames() {
@@ -52,7 +52,7 @@ class WebSocketPeer : public Peer {
     std::span<uint8_t> input(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size());
     std::vector<Frame> frames;
     for (;;) {
-      const wire::WebSocketEvent event = decoder_.next(input);
+      const codec::WebSocketEvent event = decoder_.next(input);
       if (event.kind == WebSocketEventKind::need_more) return frames;
       frames.push_back({event.kind, event.code, std::string(event.payload.begin(), event.payload.end())});
       if (event.kind == WebSocketEventKind::close || event.kind == WebSocketEventKind::error) return frames;
@@ -79,12 +79,12 @@ class WebSocketPeer : public Peer {
   }
 
  private:
-  wire::WebSocketDecoder decoder_;
+  codec::WebSocketDecoder decoder_;
 };
 
 using Events = std::vector<std::string>;
 
-constexpr wire::MaskKey kCloseMask{1, 2, 3, 4};
+constexpr codec::MaskKey kCloseMask{1, 2, 3, 4};
 
 TEST(WebSocketSession, ConnectionIdComesBeforeWhatItsJoinsBring) {
   LoneCore core;
@@ -173,12 +173,12 @@ TEST(WebSocketSession, WhatArrivesDuringAnAnswerWaitsForIt) {
   WebSocketPeer peer(core, "/ws?user=a");
   peer.events();
   std::string both;
-  wire::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"join","room":"r"})", {1, 2, 3, 4});
-  wire::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"ping"})", {5, 6, 7, 8});
-  wire::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"message","content":1})",
-                            {5, 6, 7, 8});
-  wire::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"message","content":"x"})",
-                            {5, 6, 7, 8});
+  codec::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"join","room":"r"})", {1, 2, 3, 4});
+  codec::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"ping"})", {5, 6, 7, 8});
+  codec::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"message","content":1})",
+                             {5, 6, 7, 8});
+  codec::append_masked_frame(both, {.opcode = WebSocketOpcode::text}, R"({"action":"message","content":"x"})",
+                             {5, 6, 7, 8});
   peer.send(both);
   EXPECT_EQ(peer.events(), (Events{"joined", "pong", "error", "message"}));
   EXPECT_FALSE(peer.socket().paused);
@@ -192,9 +192,9 @@ TEST(WebSocketSession, WithoutCreditItIsNotReadFromAndLosesNothing) {
   peer.events();
   std::string burst;
   for (int i = 0; i < 10; ++i) {
-    wire::append_masked_frame(burst, {.opcode = WebSocketOpcode::text},
-                              R"({"action":"message","content":")" + std::to_string(i) + "\"}", {1, 2, 3, 4});
-    wire::append_masked_frame(burst, {.opcode = WebSocketOpcode::binary}, "b" + std::to_string(i), {1, 2, 3, 4});
+    codec::append_masked_frame(burst, {.opcode = WebSocketOpcode::text},
+                               R"({"action":"message","content":")" + std::to_string(i) + "\"}", {1, 2, 3, 4});
+    codec::append_masked_frame(burst, {.opcode = WebSocketOpcode::binary}, "b" + std::to_string(i), {1, 2, 3, 4});
   }
   peer.send(burst);
   for (int i = 0; i < 40; ++i) core.tick();
@@ -214,7 +214,7 @@ TEST(WebSocketSession, TheirCloseIsEchoedAndTheConnectionEnds) {
   WebSocketPeer peer(core, "/ws?user=a");
   peer.events();
   std::string close;
-  wire::append_masked_frame(close, {.opcode = WebSocketOpcode::close}, std::string("\x0b\xb8", 2), {1, 2, 3, 4});
+  codec::append_masked_frame(close, {.opcode = WebSocketOpcode::close}, std::string("\x0b\xb8", 2), {1, 2, 3, 4});
   peer.send(close);
   EXPECT_EQ(peer.events(), (Events{"close 3000"}));
   EXPECT_TRUE(peer.socket().fin);
@@ -233,7 +233,7 @@ TEST(WebSocketSession, OurCloseWaitsForTheirsThenGivesUp) {
   WebSocketPeer silent(core, "/ws?user=b");
   answers.events();
   silent.events();
-  core.gate().drain(DrainPhase::telling);
+  core.gate().drain(DrainPhase::notifying);
   core.advance(1s);
   EXPECT_EQ(answers.events(), (Events{"reconnect", "close 1001"}));
   EXPECT_EQ(silent.events(), (Events{"reconnect", "close 1001"}));
@@ -252,7 +252,7 @@ TEST(WebSocketSession, NothingIsDeliveredBehindACloseFrame) {
   WebSocketPeer early(core, "/ws?user=a&rooms=r");
   WebSocketPeer late(core, "/ws?user=b&rooms=r");
   early.events();
-  core.gate().drain(DrainPhase::telling);
+  core.gate().drain(DrainPhase::notifying);
   while (early.socket().sent.find("reconnect") == std::string::npos) core.advance(50ms);
   hub::Publish publish{.key = "\nr", .user = "s", .payload = "\"late\""};
   core.hub().publish(publish);
@@ -270,7 +270,7 @@ TEST(WebSocketSession, ASilentPeerIsPingedThenDropped) {
   LoneCore core(setup);
   WebSocketPeer peer(core, "/ws?user=a");
   peer.events();
-  // Its beat lies anywhere in the interval, and it counts as silent from half an interval on.
+  // Its heartbeat lies anywhere in the interval, and it counts as silent from half an interval on.
   for (int i = 0; i < 31 && peer.socket().sent.empty(); ++i) core.advance(1s);
   EXPECT_EQ(peer.events(), (Events{"ping"}));
   peer.frame(WebSocketOpcode::pong, "");
@@ -313,6 +313,27 @@ TEST(WebSocketSession, ASlowReaderGetsTheFrameThatHadBegunThenTheClose) {
   EXPECT_EQ(slow.events(), (Events{"message", "close 4008"}));
   core.advance(5s);
   EXPECT_TRUE(slow.socket().reset);
+}
+
+// Whatever room the limit leaves behind the messages that stay: the notice of those that went is no reason to close.
+TEST(WebSocketSession, ASlowReaderThatKeepsTheOldestIsNeverClosed) {
+  for (uint32_t max = 4000; max < 4600; max += 3) {
+    LoneCore::Setup setup;
+    setup.sessions.outbox_bytes_max = max;
+    setup.room.slow = hub::SlowPolicy::drop_newest;
+    LoneCore core(setup);
+    WebSocketPeer slow(core, "/ws?user=slow&rooms=r");
+    slow.events();
+    slow.socket().room = 10;
+    const std::string content = "\"" + std::string(400, 'x') + "\"";
+    for (int i = 0; i < 40; ++i) {
+      core.hub().publish({.key = "\nr", .user = "s", .payload = content});
+      core.tick();
+    }
+    EXPECT_EQ(core.stats().slow_closed.get(), 0u) << "at most " << max << " bytes";
+    slow.make_room(SIZE_MAX);
+    EXPECT_EQ(std::ranges::count(slow.events(), "lagged"), 1);
+  }
 }
 
 TEST(WebSocketSession, ASlowReaderOfAFeedIsToldWhatItMissed) {
@@ -409,7 +430,7 @@ TEST(WebSocketSession, WhileItsPeersAreToldToGoAReplayIsFinishedAndNoneBegins) {
   late.socket().room = 0;
   WebSocketPeer asks(core, "/ws?user=a");
   EXPECT_EQ(asks.events(), (Events{"connection_id"}));
-  core.gate().drain(DrainPhase::telling);
+  core.gate().drain(DrainPhase::notifying);
   asks.say(R"({"action":"join","room":"r","last_id":1})");
   EXPECT_EQ(asks.events(), (Events{"reconnect", "close 1001"}));
   core.advance(1s);
@@ -451,8 +472,8 @@ TEST(WebSocketSession, EchoSendsBackWhatCame) {
   for (const size_t size : {0u, 1u, 125u, 126u, 60000u}) {
     const std::string payload(size, 'e');
     for (const auto opcode : {WebSocketOpcode::text, WebSocketOpcode::binary}) {
-      wire::append_masked_frame(burst, {.opcode = opcode}, payload, {9, 8, 7, 6});
-      wire::append_frame(expected, {.opcode = opcode}, payload);
+      codec::append_masked_frame(burst, {.opcode = opcode}, payload, {9, 8, 7, 6});
+      codec::append_frame(expected, {.opcode = opcode}, payload);
     }
   }
   peer.send(burst);
@@ -467,7 +488,7 @@ TEST(WebSocketSession, AnEchoPeerThatDoesNotReadIsNotReadFrom) {
   peer.socket().room = 0;
   std::string burst;
   for (int i = 0; i < 100; ++i) {
-    wire::append_masked_frame(burst, {.opcode = WebSocketOpcode::binary}, std::string(1000, 'e'), {9, 8, 7, 6});
+    codec::append_masked_frame(burst, {.opcode = WebSocketOpcode::binary}, std::string(1000, 'e'), {9, 8, 7, 6});
   }
   peer.send(burst);
   EXPECT_TRUE(peer.socket().paused);
@@ -490,10 +511,10 @@ TEST(WebSocketSession, AnEchoThatLeavesInPiecesAndTheCloseBehindItAreWhole) {
       WebSocketPeer peer(core, "/echo");
       peer.make_room(room);
       std::string bytes;
-      wire::append_masked_frame(bytes, {.opcode = WebSocketOpcode::text}, std::string(size, '\x7f'), {1, 2, 3, 4});
-      wire::append_masked_frame(bytes, {.opcode = WebSocketOpcode::text}, "behind it...", {1, 2, 3, 4});
-      wire::append_close_frame(bytes, 1000, {}, &kCloseMask);
-      wire::append_masked_frame(bytes, {.opcode = WebSocketOpcode::ping}, {}, {1, 2, 3, 4});
+      codec::append_masked_frame(bytes, {.opcode = WebSocketOpcode::text}, std::string(size, '\x7f'), {1, 2, 3, 4});
+      codec::append_masked_frame(bytes, {.opcode = WebSocketOpcode::text}, "behind it...", {1, 2, 3, 4});
+      codec::append_close_frame(bytes, 1000, {}, &kCloseMask);
+      codec::append_masked_frame(bytes, {.opcode = WebSocketOpcode::ping}, {}, {1, 2, 3, 4});
       for (size_t at = 0; at < bytes.size(); at += 30000) peer.send(bytes.substr(at, 30000));
       for (size_t step = std::max<size_t>(room, size / 20 + 1); !peer.socket().fin; peer.make_room(step)) {
         ASSERT_LT(peer.socket().sent_bytes, 2 * size + 1000);

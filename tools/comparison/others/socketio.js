@@ -5,8 +5,8 @@ import { Server } from 'socket.io';
 
 const http = createServer();
 const io = new Server(http, {
-  // Long polling first and an upgrade later would be three requests more for each connection.
-  transports: ['websocket'],
+  // Clients choose one: long polling first and an upgrade later would be three requests more for each connection.
+  transports: ['websocket', 'polling'],
   // The usual value: nobody compresses here.
   perMessageDeflate: false,
   // ringload brings its own client.

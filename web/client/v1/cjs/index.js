@@ -419,9 +419,7 @@ function reactionToClose(closeCode, text, error) {
   const known = kCloseCodes[closeCode];
   if (!known) return { do: "again", code: "connection_lost", reason: `connection lost (${closeCode}${text ? `: ${text}` : ""})`, blocked: true };
   const [does, code] = known;
-  const meaning = code.replace("_", " ");
-  const more = error?.message ?? text;
-  const reason = more && more.toLowerCase() !== meaning ? `${meaning} (${closeCode}: ${more})` : `${meaning} (${closeCode})`;
+  const reason = error?.message || text || code.replace("_", " ");
   return { do: does === "busy" ? "again" : does, code: error?.code ?? code, reason, busy: does === "busy" };
 }
 var kPassing = /* @__PURE__ */ new Set(["rate_limited", "undecided", "too_many_undecided", "draining", "full", "channels_full", "try_again", "too_many_connections"]);
@@ -590,7 +588,7 @@ var PollLink = class extends HttpLink {
           signal,
           timeoutMs: 1e3 * timeout + core.silenceTimeoutMs
         });
-        if (signal.aborted || !(opened || this.open({ positions: this.starts(answer) }))) return;
+        if (signal.aborted || !(opened || this.opens(answer))) return;
         this.take(answer);
       }
     } catch (error) {
@@ -601,6 +599,14 @@ var PollLink = class extends HttpLink {
       );
       this.lost(error instanceof Refusal ? reactionToRefusal(error) : silent ? kSilent : unreachable(core.base));
     }
+  }
+  // The inbox bears the name that the server knows the user by.
+  /** @param {{ events: any[], positions: Record<string, number> }} answer */
+  opens(answer) {
+    if (!this.open({ positions: this.starts(answer) })) return false;
+    const inbox = Object.keys(answer.positions).find((name) => name[0] === "@" && name !== "@me");
+    if (inbox) this.core.deliver(this, { event_type: "connection_id", connection_id: "", user: inbox.slice(1) });
+    return !this.stopping.signal.aborted;
   }
   // Where a room begins that had no position: before the first of its events, if there are any already.
   /** @param {{ events: any[], positions: Record<string, number> }} answer */

@@ -112,7 +112,7 @@ export type ConnectionIdEvent = {
     type: "connection_id";
     connectionId: string;
     user: string;
-    heartbeatIntervalMs: number;
+    heartbeatIntervalMs?: number;
 };
 export type JoinedEvent = {
     type: "joined";

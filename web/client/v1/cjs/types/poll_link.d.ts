@@ -3,6 +3,11 @@ export class PollLink extends HttpLink {
     constructor(core: import("./core.js").Core);
     connect(): Promise<void>;
     /** @param {{ events: any[], positions: Record<string, number> }} answer */
+    opens(answer: {
+        events: any[];
+        positions: Record<string, number>;
+    }): boolean;
+    /** @param {{ events: any[], positions: Record<string, number> }} answer */
     starts({ events, positions }: {
         events: any[];
         positions: Record<string, number>;

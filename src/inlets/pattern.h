@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the wildcards of a pattern stand for in a name. Pure functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace ringcast::inlets {
+
+// Redis: `*` is any run of characters, at most nine of them; other patterns ([ ? \) are refused. Code bad_pattern.
+[[nodiscard]] Result<void> check_redis_pattern(std::string_view pattern);
+inline bool is_redis_pattern(std::string_view name) {
+  return name.find('*') != std::string_view::npos;
+}
+uint32_t wildcards_of(std::string_view redis_pattern);
+// Of a name that matches: each `*` as short as can be, from the left.
+bool capture_redis(std::string_view pattern, std::string_view name, std::vector<std::string_view>& captured);
+
+}  // namespace ringcast::inlets

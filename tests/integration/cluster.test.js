@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several nodes over one redis-server: what a client of one node is promised on another, and what happens when Redis
+// fails. Each test has rooms of its own; those that interfere with Redis have a server of their own.
+
+import assert from 'node:assert/strict';
+import { cluster, member } from './lib/cluster.js';
+import { until } from './lib/deadline.js';
+import { Redis, has_redis } from './lib/redis.js';
+import { suite } from './lib/runner.js';
+
+// Publishes 1, 2, 3 … at all nodes in turn until stopped; what was acknowledged, with its id. Those whose outcome is not
+// known are repeated with the same key until it is.
+function publisher(t, room, nodes) {
+  const sent = new Map();
+  const unknown = new Set();  // those of which one try may have been taken without our knowing
+  let stopped = false;
+  let error;
+  let next = 0;
+  const run = async () => {
+    while (!stopped) {
+      const number = ++next;
+      const at = nodes[number % nodes.length];
+      await until(async () => {
+        const answer = await t.http('POST', '/messages', { body: { room, content: `${number}`, idempotency_key: `k${number}` }, at });
+        if (answer.status === 200) sent.set(number, answer.json.event_id);
+        else assert.match(answer.json.error.code, /^(broker_unavailable|outcome_unknown)$/, answer.text);
+        if (answer.json.error?.code === 'outcome_unknown') unknown.add(number);
+        return answer.status === 200;
+      }, 'a publish to be taken', { ms: 60000 });
+    }
+  };
+  const done = run().catch((problem) => { error = problem; });
+  const check = () => { if (error) throw error; return true; };
+  return {
+    sent, unknown,
+    async stop() { stopped = true; await done; check(); return sent; },
+    async until(count) { await until(() => check() && sent.size >= count, `${count} publishes`, { ms: 60000 }); },
+  };
+}
+
+// What a member got is in order and once, and complete but for what its gaps say.
+function check_received(client, room, sent, { gaps = false, unknown = new Set() } = {}) {
+  const events = client.events.seen.filter((event) => event.room === room && (event.event_type === 'message' || event.event_type === 'gap'));
+  const messages = events.filter((event) => event.event_type === 'message');
+  const ids = messages.map(({ id }) => id);
+  assert.deepEqual(ids, [...new Set(ids)].sort((a, b) => a - b), 'in order, none twice');
+  const numbers = messages.map(({ content }) => Number(content));
+  // Where Redis lost its data it lost the keys too: what was repeated because its outcome was not known may be there twice.
+  const once = gaps ? numbers.filter((number) => !unknown.has(number)) : numbers;
+  assert.equal(new Set(once).size, once.length, 'no content twice');
+  const got = new Map(messages.map(({ id, content }) => [Number(content), id]));
+  for (const [number, id] of sent) if (got.has(number)) assert.ok(gaps ? got.get(number) >= id : got.get(number) === id, `the id of ${number}`);
+  const had_gap = events.some((event) => event.event_type === 'gap');
+  if (!gaps) assert.ok(!had_gap, 'no gap');
+  const missing = [...sent.keys()].filter((number) => !got.has(number));
+  if (!had_gap) assert.deepEqual(missing, [], 'nothing is missing');
+  return { missing, had_gap, messages };
+}
+
+async function last_word(t, room, nodes, clients) {
+  const answer = await until(async () => {
+    const said = await t.http('POST', '/messages', { body: { room, content: '1000000', idempotency_key: 'last' }, at: nodes[0] });
+    return said.status === 200 && said.json;
+  }, 'the last word to be taken', { ms: 60000 });
+  for (const client of clients) await client.next({ room, content: '1000000' }, { ms: 60000 });
+  return answer;
+}
+
+suite('cluster', { server: false, at_once: 3 }, (test) => {
+  test('messages, ids, history, idempotency, direct and broadcast over two nodes', async (t) => {
+    const { nodes: [one, two] } = await cluster(t, 2);
+    const room = t.name('room');
+    const [here, there] = [await member(t, room, one), await member(t, room, two)];
+    // Ids are one sequence, whoever publishes where.
+    let last = 0;
+    for (let n = 0; n < 6; n++) {
+      const { event_id } = await t.say(room, `m${n}`, { at: undefined });
+      const other = await t.publish({ room, content: `o${n}` }, { at: two });
+      assert.ok(last === 0 || event_id === last + 1);
+      assert.equal(other.event_id, event_id + 1);
+      last = other.event_id;
+    }
+    for (const client of [here, there]) {
+      const got = await client.take(12, { room, event_type: 'message' });
+      assert.deepEqual(got.map(({ content }) => content), Array.from({ length: 12 }, (_, n) => `${n % 2 ? 'o' : 'm'}${n >> 1}`));
+      assert.deepEqual(got.map(({ id }) => id), Array.from({ length: 12 }, (_, n) => last - 11 + n));
+    }
+    // The same frames: id and time are Redis's.
+    const [a, b] = [await t.read('/history', { room }), await t.read('/history', { room }, { at: two })];
+    assert.equal(a.messages.length, 12);
+    assert.deepEqual(a.messages, b.messages);
+    // An idempotency key holds everywhere.
+    const first = await t.publish({ room, content: 'once', idempotency_key: 'k' });
+    const again = await t.publish({ room, content: 'once', idempotency_key: 'k' }, { at: two });
+    assert.equal(again.event_id, first.event_id);
+    assert.equal(again.duplicate, true);
+    // A direct message reaches every tab, wherever it is; a broadcast everybody.
+    const user = t.name('u');
+    const tabs = [await t.ws({ user }, {}, one), await t.ws({ user }, {}, two)];
+    const { event_id } = await t.publish({ to: user, content: 'psst' });
+    for (const tab of tabs) assert.equal((await tab.next('direct')).id, event_id);
+    await t.publish({ broadcast: true, content: 'all' }, { at: two });
+    for (const client of [here, there, ...tabs]) await client.next({ content: 'all' });
+    // An event without an id goes everywhere too, and not back to who sent it.
+    here.send({ action: 'typing', room });
+    await there.next('typing');
+  });
+
+  test('a client resumes on another node: exactly, from a history that node has never seen', async (t) => {
+    const { redis, nodes: [one, two] } = await cluster(t, 2);
+    const room = t.name('room');
+    const client = await member(t, room, one);
+    const ids = [];
+    for (let n = 0; n < 300; n++) ids.push((await t.say(room, `${n}`)).event_id);
+    await client.take(300, { room, event_type: 'message' });
+    client.terminate();
+    const resumed = await t.ws({}, {}, two);
+    const before = Number(/cmdstat_xrange:calls=(\d+)/.exec(await redis.ask('INFO', 'commandstats'))?.[1] ?? 0);
+    resumed.joined = await resumed.join(room, { last_id: ids[9] });
+    assert.equal(resumed.joined.recovered, true);
+    const got = await resumed.take(290, { room, event_type: 'message' });
+    assert.deepEqual(got.map(({ id }) => id), ids.slice(10));
+    // Others who come back do not make it read again.
+    const others = await Promise.all(Array.from({ length: 20 }, () => t.ws({}, {}, two)));
+    await Promise.all(others.map((other) => other.join(room, { last_id: ids[9] })));
+    await Promise.all(others.map((other) => other.take(290, { room, event_type: 'message' })));
+    const reads = Number(/cmdstat_xrange:calls=(\d+)/.exec(await redis.ask('INFO', 'commandstats'))[1]) - before;
+    assert.ok(reads <= 4, `${reads} reads of the history: two pages, and what the greeting needs`);
+    // Over SSE as well, and live behind it.
+    const stream = await t.sse({ rooms: room }, { headers: { 'Last-Event-ID': `${ids[298]}` } }, two);
+    assert.equal((await stream.next({ room, event_type: 'message' })).id, ids[299]);
+    const { event_id } = await t.say(room, 'live');
+    assert.equal((await stream.next({ room, content: 'live' })).id, event_id);
+  });
+
+  test('rooms that are not shared stay with their node, and do not wait for Redis', async (t) => {
+    const config = t.config_file('[[rooms]]\nmatch = "own-*"\nshared = false\npresence = true\n');
+    const { redis, nodes: [one, two] } = await cluster(t, 2, { config });
+    const room = t.name('own');
+    const [here, there] = [await member(t, room, one), await member(t, room, two)];
+    await t.say(room, 'here');
+    await here.next({ room, content: 'here' });
+    redis.signal('SIGSTOP');
+    await t.say(room, 'still here');
+    await here.next({ room, content: 'still here' });
+    redis.signal('SIGCONT');
+    await t.publish({ room, content: 'there' }, { at: two });
+    await there.next({ room, content: 'there' });
+    assert.equal(there.events.all({ room, event_type: 'message' }).length, 1);
+  });
+
+  test('exclude and final messages over nodes', async (t) => {
+    const { nodes: [one, two] } = await cluster(t, 2);
+    const room = t.name('room');
+    const [spared, other, there] = [await member(t, room, one), await member(t, room, one), await member(t, room, two)];
+    await t.say(room, 'not you', { exclude: spared.id });
+    await t.say(room, 'the end', { final: true });
+    for (const client of [other, there]) await client.next({ room, content: 'not you' });
+    for (const client of [spared, other, there]) {
+      await client.next({ room, content: 'the end' });
+      await client.next({ event_type: 'left', room });
+    }
+    assert.equal(spared.events.all({ content: 'not you' }).length, 0);
+  });
+
+  test('orders of administrators reach all nodes', async (t) => {
+    const { nodes: [one, two] } = await cluster(t, 2);
+    const room = t.name('room');
+    const user = t.name('u');
+    const [here, there] = [await member(t, room, one), await member(t, room, two, { user })];
+    await t.say(room, 'one');
+    for (const client of [here, there]) await client.next({ room, content: 'one' });
+    assert.ok((await t.http('DELETE', `/rooms/${room}`)).status < 300);
+    // A purge takes the order of messages: what comes later is kept.
+    await t.say(room, 'two');
+    await there.next({ room, content: 'two' });
+    for (const at of [one, two]) {
+      await until(async () => (await t.read('/history', { room }, { at })).messages.map(({ content }) => content).join() === 'two', 'the purge');
+    }
+    assert.ok((await t.http('DELETE', `/rooms/${room}/members/${user}`)).status < 300);
+    assert.equal((await there.next({ event_type: 'left', room })).reason, 'kicked');
+    await there.join(room);
+    assert.ok((await t.http('POST', `/rooms/${room}/close`)).status < 300);
+    for (const client of [here, there]) await client.next({ event_type: 'left', room, reason: 'closed' });
+    await t.http('DELETE', `/users/${user}/connections`);
+    assert.equal((await there.close_code()).code, 4011);
+    assert.equal(here.socket.readyState, 1);
+  });
+
+  test('without Redis the start waits, publishes are refused with their reason, and it comes by itself; so when it is full', async (t) => {
+    if (!has_redis) t.skip('there is no redis-server and no valkey-server');
+    if (t.combination.reactors === 1) t.skip('with more reactors only');
+    const redis = await Redis.start();
+    t.after(() => redis.stop());
+    await redis.kill();
+    const node = await t.start_server({ broker: redis.url() });
+    t.refused(await t.get('/ready'), 503);
+    const room = t.name('room');
+    const refused = await t.http('POST', '/messages', { body: { room, content: 'x' } });
+    t.refused(refused, 503, 'broker_unavailable');
+    assert.ok(Number(refused.headers['retry-after']) >= 1);
+    t.refused(await t.get('/history', { room }), 503, 'broker_unavailable');
+    await redis.run();
+    await until(async () => (await t.get('/ready')).status === 200, '/ready');
+    const client = await member(t, room, node);
+    await t.say(room, 'y');
+    await client.next({ room, content: 'y' });
+    assert.match((await t.get('/metrics')).text, /^ringcast_broker_up 1$/m);
+    // Its memory is full: it takes nothing more, and what it has can be read.
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '1');
+    for (const name of [room, t.name('new')]) t.refused(await t.http('POST', '/messages', { body: { room: name, content: 'x' } }), 503, 'broker_unavailable');
+    assert.deepEqual((await t.get('/history', { room })).json.messages.map(({ content }) => content), ['y']);
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '0');
+    await t.say(room, 'z');
+    await client.next({ room, content: 'z' });
+  });
+
+  const faults = [
+    ['the subscriptions are cut', {}, async (redis) => { await redis.ask('CLIENT', 'KILL', 'TYPE', 'pubsub'); }],
+    ['all its connections are cut', {}, async (redis) => { await redis.ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').catch(() => {}); await redis.ask('CLIENT', 'KILL', 'TYPE', 'pubsub'); }],
+    ['it stands still for six seconds', { slow: true }, async (redis) => { redis.signal('SIGSTOP'); await new Promise((resolve) => setTimeout(resolve, 6000)); redis.signal('SIGCONT'); }],
+    ['it is flushed', { gaps: true }, async (redis) => { await redis.ask('FLUSHALL'); }],
+    ['it is killed and comes back empty', { gaps: true }, async (redis) => { await redis.kill(); await redis.run(); }],
+    ['it is killed and comes back with its data', { gaps: true, redis: { arguments: ['--appendonly', 'yes', '--appendfsync', 'always'] } }, async (redis) => { await redis.kill(); await redis.run(); }],
+  ];
+  for (const [what, { gaps = false, slow = false, redis: redis_options = {} }, fault] of faults) {
+    test(`under traffic: ${what}: nothing is lost, doubled or reordered${gaps ? ', or there is a gap' : ''}`, async (t) => {
+      if (slow && t.combination.reactors !== 2) t.skip('with two reactors only');
+      const { redis, nodes } = await cluster(t, 2, {}, redis_options);
+      const room = t.name('room');
+      const clients = await Promise.all(nodes.map((node) => member(t, room, node)));
+      const traffic = publisher(t, room, nodes);
+      await traffic.until(20);
+      await fault(redis);
+      await traffic.until(traffic.sent.size + 20);
+      const sent = await traffic.stop();
+      await last_word(t, room, nodes, clients);
+      for (const client of clients) check_received(client, room, sent, { gaps, unknown: traffic.unknown });
+      // Who comes back with an old cursor never gets something else under it.
+      const first = clients[0].events.all({ room, event_type: 'message' })[0];
+      const late = await t.ws({}, {}, nodes[1]);
+      const joined = await late.join(room, { last_id: first.id });
+      await late.next({ room, content: '1000000' });
+      const again = check_received(late, room, new Map([...sent].filter(([, id]) => id > first.id)), { gaps: true, unknown: traffic.unknown });
+      if (joined.recovered && !again.had_gap) assert.deepEqual(again.missing, []);
+    });
+  }
+});

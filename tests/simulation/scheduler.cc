@@ -6,6 +6,7 @@
 #include "admin_client.h"
 #include "base/block.h"
 #include "echo_client.h"
+#include "http2_client.h"
 #include "poll_client.h"
 #include "sse_client.h"
 #include "websocket_client.h"
@@ -42,6 +43,10 @@ class Scheduler {
     if (random.percent(60)) clients_.push_back(std::make_unique<AdminClient>(world, "admin"));
     for (int i = 0; world.echo && i < 2; ++i) {
       clients_.push_back(std::make_unique<EchoClient>(world, "echo" + std::to_string(i)));
+    }
+    for (int i = 0; world.http2 && i < 2; ++i) {
+      clients_.push_back(std::make_unique<Http2Client>(world, "h2-" + std::to_string(i),
+                                                       't' + std::to_string(random.below(world.tenants))));
     }
   }
 

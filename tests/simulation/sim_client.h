@@ -28,8 +28,8 @@ class SimClient {
   // Does one thing of its choice: connects when it is not connected, else acts.
   void act();
   // Takes some of what has arrived, or learns of the end.
-  void read();
-  bool has_unread() const;
+  virtual void read();
+  virtual bool has_unread() const;
   void set_reading(bool reading) { reading_ = reading; }
   // Without a goodbye: FIN or RST.
   void cut(bool reset);

@@ -24,6 +24,7 @@ World::World(uint64_t seed, bool verbose) : random(seed), trace(verbose) {
   faults.short_write = static_cast<uint32_t>(random.below(60));
 
   echo = seed % 8 == 5;  // not drawn, so that the other seeds keep their course
+  http2 = seed % 4 == 2;
 
   policies_.set_default(draw_policy());
   hub::RoomPolicy inbox = draw_policy();
@@ -59,6 +60,7 @@ World::World(uint64_t seed, bool verbose) : random(seed), trace(verbose) {
   hub_options_.replay_chunk = static_cast<uint32_t>(random.between(200, 800));
 
   reactor_options_.connections_max = 64;
+  reactor_options_.carried_max = http2 ? 64 : 0;
   reactor_options_.checks_frames = true;
   reactor_options_.outbox_bytes_max = sessions_.outbox_bytes_max;
   reactor_options_.outbox_messages_max = sessions_.outbox_messages_max;

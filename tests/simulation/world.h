@@ -44,6 +44,7 @@ class World {
   bool deflate = false;
   bool keeps_rooms = false;            // some outlast a long silence
   bool echo = false;                   // clients of the echo endpoint come too
+  bool http2 = false;                  // … and some that speak HTTP/2
   std::chrono::nanoseconds passed{0};  // since the beginning, by advance()
   static constexpr std::chrono::milliseconds kCloseTimeout{500};
 

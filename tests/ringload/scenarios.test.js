@@ -56,6 +56,36 @@ suite('ringload scenarios', { settings: { echo: true }, at_once: 2 }, (test) => 
     assert.deepEqual(closed.json.errors, {});
   });
 
+  test('echo by POST over http: each is answered and published', async (t) => {
+    const { json, summary } = await run(t, ['echo', '--transport', 'http', '--post-path', '/messages', '--post-body', '{"room":"{room}","content":"{payload}"}', '--connections', '2', '--rate', '40']);
+    assert.equal(json.latency_ms.corrected.count, 40, summary);
+    assert.deepEqual(json.errors, {}, summary);
+  });
+
+  // Streams of HTTP/2: full connections, one that is not, one of its own for each.
+  for (const [transport, streams, members] of [['sse', 4, 10], ['sse', 1, 3], ['poll', 3, 4]]) {
+    test(`fanout over ${transport}, ${streams} a connection by HTTP/2`, async (t) => {
+      const result = await run(t, ['fanout', '--transport', transport, '--http2', String(streams), '--members', String(members), '--rate', '40']);
+      assert_exact(result, members);
+      assert.equal(result.json.http2, streams);
+      assert.deepEqual(result.json.errors, {}, result.summary);
+    });
+  }
+
+  test('HTTP/2: requests, churn, and members that never read', async (t) => {
+    const asked = await run(t, ['echo', '--transport', 'http', '--http2', '5', '--connections', '10', '--rate', '100']);
+    assert.equal(asked.json.latency_ms.corrected.count, 100, asked.summary);
+    assert.deepEqual(asked.json.errors, {});
+    const renewed = await run(t, ['connect', '--transport', 'sse', '--http2', '5', '--connections', '30', '--churn', '3000']);
+    assert.ok(renewed.json.renewed > 0 && renewed.json.renewed <= 15, renewed.summary);
+    assert.deepEqual(renewed.json.errors, {});
+    // Far more than a stream's window: what does not read is closed or misses, and takes nothing from its connection.
+    const slow = await run(t, ['slow', '--transport', 'sse', '--http2', '10', '--members', '10', '--slow', '10', '--rate', '200', '--size', '40000', '--duration', '2s']);
+    assert.equal(slow.json.lost, 0, slow.summary);
+    assert.equal(slow.json.received, slow.json.published_in_all * 9, slow.summary);
+    assert.ok(slow.json.slow.closed + slow.json.slow.missed > 0, slow.summary);
+  });
+
   for (const [name, flags] of [['websocket', []], ['websocket with deflate', ['--deflate', '--size', '3000']], ['sse', ['--transport', 'sse']], ['poll', ['--transport', 'poll']], ['two threads', ['--threads', '2']]]) {
     test(`fanout over ${name}`, async (t) => {
       const result = await run(t, ['fanout', '--rooms', '2', '--members', '5', '--publishers', '2', '--rate', '40', ...flags]);

@@ -31,7 +31,7 @@ class Smoke(unittest.TestCase):
 
     def check_files(self, folder, name, printed):
         document = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        self.assertEqual(document["kind"], {"compare": "comparison", "socketio": "comparison"}.get(name, name))
+        self.assertEqual(document["kind"], {"compare": "comparison", "socketio": "comparison", "http2": "comparison"}.get(name, name))
         page = (folder / f"{name}.html").read_text(encoding="utf-8")
         markdown = (folder / f"{name}.md").read_text(encoding="utf-8")
         for table in document["tables"]:
@@ -98,6 +98,13 @@ class Smoke(unittest.TestCase):
             self.skipTest("Socket.IO for Node is not installed")
         folder, printed = self.run_tool("compare", "--quick", "--socketio", "--rounds", "1", "--engines", "epoll")
         self.check_files(folder, "socketio", printed)
+
+    def test_http2(self):
+        folder, printed = self.run_tool("compare", "--quick", "--http2", "--rounds", "1", "--engines", "uring")
+        document = self.check_files(folder, "http2", printed)
+        for row in document["figures"]:
+            for side, value in row["values"].items():
+                self.assertEqual(value["valid"] + sum(not run["valid"] for run in value["runs"]), 1, (row["title"], side))
 
     def test_the_scale_run(self):
         folder, printed = self.run_tool("scale", "--quick")

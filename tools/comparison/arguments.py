@@ -97,6 +97,8 @@ def compare_parser():
                         help="instead: ringcast over TLS, ringcast, and the bare SSL_write() and send() loops")
     parser.add_argument("--socketio", action="store_true",
                         help="instead: Socket.IO clients, over WebSocket and over polling, of the first engine and of Node")
+    parser.add_argument("--http2", action="store_true",
+                        help="instead: event streams and requests over HTTP/1.1, HTTP/2 and TLS, of the first engine")
     parser.add_argument("--clients", type=positive, help="with --transports [10000]")
     parser.add_argument("--rate", type=float, default=2, help="with --transports: events per second [%(default)s]")
     parser.add_argument("--with", dest="others", action=AddOther, default=[], metavar="NAME[=COMMAND]",

@@ -5,7 +5,7 @@ import dataclasses
 import sys
 
 from . import arguments as command_line
-from . import output, rounds, socketio, transports, works
+from . import http2, output, rounds, socketio, transports, works
 from .programs import Certificate, ProgramError
 from .servers import Floor, FloorTls, Ringcast, RingcastTls, ask_versions
 
@@ -60,6 +60,8 @@ def main(words=None):
     try:
         if given.socketio:
             return socketio.run(given, engines)
+        if given.http2:
+            return http2.run(given, engines)
         return transports.run(given, engines) if given.transports else compare(parser, given, engines)
     except ProgramError as error:
         print(f"tools/compare: {error}", file=sys.stderr)

@@ -141,8 +141,13 @@ void declare_target(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--target", texts.targets, "servers, taken in turn: HOST:PORT, HOST:PORT-PORT, a list of them");
   app.add_option("--source", texts.sources,
                  "source addresses, taken in turn: ADDRESS, ADDRESS-ADDRESS, a list of them");
-  app.add_option("--transport", texts.transport, "how members receive")
-      ->check(CLI::IsMember({"websocket", "sse", "poll", "http"}));
+  app.add_option("--transport", texts.transport,
+                 "how members receive; echo: http (requests) or grpc (calls of Publish)")
+      ->check(CLI::IsMember({"websocket", "sse", "poll", "http", "grpc"}));
+  app.add_option("--http2", options.http2,
+                 "members on each connection, as streams of HTTP/2, with --transport sse, poll or http;\n"
+                 "publishers POST, each over its own; 0: HTTP/1.1")
+      ->check(whole(0, 1000));
   app.add_flag("--deflate", options.deflate, "offer permessage-deflate");
   app.add_flag("--tls", options.tls, "speak TLS");
   app.add_option("--tls-ca", options.tls_ca, "certificates (PEM) to trust, instead of the system's");

@@ -30,6 +30,7 @@ struct Options {
   std::string tls_ca;  // empty: the system's
   bool tls_insecure = false;
   bool tls_resume = false;
+  uint32_t http2 = 0;         // members on each connection, as streams of HTTP/2; 0: HTTP/1.1 and WebSocket
   std::string marker = "~r";  // by which payloads are found again
 
   std::vector<io::SocketAddress> targets;  // taken in turn

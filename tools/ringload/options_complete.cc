@@ -63,9 +63,9 @@ Result<std::vector<Role>> roles_of(const Options& options, Transport transport, 
   switch (options.scenario) {
     case Scenario::connect: return std::vector{role(RoleKind::idle, 1)};
     case Scenario::echo:
-      if (transport != Transport::websocket && transport != Transport::http)
-        return fail("bad_value", "an echo goes over websocket or http");
-      return std::vector{role(transport == Transport::http ? RoleKind::request : RoleKind::echo, 1)};
+      if (transport == Transport::sse || transport == Transport::poll)
+        return fail("bad_value", "an echo goes over websocket, http or grpc");
+      return std::vector{role(transport == Transport::websocket ? RoleKind::echo : RoleKind::request, 1)};
     case Scenario::fanout: return std::vector{role(RoleKind::receive, 1)};
     case Scenario::resume: return std::vector{role(RoleKind::resume, 1)};
     case Scenario::slow: {
@@ -89,13 +89,21 @@ Result<void> give_dialects(Options& options, const Texts& texts) {
     const size_t colon = header.find(':');
     if (colon == std::string::npos || colon == 0) return fail("bad_header", "a header is NAME: VALUE: " + header);
     const size_t value = std::min(header.find_first_not_of(' ', colon + 1), header.size());
-    headers.emplace_back(header.substr(0, colon), header.substr(value));
+    std::string name = header.substr(0, colon);
+    if (options.http2 > 0) {  // RFC 9113 section 8.2: field names are in lower case
+      for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    headers.emplace_back(std::move(name), header.substr(value));
   }
   for (Role& role : options.roles) {
     auto dialect = preset(options.preset_name, role.transport, role.purpose());
     if (!dialect) return tl::unexpected<Error>(dialect.error());
     role.dialect = std::move(*dialect);
     role.dialect.headers = headers;
+    if (options.http2 > 0 && options.preset_name == "ringcast" && role.in_room()) {
+      role.dialect.post_target = "/messages";
+      role.dialect.post_body = R"({"room":"{room}","content":"{payload}"})";
+    }
     for (const auto& [flag, place] : kDialectTexts) {
       const auto text = texts.dialect.find(std::string(flag));
       if (text == texts.dialect.end()) continue;
@@ -146,7 +154,21 @@ Result<void> plan_stages(Options& options, const Texts& texts) {
   return {};
 }
 
+Result<void> check_http2(const Options& options) {
+  if (options.http2 == 0) return {};
+  for (const Role& role : options.roles) {
+    if (role.transport == Transport::websocket)
+      return fail("bad_value", "--http2 carries members over sse, poll, http or grpc, not websocket: --transport");
+  }
+  if (options.publishes() && options.roles[options.publisher_role()].dialect.post_target.empty())
+    return fail("bad_value", "publishers POST over HTTP/2: --post-path");
+  if (options.slow_rate > 0)
+    return fail("bad_value", "a slow stream of HTTP/2 reads nothing: --slow-rate has no place");
+  return {};
+}
+
 Result<void> check_load(Options& options, const Texts& texts) {
+  if (auto checked = check_http2(options); !checked) return checked;
   if (options.scenario == Scenario::mixed && options.in_flight > 0)
     return fail("bad_value", "a mixed run is paced: --in-flight has no place in it");
   if (options.spread > 0 && options.rooms != 1)
@@ -164,8 +186,8 @@ Result<void> check_load(Options& options, const Texts& texts) {
   if (options.rate != 0 && options.in_flight != 0)
     return fail("bad_value", "--rate and --in-flight exclude each other");
   for (const Role& role : options.roles) {
-    if (role.transport == Transport::http && !role.asks())
-      return fail("bad_value", "--transport: members receive over websocket, sse or poll, not http");
+    if (role.transport >= Transport::http && !role.asks())
+      return fail("bad_value", "--transport: members receive over websocket, sse or poll, not http or grpc");
   }
   return {};
 }
@@ -212,7 +234,7 @@ Result<void> complete(Options& options, const Texts& texts) {
                    : texts.engine == "epoll" ? io::Engine::epoll
                                              : io::Engine::automatic;
   Transport transport = Transport::websocket;
-  for (const Transport one : {Transport::sse, Transport::poll, Transport::http}) {
+  for (const Transport one : {Transport::sse, Transport::poll, Transport::http, Transport::grpc}) {
     if (to_string(one) == texts.transport) transport = one;
   }
   for (const std::string& text : texts.thresholds) {
@@ -228,6 +250,7 @@ Result<void> complete(Options& options, const Texts& texts) {
   auto roles = roles_of(options, transport, texts);
   if (!roles) return tl::unexpected<Error>(roles.error());
   options.roles = std::move(*roles);
+  if (transport == Transport::grpc && options.http2 == 0) options.http2 = 1;
   if (auto given = give_dialects(options, texts); !given) return given;
   const uint64_t members = uint64_t{options.rooms} * texts.members;
   const uint64_t publishers = options.publishes() ? uint64_t{options.rooms} * options.publishers : 0;

@@ -156,9 +156,11 @@ void append_roles(codec::JsonWriter& json, const Results& results, const Options
 std::string summary(const Results& results, const Options& options) {
   const Measures& measures = results.measures;
   std::string out;
+  const std::string carried =
+      options.http2 == 0 ? "" : fmt::format(" on streams of HTTP/2, {} a connection", options.http2);
   append_line(out, "scenario",
-              fmt::format("{} over {}, {} with {} thread{}", to_string(options.scenario), transport_of(options),
-                          results.engine, options.threads, options.threads == 1 ? "" : "s"));
+              fmt::format("{} over {}{}, {} with {} thread{}", to_string(options.scenario), transport_of(options),
+                          carried, results.engine, options.threads, options.threads == 1 ? "" : "s"));
   append_line(out, "connections",
               fmt::format("{} of {} in {:.2f} s, {:.0f}/s", results.connected, options.all_connections(),
                           results.connect_seconds, results.connects_per_second));
@@ -234,6 +236,7 @@ std::string to_json(const Results& results, const Options& options) {
   codec::JsonWriter json(out);
   json.begin_object();
   json.string("scenario", to_string(options.scenario)).string("transport", transport_of(options));
+  if (options.http2 > 0) json.uint("http2", options.http2);
   json.string("started", results.started).string("command", "ringload" + options.command);
   json.string("version", RINGCAST_VERSION).string("target", options.host);
   json.string("server_version", results.server_version);

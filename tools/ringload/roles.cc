@@ -42,8 +42,8 @@ Result<Role> parse_role(std::string_view item, Transport transport) {
   if (role.asks()) {
     if (ended) return bad("echo is WebSocket, http plain requests");
     role.transport = role.kind == RoleKind::echo ? Transport::websocket : Transport::http;
-  } else if (role.transport == Transport::http) {
-    return bad("members receive over websocket, sse or poll, not http");
+  } else if (role.transport >= Transport::http) {
+    return bad("members receive over websocket, sse or poll, not http or grpc");
   }
   const std::string_view weight = item.substr(equals + 1);
   const auto [end, error] = std::from_chars(weight.data(), weight.data() + weight.size(), role.weight);

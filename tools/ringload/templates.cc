@@ -47,7 +47,8 @@ Result<Dialect> ringcast_dialect(Transport transport, Purpose purpose) {
       dialect.cursor_after = R"("cursor":")";
       dialect.gap = R"("gaps":[{)";
       break;
-    case Transport::http: dialect.target = "/health"; break;
+    case Transport::http:
+    case Transport::grpc: break;  // for requests alone
   }
   return dialect;
 }
@@ -97,7 +98,7 @@ Result<Dialect> nchan_dialect(Transport transport) {
   dialect.post_target = "/pub/{room}";
   dialect.post_body = "{payload}";
   dialect.post_type = "text/plain";
-  if (transport == Transport::poll || transport == Transport::http) return has_not("nchan", transport);
+  if (transport != Transport::websocket && transport != Transport::sse) return has_not("nchan", transport);
   return dialect;
 }
 
@@ -109,6 +110,7 @@ std::string_view to_string(Transport transport) {
     case Transport::sse: return "sse";
     case Transport::poll: return "poll";
     case Transport::http: return "http";
+    case Transport::grpc: return "grpc";
   }
   return "unknown";
 }
@@ -135,6 +137,7 @@ void append_filled(std::string& out, std::string_view text, const Placeholders& 
 Result<Dialect> preset(std::string_view name, Transport transport, Purpose purpose) {
   if (name == "ringcast") return ringcast_dialect(transport, purpose);
   if (name == "nchan") return nchan_dialect(transport);
+  if (name == "raw" && transport == Transport::grpc) return has_not(name, transport);
   if (name == "raw") {
     Dialect dialect;
     dialect.target = dialect.publisher_target = "/";

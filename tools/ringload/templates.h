@@ -13,7 +13,8 @@
 
 namespace ringcast::ringload {
 
-enum class Transport : uint8_t { websocket, sse, poll, http };
+// grpc: calls of Publish (proto/ringcast/v1/ringcast.proto), on streams of HTTP/2.
+enum class Transport : uint8_t { websocket, sse, poll, http, grpc };
 std::string_view to_string(Transport transport);
 
 // What stands for {room}, {user}, {payload} and {cursor}. Other braces are left alone: the texts are JSON.

@@ -66,6 +66,10 @@ TEST(Options, ScenariosCompleteThemselves) {
 TEST(Options, ContradictionsAreRefused) {
   EXPECT_FALSE(parse_options({"fanout", "--rate", "5", "--in-flight", "3"}));
   EXPECT_FALSE(parse_options({"fanout", "--spread", "5", "--rooms", "3"}));
+  EXPECT_FALSE(parse_options({"fanout", "--http2", "5"}));
+  EXPECT_FALSE(parse_options({"mixed", "--http2", "5"}));
+  EXPECT_FALSE(parse_options({"slow", "--http2", "5", "--transport", "sse", "--slow-rate", "1000"}));
+  EXPECT_TRUE(parse_options({"slow", "--http2", "5", "--transport", "sse"}));
   EXPECT_FALSE(parse_options({"dance"}));
   EXPECT_FALSE(parse_options({"fanout", "--preset", "nobody"}));
   EXPECT_FALSE(parse_options({"echo", "--size", "29"}));

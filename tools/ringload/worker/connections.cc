@@ -38,7 +38,7 @@ Result<void> Connections::speak_tls() {
   client.ca_file = options.tls_ca;
   client.verify = !options.tls_insecure;
   client.resume = options.tls_resume;
-  client.protocols = {"http/1.1"};
+  client.protocols = {options.http2 > 0 ? "h2" : "http/1.1"};
   auto context = tls::ClientContext::create(client);
   if (!context) return tl::unexpected<Error>(std::move(context.error()));
   tls_client_ = *std::move(context);
@@ -48,6 +48,17 @@ Result<void> Connections::speak_tls() {
   secure->connect_with(*tls_client_);
   backend_ = std::move(secure);
   return {};
+}
+
+void Connections::resize(uint32_t of_members, uint32_t of_publishers) {
+  members = of_members;
+  publishers = of_publishers;
+  size_t carriers = 0;
+  if (options.http2 > 0) {
+    http2 = std::make_unique<Http2>(*this, members, publishers, options.http2);
+    carriers = Http2::carriers(members, publishers, options.http2);
+  }
+  all_ = std::vector<Connection>(size() + carriers);
 }
 
 Outgoing& Connections::outgoing(Connection& connection) {
@@ -91,6 +102,7 @@ void Connections::drop_outgoing(Connection& connection) {
 }
 
 void Connections::flush() {
+  if (http2 != nullptr) http2->flush();
   if (dirty_.empty()) return;
   ops_.clear();
   op_owners_.clear();
@@ -125,7 +137,19 @@ void Connections::flush() {
   }
 }
 
+void Connections::hold(Connection& connection) {
+  connection.held = true;
+  if (http2 == nullptr) backend_->pause_receive(connection.socket);
+}
+
+void Connections::release(Connection& connection) {
+  connection.held = false;
+  if (http2 == nullptr) return backend_->resume_receive(connection.socket);
+  http2->release(connection);
+}
+
 void Connections::close(Connection& connection, io::CloseMode mode) {
+  if (http2 != nullptr) http2->reset(connection);
   drop_outgoing(connection);
   if (connection.socket.valid()) backend_->close(connection.socket, mode);
   connection.socket = {};
@@ -140,6 +164,7 @@ void Connections::close(Connection& connection, io::CloseMode mode) {
 }
 
 void Connections::lost(Connection& connection, ErrorKind kind, std::string_view example) {
+  if (http2 != nullptr && http2->carries(connection)) return http2->lost(connection, kind, example);
   if (kind != ErrorKind::count_) {
     note(kind, example);
   }

@@ -13,6 +13,7 @@
 
 #include "../run.h"
 #include "connection.h"
+#include "http2.h"
 #include "tls/tls_backend.h"
 
 namespace ringcast::ringload {
@@ -28,10 +29,11 @@ class Connections {
   // RST: a million sockets in TIME_WAIT would take the ports of the next run.
   void reset_all();
 
-  void resize(size_t count) { all_ = std::vector<Connection>(count); }
-  size_t size() const { return all_.size(); }
+  // Members and publishers, and behind them what carries them as streams, where --http2 is given.
+  void resize(uint32_t of_members, uint32_t of_publishers);
+  size_t size() const { return size_t{members} + publishers; }
   auto begin() { return all_.begin(); }
-  auto end() { return all_.end(); }
+  auto end() { return all_.begin() + static_cast<std::ptrdiff_t>(size()); }
   Connection& operator[](size_t index) { return all_[index]; }
   uint32_t index_of(const Connection& connection) const { return static_cast<uint32_t>(&connection - all_.data()); }
   io::Backend& backend() { return *backend_; }
@@ -45,6 +47,10 @@ class Connections {
   // More waits for it than is good.
   bool is_full(const Connection& connection) const;
   void flush();
+
+  // Nothing more is read of it until it is released.
+  void hold(Connection& connection);
+  void release(Connection& connection);
 
   void close(Connection& connection, io::CloseMode mode);
   // It has ended: for good, or to be opened again where our close frame was out. ErrorKind::count_: no error.
@@ -60,6 +66,7 @@ class Connections {
   Measures measures;
   uint32_t members = 0;
   uint32_t publishers = 0;
+  std::unique_ptr<Http2> http2;                     // none: each has a connection of its own
   int64_t now = 0;                                  // since the epoch: when the last wait() returned
   int64_t measure_from = 0;                         // what is intended earlier warms up
   std::deque<std::pair<int64_t, uint32_t>> reopen;  // when, and who

@@ -195,7 +195,7 @@ void Load::request(Connection& connection, int64_t intended_ns) {
   connection.since_ns = all_.run.now_ns();
   connection.position = static_cast<uint64_t>(intended_ns);
   all_.progress.published.add();
-  requests_.get(connection, all_.dialect_of(connection).target);
+  requests_.ask(connection);
 }
 
 }  // namespace ringcast::ringload

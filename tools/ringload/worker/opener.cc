@@ -16,9 +16,7 @@ std::string_view error_text(const io::Event& event) {
 }  // namespace
 
 void Opener::plan() {
-  all_.members = all_.run.members_of(all_.worker);
-  all_.publishers = all_.run.publishers_of(all_.worker);
-  all_.resize(all_.members + all_.publishers);
+  all_.resize(all_.run.members_of(all_.worker), all_.run.publishers_of(all_.worker));
   for (uint32_t i = 0; i < all_.size(); ++i) {
     Connection& connection = all_[i];
     connection.publisher = i >= all_.members;
@@ -35,7 +33,7 @@ void Opener::plan() {
       connection.slow = role.kind == RoleKind::slow;
       connection.speaks = role.transport == Transport::sse    ? Speaks::sse
                           : role.transport == Transport::poll ? Speaks::poll
-                          : role.transport == Transport::http ? Speaks::http
+                          : role.transport >= Transport::http ? Speaks::http
                                                               : Speaks::websocket;
     }
   }
@@ -136,25 +134,32 @@ void Opener::cuts_due() {
 }
 
 void Opener::connect(Connection& connection) {
+  connection.since_ns = all_.run.now_ns();
+  if (all_.http2 == nullptr) return open(connection);
+  connection.state = State::connecting;
+  Connection& carrier = all_.http2->carrier_of(connection);
+  if (all_.http2->is_up(carrier)) return on_connected(connection);
+  if (carrier.state != State::idle && carrier.state != State::ended) return;
+  carrier.id = connection.id;
+  open(carrier);
+}
+
+void Opener::open(Connection& connection) {
   const io::SocketAddress& target = all_.options.targets[connection.id % all_.options.targets.size()];
   const io::SocketAddress* source =
       all_.options.sources.empty() ? nullptr : &all_.options.sources[connection.id % all_.options.sources.size()];
-  connection.since_ns = all_.run.now_ns();
   const auto socket = all_.backend().connect(target, source, all_.index_of(connection));
-  if (!socket) {
-    all_.note(ErrorKind::no_socket, socket.error().message);
-    all_.progress.down.add();
-    connection.state = State::ended;
-    return;
-  }
+  if (!socket) return all_.lost(connection, ErrorKind::no_socket, socket.error().message);
   connection.socket = *socket;
   connection.state = State::connecting;
 }
 
 void Opener::on_connected(Connection& connection) {
-  all_.backend().start_receive(connection.socket, all_.index_of(connection));
   connection.state = State::opening;
-  connection.http = std::make_unique<codec::HttpResponseParser>();
+  if (all_.http2 == nullptr) {
+    all_.backend().start_receive(connection.socket, all_.index_of(connection));
+    connection.http = std::make_unique<codec::HttpResponseParser>();
+  }
   if (connection.speaks == Speaks::post || connection.speaks == Speaks::http) {
     on_upgraded(connection);  // nothing is sent until there is a request to make
     return;

@@ -39,6 +39,7 @@ class Opener {
   using Speaks = Connection::Speaks;
 
   void connect(Connection& connection);
+  void open(Connection& connection);
   void renew(Connection& connection);
   template <class Wanted>
   Connection* next_member(uint32_t& next, Wanted&& wanted);

@@ -114,30 +114,34 @@ void Receiver::read_http(Connection& connection, std::span<const uint8_t> bytes)
       case codec::HttpResponseEvent::error:
         return all_.lost(connection, ErrorKind::bad_answer, connection.http->error().message);
       case codec::HttpResponseEvent::body: on_body(connection, body); break;
-      case codec::HttpResponseEvent::headers_complete: {
-        const uint16_t status = connection.http->response().status;
-        if (status < 200 || status > 299) {
-          all_.note(ErrorKind::refused, "status " + std::to_string(status));
-          if (connection.speaks == Speaks::sse || connection.speaks == Speaks::poll)
-            return all_.lost(connection, ErrorKind::count_, {});
-        }
-        if (connection.streaming == nullptr && connection.speaks != Speaks::post)
-          connection.streaming = std::make_unique<Streaming>();
-        if (connection.state == State::opening) opener_.on_upgraded(connection);
-        break;
-      }
+      case codec::HttpResponseEvent::headers_complete: on_status(connection, connection.http->response().status); break;
       case codec::HttpResponseEvent::complete: {
         const bool kept = connection.http->response().keep_alive;
-        if (connection.speaks == Speaks::sse)
-          return all_.lost(connection, ErrorKind::closed_by_server, "end of stream");
         connection.http->reset();
-        on_answer(connection);
+        on_complete(connection);
+        if (connection.state == State::ended) return;
         if (!kept) return all_.lost(connection, ErrorKind::closed_by_server, "no keep-alive");
         if (bytes.empty()) return;
         break;
       }
     }
   }
+}
+
+void Receiver::on_status(Connection& connection, uint16_t status) {
+  if (status < 200 || status > 299) {
+    all_.note(ErrorKind::refused, "status " + std::to_string(status));
+    if (connection.speaks == Speaks::sse || connection.speaks == Speaks::poll)
+      return all_.lost(connection, ErrorKind::count_, {});
+  }
+  if (connection.streaming == nullptr && connection.speaks != Speaks::post)
+    connection.streaming = std::make_unique<Streaming>();
+  if (connection.state == State::opening) opener_.on_upgraded(connection);
+}
+
+void Receiver::on_complete(Connection& connection) {
+  if (connection.speaks == Speaks::sse) return all_.lost(connection, ErrorKind::closed_by_server, "end of stream");
+  on_answer(connection);
 }
 
 void Receiver::on_body(Connection& connection, std::span<const uint8_t> body) {

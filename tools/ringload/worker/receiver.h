@@ -13,12 +13,16 @@
 
 namespace ringcast::ringload {
 
-class Receiver {
+class Receiver final : public Http2Listener {
  public:
   Receiver(Connections& all, Requests& requests, Tally& tally, Opener& opener)
       : all_(all), requests_(requests), tally_(tally), opener_(opener) {}
 
   void on_bytes(Connection& connection, std::span<uint8_t> bytes);
+  void on_carried(Connection& connection) override { opener_.on_connected(connection); }
+  void on_status(Connection& connection, uint16_t status) override;
+  void on_body(Connection& connection, std::span<const uint8_t> body) override;
+  void on_complete(Connection& connection) override;
 
  private:
   using State = Connection::State;
@@ -29,7 +33,6 @@ class Receiver {
   bool read_whole_frame(Connection& connection, std::span<uint8_t>& bytes);
   void on_frame(Connection& connection, const codec::WebSocketEvent& event);
   void read_http(Connection& connection, std::span<const uint8_t> bytes);
-  void on_body(Connection& connection, std::span<const uint8_t> body);
   void on_answer(Connection& connection);
   void on_session_answer(Connection& connection);
   void note_position(Connection& connection, std::string_view text);

@@ -35,6 +35,12 @@ void Requests::get(Connection& connection, std::string_view target) {
   scratch_.clear();
   const std::string cursor = connection.streaming ? connection.streaming->cursor : std::to_string(connection.position);
   append_filled(scratch_, target, {.room = room, .user = user, .cursor = cursor});
+  if (all_.http2 != nullptr) {
+    all_.progress.requests.add();
+    Http2Request request{.method = "GET", .target = scratch_};
+    if (connection.speaks == Speaks::sse) request.fields.emplace_back("accept", "text/event-stream");
+    return request_stream(connection, std::move(request));
+  }
   std::vector<codec::HttpHeader> headers;
   for (const auto& [name, value] : all_.dialect_of(connection).headers) headers.push_back({name, value});
   std::string& out = all_.write_to(connection);
@@ -76,16 +82,77 @@ void Requests::send_join(Connection& connection, std::string_view join) {
 
 void Requests::post_unsent(Connection& connection) {
   Streaming& streaming = *connection.streaming;
-  const Dialect& dialect = all_.dialect_of(connection);
-  std::string& out = all_.write_to(connection);
-  out += "POST ";
-  append_filled(out, dialect.send_target, {.room = {}, .user = {}, .payload = {}, .cursor = streaming.cursor});
-  out.append(" HTTP/1.1\r\nHost: ").append(all_.options.host).append("\r\nContent-Type: text/plain;charset=UTF-8");
-  for (const auto& [name, value] : dialect.headers) out.append("\r\n").append(name).append(": ").append(value);
-  out.append("\r\nContent-Length: ").append(std::to_string(streaming.unsent.size())).append("\r\n\r\n");
-  out += std::exchange(streaming.unsent, {});
+  scratch_.clear();
+  append_filled(scratch_, all_.dialect_of(connection).send_target,
+                {.room = {}, .user = {}, .payload = {}, .cursor = streaming.cursor});
+  post(connection, scratch_, "text/plain;charset=UTF-8", std::exchange(streaming.unsent, {}));
   streaming.posting = true;
   all_.progress.requests.add();
+}
+
+void Requests::post(Connection& connection, std::string_view target, std::string_view type, std::string body) {
+  if (all_.http2 != nullptr) {
+    Http2Request request{.method = "POST", .target = target, .body = std::move(body)};
+    request.fields.emplace_back("content-type", type);
+    return request_stream(connection, std::move(request));
+  }
+  std::string& out = all_.write_to(connection);
+  out.append("POST ").append(target).append(" HTTP/1.1\r\nHost: ").append(all_.options.host);
+  out.append("\r\nContent-Type: ").append(type);
+  for (const auto& [name, value] : all_.dialect_of(connection).headers)
+    out.append("\r\n").append(name).append(": ").append(value);
+  out.append("\r\nContent-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
+}
+
+void Requests::request_stream(Connection& connection, Http2Request request) {
+  for (const auto& [name, value] : all_.dialect_of(connection).headers) request.fields.emplace_back(name, value);
+  all_.http2->request(connection, std::move(request));
+}
+
+void Requests::ask(Connection& connection) {
+  const Dialect& dialect = all_.dialect_of(connection);
+  const bool call = all_.role_of(connection).transport == Transport::grpc;
+  if (!call && dialect.post_target.empty()) return get(connection, dialect.target);
+  payload_scratch_.clear();
+  all_.run.codec.append(payload_scratch_,
+                        {.stream = connection.id,
+                         .sequence = connection.sent++,
+                         .intended_ns = static_cast<int64_t>(connection.position),
+                         .sent_ns = connection.since_ns},
+                        all_.options.payload_size);
+  all_.progress.requests.add();
+  return call ? call_publish(connection) : post_payload(connection, dialect);
+}
+
+// A length-prefixed message (gRPC over HTTP/2, "Length-Prefixed-Message") with the fields `room` and `content`.
+void Requests::call_publish(Connection& connection) {
+  const auto append_field = [](std::string& out, uint32_t number, std::string_view text) {
+    out += static_cast<char>(number << 3 | 2);
+    for (size_t length = text.size();; length >>= 7) {
+      out += static_cast<char>((length & 0x7f) | (length > 0x7f ? 0x80 : 0));
+      if (length <= 0x7f) break;
+    }
+    out += text;
+  };
+  scratch_.clear();
+  append_field(scratch_, 1, room_name(connection.room));
+  append_field(scratch_, 7, payload_scratch_);
+  Http2Request request{.method = "POST", .target = "/ringcast.v1.Ringcast/Publish"};
+  request.body.push_back('\0');
+  for (int shift = 24; shift >= 0; shift -= 8) request.body.push_back(static_cast<char>(scratch_.size() >> shift));
+  request.body += scratch_;
+  request.fields = {{"content-type", "application/grpc"}, {"te", "trailers"}};
+  request_stream(connection, std::move(request));
+}
+
+void Requests::post_payload(Connection& connection, const Dialect& dialect) {
+  const std::string room = room_name(connection.room);
+  const Placeholders values{.room = room, .payload = payload_scratch_};
+  scratch_.clear();
+  append_filled(scratch_, dialect.post_target, values);
+  std::string body;
+  append_filled(body, dialect.post_body, values);
+  post(connection, scratch_, dialect.post_type, std::move(body));
 }
 
 void Requests::publish(Connection& connection, uint32_t stream, int64_t intended_ns, int64_t sent_ns) {
@@ -97,21 +164,10 @@ void Requests::publish(Connection& connection, uint32_t stream, int64_t intended
   if (connection.publisher) all_.run.streams[stream].published.store(connection.sent, std::memory_order_relaxed);
   all_.progress.published.add();
   const Dialect& dialect = all_.dialect_of(connection);
-  const std::string room = room_name(connection.room);
-  const Placeholders values{.room = room, .payload = payload_scratch_};
-  if (connection.speaks != Speaks::post) {
-    scratch_.clear();
-    append_filled(scratch_, dialect.publish, values);
-    return send_text(connection, scratch_);
-  }
-  std::string& out = all_.write_to(connection);
-  out += "POST ";
-  append_filled(out, dialect.post_target, values);
-  out.append(" HTTP/1.1\r\nHost: ").append(all_.options.host).append("\r\nContent-Type: ").append(dialect.post_type);
-  for (const auto& [name, value] : dialect.headers) out.append("\r\n").append(name).append(": ").append(value);
+  if (connection.speaks == Speaks::post) return post_payload(connection, dialect);
   scratch_.clear();
-  append_filled(scratch_, dialect.post_body, values);
-  out.append("\r\nContent-Length: ").append(std::to_string(scratch_.size())).append("\r\n\r\n").append(scratch_);
+  append_filled(scratch_, dialect.publish, {.room = room_name(connection.room), .payload = payload_scratch_});
+  send_text(connection, scratch_);
 }
 
 }  // namespace ringcast::ringload

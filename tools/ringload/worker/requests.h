@@ -21,6 +21,8 @@ class Requests {
   // `join` with its placeholders filled in, as send_text().
   void send_join(Connection& connection, std::string_view join);
   void post_unsent(Connection& connection);
+  // A plain request: a GET, or a POST where the dialect has a path for it.
+  void ask(Connection& connection);
   // The connection's next message of that stream: a text or a POST.
   void publish(Connection& connection, uint32_t stream, int64_t intended_ns, int64_t sent_ns);
 
@@ -29,6 +31,10 @@ class Requests {
  private:
   using Speaks = Connection::Speaks;
 
+  void post(Connection& connection, std::string_view target, std::string_view type, std::string body);
+  void post_payload(Connection& connection, const Dialect& dialect);
+  void call_publish(Connection& connection);
+  void request_stream(Connection& connection, Http2Request request);
   uint32_t joined_room(const Connection& connection) const;
   std::string room_name(uint32_t room) const;
   std::string user_name(const Connection& connection) const;

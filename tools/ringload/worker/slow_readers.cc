@@ -10,17 +10,14 @@ void SlowReaders::hold() {
     if (!connection.slow || connection.state != State::ready) continue;
     connection.since_ns = all_.now;
     if (all_.options.slow_rate > 0) continue;
-    all_.backend().pause_receive(connection.socket);
-    connection.held = true;
+    all_.hold(connection);
   }
 }
 
 void SlowReaders::release() {
   releases_ = {};
   for (Connection& connection : all_) {
-    if (!connection.held) continue;
-    connection.held = false;
-    all_.backend().resume_receive(connection.socket);
+    if (connection.held) all_.release(connection);
   }
 }
 
@@ -31,8 +28,7 @@ void SlowReaders::count(Connection& connection, size_t bytes) {
   const double seconds = static_cast<double>(bytes) / static_cast<double>(all_.options.slow_rate);
   connection.since_ns = std::max(connection.since_ns, all_.now) + static_cast<int64_t>(seconds * 1e9);
   if (connection.held || connection.state != State::ready) return;
-  all_.backend().pause_receive(connection.socket);
-  connection.held = true;
+  all_.hold(connection);
   releases_.push({connection.since_ns, all_.index_of(connection)});
 }
 
@@ -47,8 +43,7 @@ void SlowReaders::due() {
       releases_.push({connection.since_ns, index});
       continue;
     }
-    connection.held = false;
-    all_.backend().resume_receive(connection.socket);
+    all_.release(connection);
   }
 }
 

@@ -18,6 +18,7 @@ Result<void> Worker::run() {
   if (auto opened = all_.open(); !opened) return opened;
   engine_ = all_.backend().name();
   opener_.plan();
+  if (all_.http2 != nullptr) all_.http2->set_listener(receiver_);
   load_.plan();
   tally_.plan();
   loop();
@@ -72,6 +73,7 @@ int64_t Worker::next_due(int64_t now) const {
 
 void Worker::handle(const io::Event& event) {
   Connection& connection = all_[event.owner];
+  if (all_.http2 != nullptr && all_.http2->carries(connection)) return handle_carrier(connection, event);
   switch (event.kind) {
     case io::EventKind::accepted: break;
     case io::EventKind::connected: opener_.on_connected(connection); break;
@@ -82,6 +84,23 @@ void Worker::handle(const io::Event& event) {
       break;
     case io::EventKind::writable: all_.on_writable(connection); break;
     case io::EventKind::closed: opener_.on_ended(connection, event); break;
+  }
+}
+
+// Members are not read slowly there: the streams of those that are slow get no window.
+void Worker::handle_carrier(Connection& carrier, const io::Event& event) {
+  switch (event.kind) {
+    case io::EventKind::accepted: break;
+    case io::EventKind::connected:
+      all_.backend().start_receive(carrier.socket, event.owner);
+      all_.http2->begin(carrier);
+      break;
+    case io::EventKind::bytes:
+      all_.progress.bytes_in.add(event.bytes.size());
+      all_.http2->take(carrier, event.bytes);
+      break;
+    case io::EventKind::writable: all_.on_writable(carrier); break;
+    case io::EventKind::closed: opener_.on_ended(carrier, event); break;
   }
 }
 

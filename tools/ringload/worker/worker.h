@@ -31,6 +31,7 @@ class Worker {
   void end_load();
   int64_t next_due(int64_t now) const;
   void handle(const io::Event& event);
+  void handle_carrier(Connection& carrier, const io::Event& event);
   void sweep();
 
   Run& run_;

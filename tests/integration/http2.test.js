@@ -121,6 +121,51 @@ suite('http2', { settings: { tls_listen: '127.0.0.1:0', ...certificates.settings
     });
   }
 
+  for (const where of ['by prior knowledge', 'over TLS']) {
+    test(`Socket.IO polls on streams, several sessions on one connection, ${where}`, async (t) => {
+      const url = where === 'over TLS' ? secure(t) : t.server.url;
+      const session = await connect(t, url);
+      const room = t.name('room');
+      const path = (sid) => `/socket.io/?EIO=4&transport=polling${sid === undefined ? '' : `&sid=${sid}`}`;
+      const post = (sid, body) => ask(session, path(sid), { body, 'content-type': 'text/plain;charset=UTF-8' });
+      // The packets of polls until there is one that begins so.
+      async function packet(sid, begin) {
+        for (;;) {
+          const answer = await ask(session, path(sid));
+          assert.equal(answer.status, 200, answer.text);
+          const found = answer.text.split('\x1e').find((one) => one.startsWith(begin));
+          if (found !== undefined) return found;
+        }
+      }
+      const sids = [];
+      for (let i = 0; i < 5; i++) {
+        const { sid } = JSON.parse((await ask(session, path())).text.substring(1));
+        assert.equal((await post(sid, '40')).text, 'ok');
+        assert.match(await packet(sid, '40'), /^40\{"sid":/);
+        assert.equal((await post(sid, `42["join-room","${room}"]`)).text, 'ok');
+        await packet(sid, '42["user-joined-room"');
+        sids.push(sid);
+      }
+      const waiting = sids.map((sid) => packet(sid, '42["room-message"'));
+      assert.equal(JSON.parse((await say(session, room, 'on streams')).text).receivers, 5);
+      for (const one of await Promise.all(waiting)) assert.equal(JSON.parse(one.substring(2))[1].content, 'on streams');
+
+      // A stream that ends while its poll waits ends its session and no other.
+      const gone = session.request({ ':path': path(sids[0]) });
+      gone.on('error', () => {});
+      await until(async () => {
+        gone.close(http2.constants.NGHTTP2_CANCEL);
+        return (await ask(session, path(sids[0]))).status === 400;
+      }, 'the session to end');
+      const left = sids.slice(1).map((sid) => packet(sid, '42["room-message"'));
+      assert.equal(JSON.parse((await say(session, room, 'one fewer')).text).receivers, 4);
+      for (const one of await Promise.all(left)) assert.equal(JSON.parse(one.substring(2))[1].content, 'one fewer');
+      // Two polls of one session end it.
+      const two = await Promise.all([ask(session, path(sids[1])), ask(session, path(sids[1]))]);
+      assert.ok(two.some((answer) => answer.status === 400), JSON.stringify(two.map((answer) => answer.status)));
+    });
+  }
+
   test('curl and nghttp', async (t) => {
     const room = t.name('room');
     const body = JSON.stringify({ room, user: 'curl', content: 'hi' });

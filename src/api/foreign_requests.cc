@@ -87,7 +87,7 @@ void ForeignRequests::ask(std::unique_ptr<ForeignTask> task, uint16_t from) {
   query.after = task->ack_timeout_ms;
   if (task->query == hub::QueryKind::send_to_connection) {
     const auto address = clients_.parse_name(task->connection);
-    if (!address) {
+    if (!address && !clients_.may_be_elsewhere(task->connection)) {
       task->answered(hub::Answer{task->query});
       return clients_.reactor().return_credit(from, bytes);
     }
@@ -100,7 +100,11 @@ void ForeignRequests::ask(std::unique_ptr<ForeignTask> task, uint16_t from) {
     message.payload = task->payload;
     payload_.clear();
     encoder_.canonical(message, payload_);
-    query.address = *address;
+    if (address) {
+      query.address = *address;
+    } else {
+      query.connection = task->connection;
+    }
     query.payload = payload_;
   }
   // What waits for a client's acknowledgement gives its credit back now: others go on meanwhile.

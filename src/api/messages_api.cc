@@ -229,7 +229,7 @@ void MessagesApi::send_to_connection(Client& client, const codec::PublishRequest
   outcome.has_id = false;
   if (item.ack_timeout_ms != 0) outcome.acknowledgement = std::make_unique<Acknowledgement>();
   const auto address = clients_.parse_name(name);
-  if (!address) return;
+  if (!address && !clients_.may_be_elsewhere(name)) return;
   key_.assign(tenant);
   key_ += hub::kTenantEnd;
   hub::MessageView message;
@@ -242,7 +242,11 @@ void MessagesApi::send_to_connection(Client& client, const codec::PublishRequest
   body_.clear();
   encoder_.canonical(message, body_);
   hub::Query query{hub::QueryKind::send_to_connection};
-  query.address = *address;
+  if (address) {
+    query.address = *address;
+  } else {
+    query.connection = name;
+  }
   query.tenant = tenant;
   query.payload = body_;
   query.after = item.ack_timeout_ms;

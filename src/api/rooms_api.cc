@@ -141,8 +141,13 @@ void RoomsApi::ask(Client& client, Connection& connection, const Request& reques
   }
   if (endpoint == Endpoint::disconnect) {
     const auto address = clients_.parse_name(name);
-    if (!address) return responder_.refuse(client, connection, 404, "not_found", "there is no such connection");
-    query.address = *address;
+    if (address) {
+      query.address = *address;
+    } else if (clients_.may_be_elsewhere(name)) {
+      query.connection = name;
+    } else {
+      return responder_.refuse(client, connection, 404, "not_found", "there is no such connection");
+    }
   }
   query.key = key_;
   query.user = member;
@@ -176,7 +181,7 @@ void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answ
       std::vector<codec::RoomRow> rows;
       rows.reserve(answer.rows.size());
       for (const hub::Row& row : answer.rows) rows.push_back({row.name, row.a, row.b, row.c});
-      codec::append_rooms(body_, rows, next);
+      codec::append_rooms(body_, rows, next, answer.silent);
       break;
     }
     case Endpoint::members: {
@@ -205,7 +210,7 @@ void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answ
       std::vector<codec::UserRow> rows;
       rows.reserve(answer.rows.size());
       for (const hub::Row& row : answer.rows) rows.push_back({row.name, true, status_name(row.a), row.b});
-      codec::append_users(body_, rows, next);
+      codec::append_users(body_, rows, next, answer.silent);
       break;
     }
     case Endpoint::user: {
@@ -218,17 +223,18 @@ void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answ
       json.begin_object().key("connections").begin_array();
       std::string id;
       for (const hub::Row& row : answer.rows) {
-        id.clear();
-        hub::Address address;
-        address.core = static_cast<uint16_t>(row.c);
-        address.connection = {static_cast<uint32_t>(row.a), static_cast<uint32_t>(row.b)};
-        clients_.append_name(id, address);
+        id = row.id;
+        if (id.empty()) {
+          const ConnectionId connection{static_cast<uint32_t>(row.a), static_cast<uint32_t>(row.b)};
+          clients_.append_name(id, hub::Address{static_cast<uint16_t>(row.c), connection});
+        }
         json.begin_object().string("connection_id", id);
         if (!row.text.empty()) json.string("user", row.text);
         json.end_object();
       }
       json.end_array().key("next");
       next.empty() ? json.null() : json.string(next);
+      if (answer.silent != 0) json.uint("silent_nodes", answer.silent);
       json.end_object();
       break;
     }
@@ -244,6 +250,10 @@ void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answ
       json.begin_object().string("user", name).uint("disconnected", affected(answer)).end_object();
       break;
     case Endpoint::disconnect:
+      if (affected(answer) == 0 && answer.silent != 0) {
+        return responder_.refuse(client, connection, 503, unavailable_error().code,
+                                 "not all nodes have answered, so it is not known whether there is such a connection");
+      }
       if (affected(answer) == 0) return missing("connection");
       json.begin_object().string("connection_id", name).uint("disconnected", affected(answer)).end_object();
       break;

@@ -189,10 +189,21 @@ Result<void> Server::assemble(bool listens) {
   if (!options_.broker.empty()) {
     cluster::ThreadPlan bridge{.bridge = bridge_options(options_), .mesh = mesh_.get(), .member = count};
     bridge.bridge.policies = &policies_;
+    bridge.bridge.cores = count;
+    const session::ConnectionNames names(shared_.name_key);
+    bridge.bridge.names.name_of = [names](const hub::Address& address) {
+      std::string name;
+      names.append(name, address);
+      return name;
+    };
+    bridge.bridge.names.address_of = [names](std::string_view name) { return names.parse(name); };
     bridge.engine = options_.io;
     bridge.backend = backend_options(options_);
     bridge.own_table = machine_.own_tables;
     bridge.keep_descriptors = plan.keep_descriptors;
+    auto secure = broker_tls(options_);
+    if (!secure) return tl::unexpected<Error>(std::move(secure.error()));
+    bridge.tls = *std::move(secure);
     bridge_ = std::make_unique<cluster::Thread>(std::move(bridge));
     plan.bridge = bridge_.get();
     shared_.broker = &bridge_->stats();

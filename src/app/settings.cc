@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/keyed_hash.h"
+#include "cluster/sentinel.h"
 #include "cluster/settings.h"
 #include "io/descriptor_table.h"
 
@@ -319,7 +320,13 @@ reactor::MeshOptions mesh_options(const config::Options& options, const Machine&
 cluster::BridgeOptions bridge_options(const config::Options& options) {
   cluster::BridgeOptions out;
   const cluster::BrokerAddress address = *cluster::parse_broker(options.broker);  // it was checked
-  out.link.resolve = [address] { return cluster::resolve(address); };
+  if (address.sentinels.empty()) {
+    out.link.resolve = [address] { return cluster::resolve(address); };
+  } else {
+    const auto watch = std::make_shared<cluster::MasterWatch>(address);
+    out.link.resolve = [watch] { return watch->master(); };
+    out.link.moved = [watch](const io::SocketAddress& at) { return watch->moved_from(at); };
+  }
   out.link.user = address.user;
   out.link.password = address.password;
   out.link.database = address.database;
@@ -337,6 +344,17 @@ cluster::BridgeOptions bridge_options(const config::Options& options) {
   out.idempotency_window = ms(options.idempotency_window);
   out.lease = ms(options.broker_lease);
   return out;
+}
+
+Result<std::optional<tls::ClientOptions>> broker_tls(const config::Options& options) {
+  const cluster::BrokerAddress address = *cluster::parse_broker(options.broker);
+  if (!address.tls) return std::optional<tls::ClientOptions>();
+  tls::ClientOptions out;
+  out.server_name = address.host;
+  out.ca_file = options.broker_ca_file;
+  if (auto context = tls::ClientContext::create(out); !context)
+    return fail("bad_file", "broker_ca_file: " + context.error().message);
+  return std::optional(std::move(out));
 }
 
 inlets::InletsPlan inlets_plan(const config::Options& options, uint16_t cores) {

@@ -2,6 +2,8 @@
 // Turns the operator's options into what each layer is set to. Pure functions; any thread.
 #pragma once
 
+#include <optional>
+
 #include "client/session_options.h"
 #include "cluster/bridge.h"
 #include "config/options.h"
@@ -12,6 +14,7 @@
 #include "io/listener.h"
 #include "reactor/mesh.h"
 #include "reactor/reactor.h"
+#include "tls/client_context.h"
 #include "tls/tls_backend.h"
 #include "transport/encoder.h"
 
@@ -41,6 +44,8 @@ reactor::ReactorOptions reactor_options(const config::Options& options, const Ma
 reactor::MeshOptions mesh_options(const config::Options& options, const Machine& machine);
 // With `broker` set; the policies are the caller's to add.
 cluster::BridgeOptions bridge_options(const config::Options& options);
+// None without TLS; its files are there and make sense.
+[[nodiscard]] Result<std::optional<tls::ClientOptions>> broker_tls(const config::Options& options);
 // Of so many cores; what is shared with the rest is the caller's to add.
 inlets::InletsPlan inlets_plan(const config::Options& options, uint16_t cores);
 session::EncoderOptions encoder_options(const config::Options& options);

@@ -82,6 +82,8 @@ class Clients {
     const auto address = names_.parse(text);
     return address ? std::optional(aliases_.now_of(*address)) : address;
   }
+  // Whether another server may have given it.
+  bool may_be_elsewhere(std::string_view name) const { return hub_->has_broker() && ConnectionNames::is_form(name); }
   NameAliases& aliases() { return aliases_; }
 
   // What is set for a connection: by its route, else for all.

@@ -20,6 +20,9 @@ class ConnectionNames {
   // The same key on all cores of a process; another one after a restart, or old names would name new connections.
   explicit ConnectionNames(const HashKey& key) : key_(key) {}
 
+  static bool is_form(std::string_view text) {
+    return text.size() == kConnectionNameSize && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  }
   void append(std::string& out, const hub::Address& address) const;
   // Nothing when this process gave no such name. The connection may be gone all the same.
   std::optional<hub::Address> parse(std::string_view text) const;

@@ -8,6 +8,7 @@
 #include "cluster/protocol.h"
 #include "cluster/record.h"
 #include "hub/context.h"
+#include "hub/question_mail.h"
 
 namespace ringcast::cluster {
 
@@ -52,7 +53,8 @@ Bridge::Bridge(const BridgeOptions& options, reactor::Reactor& reactor, hub::Bro
       events_(options.link, reactor, false),
       members_({options.prefix, options.link.name, options.node, std::chrono::nanoseconds(options.lease).count(),
                 options.policies},
-               *this, stats) {}
+               *this, stats),
+      inquiries_(options.prefix, options.node, options.cores, options.names, *this) {}
 
 Bridge::Channel* Bridge::find(std::string_view key) {
   const auto found = channels_.find(key);
@@ -82,6 +84,12 @@ uint64_t Bridge::keep_ms(uint8_t policy) const {
 // --- from the cores
 
 void Bridge::on_mail(const reactor::Mail& mail) {
+  if (mail.kind == static_cast<uint8_t>(hub::Kind::answer)) return inquiries_.on_core_answer(mail);
+  if (static_cast<Kind>(mail.kind) == Kind::ask) {
+    const hub::Payload payload(mail);
+    hub::RecordReader record(payload.view());
+    return inquiries_.ask(mail.from, mail.value, hub::read_query(record), up() && listening_ == 2, now_ns());
+  }
   const hub::Payload payload(mail);
   hub::RecordReader record(payload.view());
   const std::string_view key = record.text();
@@ -263,6 +271,8 @@ void Bridge::on_peer_gone(reactor::ConnectionId id, io::CloseReason reason) {
   for (Link* const link : {&commands_, &events_}) {
     if (link->owns(id)) {
       return lost(*link, reason == io::CloseReason::connect_failed ? "it does not accept connections"
+                         : reason == io::CloseReason::tls_failed   ? "TLS failed: its certificate is not one that "
+                                                                     "broker_ca_file trusts, or it speaks no TLS"
                                                                    : "the connection was closed");
     }
   }
@@ -275,9 +285,14 @@ void Bridge::lost(Link& link, std::string_view why) {
     log_warning("broker_lost", {{"why", why}, {"connection", &link == &commands_ ? "commands" : "events"}});
     hub::add(stats_.losses);
     stats_.up.store(false, std::memory_order_relaxed);
+  } else if (unreachable_ != why) {  // once, however often it is tried
+    unreachable_ = why;
+    log_warning("broker_unreachable", {{"why", why}});
   }
   link.close();
   members_.on_lost(&link == &commands_);
+  listening_ = 0;
+  inquiries_.on_lost();
   probing_ = false;
   if (&link == &events_) {
     to_subscribe_.clear();
@@ -321,12 +336,17 @@ void Bridge::became_ready() {
     return;
   }
   up_ = true;
+  unreachable_.clear();
   stats_.up.store(true, std::memory_order_relaxed);
   stats_.ever_up.store(true, std::memory_order_relaxed);
   log_info("broker_connected", {{"run", commands_.run()}, {"channels", channels_.size()}});
   append_resp_command(events_.out(), 2);
   append_resp_word(events_.out(), std::string_view("SUBSCRIBE"));
   append_resp_word(events_.out(), options_.prefix + ":probe:" + std::to_string(options_.node));
+  append_resp_command(events_.out(), 3);
+  append_resp_word(events_.out(), std::string_view("SUBSCRIBE"));
+  append_resp_word(events_.out(), inquiries_.questions_channel());
+  append_resp_word(events_.out(), inquiries_.answers_channel());
   await_probe();  // its confirmation is the first
   members_.on_ready(commands_.run(), now_ns());
 }
@@ -373,6 +393,8 @@ void Bridge::on_reply(RespValue reply) {
   expected_.pop_front();
   switch (expected.what) {
     case Expected::What::other: sent_bytes_ -= expected.bytes; return;
+    case Expected::What::question:
+      return inquiries_.on_heard(expected.number, static_cast<uint64_t>(std::max<int64_t>(0, reply.integer())));
     case Expected::What::members: return members_.on_reply(reply, now_ns());
     case Expected::What::order: {
       queued_bytes_ -= expected.bytes;
@@ -410,6 +432,13 @@ void Bridge::on_push(RespValue push) {
     probing_ = false;
     stats_.probe_us.store(static_cast<uint64_t>(now_ns() - probe_sent_ns_) / 1000, std::memory_order_relaxed);
     stats_.probed_ns.store(now_ns(), std::memory_order_relaxed);
+    return;
+  }
+  for (const bool question : {true, false}) {
+    if (name != (question ? inquiries_.questions_channel() : inquiries_.answers_channel())) continue;
+    if (what == "subscribe") ++listening_;
+    if (what == "message")
+      question ? inquiries_.on_question(push[2].text(), now_ns()) : inquiries_.on_answer(push[2].text());
     return;
   }
   const std::string start = options_.prefix + ":c:";
@@ -691,7 +720,24 @@ void Bridge::send_to_core(const Channel& channel, Kind kind, uint8_t flags, uint
 
 void Bridge::post_text(uint16_t core, reactor::Mail mail, std::string_view key, std::string_view text) {
   hub::RecordWriter(scratch_).text(key).text(text);
-  const Slice slice = payloads_.append(scratch_);
+  post_text(core, mail, scratch_);
+}
+
+// --- Inquiries::Host
+
+void Bridge::publish(std::string_view channel, std::string_view text, uint64_t question) {
+  append_resp_command(commands_.out(), 3);
+  append_resp_word(commands_.out(), std::string_view("PUBLISH"));
+  append_resp_word(commands_.out(), channel);
+  append_resp_word(commands_.out(), text);
+  Expected expected;
+  if (question != 0) expected.what = Expected::What::question;
+  expected.number = question;
+  expected_.push_back(std::move(expected));
+}
+
+void Bridge::post_text(uint16_t core, reactor::Mail mail, std::string_view text) {
+  const Slice slice = payloads_.append(text);
   mail.block = slice.hold->block();
   mail.block->add_references(1);
   mail.offset = slice.offset;
@@ -752,6 +798,7 @@ void Bridge::on_interval() {
   for (Link* const link : {&commands_, &events_}) {
     link->pass(passed);
     if (link->too_slow()) lost(*link, "it does not answer");
+    if (link->moved()) drop(*link, "another server is the master");
   }
   watch_probe(passed);
   connect_when_due();
@@ -763,6 +810,7 @@ void Bridge::on_interval() {
   give_up_opening();
   check_some();
   members_.on_interval(now_ns());
+  inquiries_.on_interval(now_ns());
 }
 
 }  // namespace ringcast::cluster

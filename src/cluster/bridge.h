@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/block.h"
+#include "cluster/inquiries.h"
 #include "cluster/keys.h"
 #include "cluster/link.h"
 #include "cluster/members.h"
@@ -43,9 +44,11 @@ struct BridgeOptions {
   uint32_t message_bytes_max = 64 << 10;
   std::chrono::milliseconds idempotency_window{300'000};
   std::chrono::milliseconds lease{10'000};  // of what this node says of its members
+  uint16_t cores = 0;                       // that are asked what other nodes want to know
+  ConnectionNames names;
 };
 
-class Bridge final : public reactor::Handler, private Members::Host {
+class Bridge final : public reactor::Handler, private Members::Host, private Inquiries::Host {
  public:
   Bridge(const BridgeOptions& options, reactor::Reactor& reactor, hub::BrokerStats& stats);
 
@@ -97,11 +100,11 @@ class Bridge final : public reactor::Handler, private Members::Host {
   };
   // What the next reply on the command connection is for.
   struct Expected {
-    enum class What : uint8_t { order, sync, members, other } what = What::other;
+    enum class What : uint8_t { order, sync, members, question, other } what = What::other;
     hub::Publisher publisher;  // order
     size_t bytes = 0;
-    std::string key;  // sync
-    uint64_t number = 0;
+    std::string key;      // sync
+    uint64_t number = 0;  // sync, question
   };
   struct Hash {
     using is_transparent = void;
@@ -148,6 +151,9 @@ class Bridge final : public reactor::Handler, private Members::Host {
   void post_text(uint16_t core, reactor::Mail mail, std::string_view key, std::string_view text);
   void hold_back();
 
+  // --- Inquiries::Host
+  void publish(std::string_view channel, std::string_view text, uint64_t question) override;
+  void post_text(uint16_t core, reactor::Mail mail, std::string_view text) override;
   // --- Members::Host
   std::string& begin_call(Script script, uint32_t arguments) override;
   void send_to_core(std::string_view key, const reactor::Mail& mail, std::string_view text) override;
@@ -163,7 +169,10 @@ class Bridge final : public reactor::Handler, private Members::Host {
   hub::BrokerStats& stats_;
   Link commands_, events_;
   Members members_;
+  Inquiries inquiries_;
+  uint32_t listening_ = 0;  // subscriptions of inquiries that have been confirmed
   bool up_ = false;
+  std::string unreachable_;  // why it is not up, as the log has it
   std::unordered_map<std::string, std::unique_ptr<Channel>, Hash, std::equal_to<>> channels_;
   std::deque<std::string> to_subscribe_, to_sync_;
   std::deque<Order> orders_;  // not sent

@@ -38,6 +38,7 @@ Result<void> Link::connect_when_due() {
   auto id = reactor_.connect(*address, nullptr);
   if (!id) return tl::unexpected<Error>(std::move(id.error()));
   connection_ = *id;
+  address_ = *address;
   state_ = State::connecting;
   age_ns_ = 0;
   out_.clear();

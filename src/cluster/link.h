@@ -18,8 +18,9 @@
 namespace ringcast::cluster {
 
 struct LinkOptions {
-  std::function<Result<io::SocketAddress>()> resolve;  // where the server is; asked at each connect
-  std::string user, password;                          // without a password: no AUTH
+  std::function<Result<io::SocketAddress>()> resolve;   // where the server is; asked at each connect
+  std::function<bool(const io::SocketAddress&)> moved;  // none: it stays; whether it is known to be another one now
+  std::string user, password;                           // without a password: no AUTH
   uint64_t database = 0;
   std::string name;  // as CLIENT LIST shows it
   size_t reply_bytes_max = 64 << 20;
@@ -53,6 +54,8 @@ class Link {
   // How long it has been since it was begun, in time that this thread has run.
   void pass(int64_t ns);
   bool too_slow() const;  // to connect or to greet
+  // Another server has taken its place.
+  bool moved() const { return state_ != State::idle && options_.moved && options_.moved(address_); }
 
   // What is to be sent: leaves with flush(), once a tick.
   std::string& out() { return out_; }
@@ -67,6 +70,7 @@ class Link {
   const bool scripts_;
   State state_ = State::idle;
   reactor::ConnectionId connection_;
+  io::SocketAddress address_;
   std::unique_ptr<codec::RespParser> parser_;
   std::string out_, run_, digests_[kScripts];
   uint32_t greeted_ = 0, greetings_ = 0;  // replies that have come, and that are to come

@@ -5,6 +5,7 @@
 #include "cluster/protocol.h"
 #include "cluster/record.h"
 #include "hub/protocol.h"
+#include "hub/question_mail.h"
 
 namespace ringcast::cluster {
 
@@ -126,6 +127,14 @@ void Port::state(std::string_view inbox, hub::Status status) {
   reactor::Mail mail = mail_of(Kind::state);
   mail.value = static_cast<uint64_t>(status);
   hub::RecordWriter(scratch_).text(inbox);
+  send(mail);
+}
+
+void Port::ask(const hub::Query& query, uint64_t gather) {
+  reactor::Mail mail = mail_of(Kind::ask);
+  mail.value = gather;
+  hub::RecordWriter out(scratch_);
+  hub::write_query(out, query);
   send(mail);
 }
 

@@ -33,6 +33,7 @@ class Port final : public hub::Broker {
   void counts(std::string_view key, const hub::Counts& counts) override;
   void cleared(std::string_view key) override;
   void state(std::string_view inbox, hub::Status status) override;
+  void ask(const hub::Query& query, uint64_t gather) override;
   void on_mail(hub::Hub& hub, const reactor::Mail& mail) override;
 
  private:

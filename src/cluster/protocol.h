@@ -27,6 +27,7 @@ enum class Kind : uint8_t {
   count,    // payload: key. id: live << 32 | anonymous; value: connections; flags: kPresent
   cleared,  // to the bridge alone. payload: key
   state,    // payload: key of an inbox. value: Status
+  ask,      // core → bridge. payload: a query (hub/question_mail.h). value: the gather. Answered by hub::Kind::answer
 };
 
 // The scripts of scripts.h, in the order in which a connection loads them.

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "hub/protocol.h"
 #include "io/descriptor_table.h"
+#include "tls/tls_backend.h"
 
 namespace ringcast::cluster {
 
@@ -41,6 +42,15 @@ void Thread::run(const std::function<void(Result<void>)>& started) {
   }
   auto backend = io::make_backend(plan_.engine, plan_.backend, plan_.mesh->wake_target(plan_.member));
   if (!backend) return started(tl::unexpected<Error>(std::move(backend.error())));
+  std::unique_ptr<tls::ClientContext> client;  // outlives the connections
+  if (plan_.tls) {
+    auto context = tls::ClientContext::create(*plan_.tls);
+    if (!context) return started(tl::unexpected<Error>(std::move(context.error())));
+    client = *std::move(context);
+    auto secure = std::make_unique<tls::TlsBackend>(*std::move(backend), tls::TlsOptions());
+    secure->connect_with(*client);
+    *backend = std::move(secure);
+  }
   {
     reactor::ReactorOptions options;
     options.core = plan_.member;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "cluster/bridge.h"
 #include "io/backend.h"
 #include "reactor/mesh.h"
+#include "tls/client_context.h"
 
 namespace ringcast::cluster {
 
@@ -21,8 +23,9 @@ struct ThreadPlan {
   uint16_t member = 0;  // of the mesh
   io::Engine engine = io::Engine::automatic;
   io::BackendOptions backend;
-  bool own_table = true;              // has a descriptor table of its own
-  std::vector<int> keep_descriptors;  // in it
+  std::optional<tls::ClientOptions> tls;  // Redis is spoken to over TLS
+  bool own_table = true;                  // has a descriptor table of its own
+  std::vector<int> keep_descriptors;      // in it
 };
 
 class Thread {

@@ -272,7 +272,8 @@ struct Options {
   uint64_t forgotten_positions_max;
 
   // Cluster
-  std::string broker;  // empty: none
+  std::string broker;          // empty: none
+  std::string broker_ca_file;  // empty: the system's
   std::string broker_prefix;
   std::string node_name;  // empty: the host's
   Duration broker_timeout;

@@ -158,6 +158,7 @@ Result<void> check_cluster(const Draft& draft) {
   const Options& options = draft.options;
   if (options.broker.empty()) {
     for (const auto& [key, given] : {std::pair("node_name", options.node_name != Options().node_name),
+                                     std::pair("broker_ca_file", !options.broker_ca_file.empty()),
                                      std::pair("broker_prefix", options.broker_prefix != Options().broker_prefix)}) {
       if (given) return impossible(draft.describe(key) + " has no use without broker");
     }
@@ -165,6 +166,8 @@ Result<void> check_cluster(const Draft& draft) {
   }
   if (auto address = cluster::parse_broker(options.broker); !address)
     return impossible("broker (" + draft.place_of("broker") + "): " + address.error().message);
+  if (!options.broker_ca_file.empty() && !cluster::parse_broker(options.broker)->tls)
+    return impossible(draft.describe("broker_ca_file") + " has no use without broker = \"rediss://…\"");
   for (const char* key : {"node_name", "broker_prefix"}) {
     for (const char c : key == std::string_view("node_name") ? options.node_name : options.broker_prefix) {
       if (c <= ' ' || c > '~' || c == '{' || c == '}')

@@ -245,7 +245,9 @@ std::string contradiction(const InletOptions& inlet) {
   if (std::string why = beyond(inlet); !why.empty()) return why;
   if (auto mapping = inlets::Mapping::create(inlet, {}); !mapping) return mapping.error().message;
   if (!inlet.url.empty()) {
-    if (auto address = cluster::parse_broker(inlet.url); !address) return "url: " + address.error().message;
+    const auto address = cluster::parse_broker(inlet.url);
+    if (!address) return "url: " + address.error().message;
+    if (address->tls) return "url: inlets do not speak TLS (rediss://) yet; name an address that needs none";
   }
   return {};
 }
@@ -302,6 +304,8 @@ std::string clash(const InletOptions& inlet, const InletDraft& read, const Optio
     for (const std::string_view key : {"scope", "ordered"}) {
       if (given(key)) return std::string(key) + " has no use without broker: only this server publishes";
     }
+  } else if (inlet.url.empty() && cluster::parse_broker(options.broker)->tls) {
+    return "needs url = \"…\": inlets do not speak TLS as the broker does";
   } else if (!inlets::keeps_messages(inlet.type) && inlet.scope == inlets::Scope::local) {
     for (const std::string_view key : {"idempotency_key", "ordered"}) {
       if (given(key)) return std::string(key) + " has no use with scope = \"local\": such messages have no id";

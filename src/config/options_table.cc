@@ -516,9 +516,14 @@ constexpr Row kSettings[] = {
     row<&O::forgotten_positions_max>(kRooms, kCount, "forgotten_positions_max", "250000", 1, 100'000'000,
                                      "rooms and inboxes that are gone whose ids go on when they come back"),
 
-    row<&O::broker>(kCluster, Kind::text, "broker", "", 1, 512,
-                    "redis://USER:PASSWORD@HOST:PORT/DATABASE that orders the rooms of several nodes")
+    row<&O::broker>(
+        kCluster, Kind::text, "broker", "", 1, 512,
+        "redis://USER:PASSWORD@HOST:PORT/DATABASE that orders the rooms of several nodes; rediss:// over TLS; "
+        "redis+sentinel://HOST:PORT,HOST:PORT?master=NAME as Sentinels know it")
         .zero_is("this node is alone"),
+    row<&O::broker_ca_file>(kCluster, Kind::text, "broker_ca_file", "", 1, 4096,
+                            "certificates (PEM) that a broker over TLS is verified with")
+        .zero_is("the system's"),
     row<&O::broker_prefix>(kCluster, Kind::text, "broker_prefix", "ringcast", 1, 64,
                            "what keys and channels there begin with; the same on all nodes of a cluster"),
     row<&O::node_name>(kCluster, Kind::text, "node_name", "", 1, 64, "this node as the broker's CLIENT LIST shows it")

@@ -128,6 +128,9 @@ class Broker {
   virtual void cleared(std::string_view key) = 0;
   // The status that the user of this inbox has set. Comes back as Hub::state(), in the same order on all servers.
   virtual void state(std::string_view inbox, Status status) = 0;
+  // rooms, users, connections of the other servers; or disconnect, send_to_connection with Query::connection. Answered
+  // once, by a mail as question_mail.h has it for this `gather`, after a while of which the broker says how long.
+  virtual void ask(const Query& query, uint64_t gather) = 0;
   // Of a kind of its own.
   virtual void on_mail(Hub& hub, const reactor::Mail& mail) = 0;
 };

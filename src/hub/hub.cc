@@ -96,6 +96,10 @@ void Hub::append_joined(ConnectionId connection, std::vector<std::string>& keys)
 void Hub::set_status(ConnectionId connection, Status status) {
   state_->local.set_status(connection, status);
 }
+bool Hub::has_broker() const {
+  return state_->context.options.broker != nullptr;
+}
+
 void Hub::query(const Query& query) {
   state_->questions.ask(query);
 }

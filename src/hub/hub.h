@@ -103,6 +103,8 @@ class Hub {
   // user, those joined later included, until the last one has gone.
   void set_status(ConnectionId connection, Status status);
   void query(const Query& query);
+  // Whether there may be other servers: queries may name connections of theirs.
+  bool has_broker() const;
   // What Sink::send_and_ask() has promised.
   void reply(const Asker& asker, const Answer& answer);
 

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "hub/broker.h"
 #include "hub/local/local.h"
 #include "hub/owner/directory.h"
+#include "hub/question_mail.h"
 
 namespace ringcast::hub {
 
@@ -20,13 +22,20 @@ void Questions::ask(const Query& query) {
     case QueryKind::rooms:
     case QueryKind::busiest:
     case QueryKind::users:
-    case QueryKind::connections:
-      gather.missing = context_.options.cores;
+    case QueryKind::connections: {
+      Broker* const others = query.kind == QueryKind::busiest ? nullptr : context_.options.broker;
+      gather.missing = context_.options.cores + (others == nullptr ? 0u : 1u);
       for (uint16_t core = 0; core < context_.options.cores; ++core) send(core, query, index);
+      if (others != nullptr) others->ask(query, handle_of(index));
       return;
+    }
     case QueryKind::disconnect:
     case QueryKind::send_to_connection:
       gather.missing = 1;
+      if (!query.connection.empty()) {
+        RINGCAST_ASSERT(context_.options.broker != nullptr);
+        return context_.options.broker->ask(query, handle_of(index));
+      }
       // A core that does not exist has no connections: any core says so.
       return send(query.address.core < context_.options.cores ? query.address.core : context_.options.core, query,
                   index);
@@ -34,39 +43,17 @@ void Questions::ask(const Query& query) {
   }
 }
 
-void Questions::send(uint16_t core, const Query& query, uint32_t gather) {
-  Mail mail = Context::mail(Kind::ask);
-  mail.value = static_cast<uint64_t>(gathers_.generation(gather)) << 32 | gather;
-  RecordWriter(context_.scratch)
-      .number(query.kind)
-      .number(query.after)
-      .number(query.limit)
-      .number(query.address.core)
-      .number(query.address.connection.slot)
-      .number(query.address.connection.generation)
-      .text(query.key)
-      .text(query.user)
-      .text(query.tenant)
-      .text(query.after_name)
-      .text(query.payload);
-  context_.attach_scratch(mail);
-  context_.post.send(core, mail);
+uint64_t Questions::handle_of(uint32_t gather) const {
+  return static_cast<uint64_t>(gathers_.generation(gather)) << 32 | gather;
 }
 
-Query read_query(RecordReader& record) {
-  Query query{};
-  query.kind = record.number<QueryKind>();
-  query.after = record.number<uint64_t>();
-  query.limit = record.number<uint32_t>();
-  query.address.core = record.number<uint16_t>();
-  query.address.connection.slot = record.number<uint32_t>();
-  query.address.connection.generation = record.number<uint32_t>();
-  query.key = record.text();
-  query.user = record.text();
-  query.tenant = record.text();
-  query.after_name = record.text();
-  query.payload = record.text();
-  return query;
+void Questions::send(uint16_t core, const Query& query, uint32_t gather) {
+  Mail mail = Context::mail(Kind::ask);
+  mail.value = handle_of(gather);
+  RecordWriter out(context_.scratch);
+  write_query(out, query);
+  context_.attach_scratch(mail);
+  context_.post.send(core, mail);
 }
 
 void Questions::refuse(const Mail& mail) {
@@ -93,12 +80,8 @@ void Questions::on_ask(const Mail& mail) {
 
 void send_answer(Context& context, uint16_t to, uint64_t gather, const Answer& answer) {
   RecordWriter out(context.scratch);
-  out.number(answer.oldest).number(answer.newest).number(answer.count);
-  for (const Row& row : answer.rows) out.text(row.name).text(row.text).number(row.a).number(row.b).number(row.c);
-  Mail reply = Context::mail(Kind::answer);
-  reply.flags = static_cast<uint8_t>((answer.found ? flag::kFound : 0) | (answer.more ? flag::kCut : 0) |
-                                     (answer.unavailable ? flag::kUnavailable : 0));
-  reply.value = gather;
+  write_answer(out, answer);
+  Mail reply = answer_mail(answer, gather);
   context.attach_scratch(reply);
   context.post.send(to, reply);
 }
@@ -128,38 +111,15 @@ bool Questions::concerns(const Query& query) const {
 }
 
 void Questions::on_answer(const Mail& mail) {
-  const Payload payload(mail);
   const auto index = static_cast<uint32_t>(mail.value);
   Gather* gather = gathers_.get(index, static_cast<uint32_t>(mail.value >> 32));
   RINGCAST_ASSERT(gather != nullptr && gather->missing != 0);
   Answer& answer = gather->answer;
-  RecordReader record(payload.view());
-  answer.oldest = std::max(answer.oldest, record.number<uint64_t>());
-  answer.newest = std::max(answer.newest, record.number<uint64_t>());
-  answer.count += record.number<uint64_t>();
-  while (!record.done()) {
-    Row row;
-    row.name = record.text();
-    row.text = record.text();
-    row.a = record.number<uint64_t>();
-    row.b = record.number<uint64_t>();
-    row.c = record.number<uint64_t>();
-    answer.rows.push_back(std::move(row));
-  }
-  if ((mail.flags & flag::kFound) != 0) answer.found = true;
-  if ((mail.flags & flag::kCut) != 0) answer.more = true;
-  if ((mail.flags & flag::kUnavailable) != 0) answer.unavailable = true;
+  add_answer(mail, answer);
   if (--gather->missing != 0) return;
   if (answer.kind == QueryKind::rooms || answer.kind == QueryKind::busiest || answer.kind == QueryKind::users ||
       answer.kind == QueryKind::connections) {
-    const bool by_members = answer.kind == QueryKind::busiest;
-    std::sort(answer.rows.begin(), answer.rows.end(), [by_members](const Row& a, const Row& b) {
-      return by_members && a.a != b.a ? a.a > b.a : a.name < b.name;
-    });
-    if (answer.rows.size() > gather->limit) {
-      answer.rows.resize(gather->limit);
-      answer.more = true;
-    }
+    finish_rows(answer, gather->limit);
   }
   const Answer complete = std::move(answer);
   const ConnectionId from = gather->from;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Questions to one core or to all of them, and the putting together of the answers. Its reactor's thread only.
+// Questions to one core or to all of them, and to other servers through the broker; and the putting together of the
+// answers. Its reactor's thread only.
 #pragma once
 
 #include "base/slab.h"
@@ -10,8 +11,6 @@ namespace ringcast::hub {
 
 class Directory;
 class Local;
-
-Query read_query(RecordReader& record);
 
 // A core's part of an answer, to the core that asked.
 void send_answer(Context& context, uint16_t to, uint64_t gather, const Answer& answer);
@@ -37,6 +36,7 @@ class Questions {
     Answer answer;
   };
   void send(uint16_t core, const Query& query, uint32_t gather);
+  uint64_t handle_of(uint32_t gather) const;
   void answer_here(const Query& query, Answer& answer);
   bool concerns(const Query& query) const;
 

@@ -169,7 +169,7 @@ enum class QueryKind : uint8_t {
   users,        // after_name, limit → rows {name, a: status, b: connections} of those online
   user,         // key (inbox) → rows {name, a: status, b: connections} or none
   connections,  // user/room filter by key (may be empty), after_name, limit → rows {name: "core.slot.gen", text: user,
-                // a: slot, b: generation, c: core}
+                // a: slot, b: generation, c: core}; those of another server {name: behind all of this one, text, id}
   purge,               // key: drop history; found: whether the channel existed
   close_room,          // key: everybody is taken out (LeftReason::closed), history dropped
   disconnect_user,     // key (inbox): every connection of the user is kicked; a: how many
@@ -189,6 +189,9 @@ struct Query {
   uint32_t limit = 100;
   Address address;
   std::string_view payload;
+  // disconnect, send_to_connection: the name of a connection of another server, in place of `address`. Only with a
+  // broker.
+  std::string_view connection;
   ConnectionId from;  // whom Sink::answered is for
   uint64_t correlation = 0;
 };
@@ -201,6 +204,7 @@ struct Row {
   std::string name;
   std::string text;
   uint64_t a = 0, b = 0, c = 0;
+  std::string id{};  // connections: what another server calls it; empty: one of this server
 };
 struct Answer {
   QueryKind kind;
@@ -208,6 +212,7 @@ struct Answer {
   bool found = false;
   bool more = false;         // rows were cut at the limit
   bool unavailable = false;  // the broker cannot be reached, and nothing is known of the channel
+  uint32_t silent = 0;       // other servers that did not answer in time
   uint64_t oldest = 0, newest = 0, count = 0;
   std::vector<Row> rows;  // sorted by name (history: by id; busiest: by members, the most first)
 };

@@ -106,7 +106,7 @@ void append_batch_end(std::string& out) {
   out += ']';
 }
 
-void append_rooms(std::string& out, std::span<const RoomRow> rooms, std::string_view next) {
+void append_rooms(std::string& out, std::span<const RoomRow> rooms, std::string_view next, uint32_t silent) {
   JsonWriter writer(out);
   writer.begin_object().key("rooms").begin_array();
   for (const RoomRow& room : rooms) {
@@ -115,6 +115,7 @@ void append_rooms(std::string& out, std::span<const RoomRow> rooms, std::string_
   }
   writer.end_array();
   write_next(writer, next);
+  if (silent != 0) writer.uint("silent_nodes", silent);
   writer.end_object();
 }
 
@@ -148,12 +149,13 @@ void append_user(std::string& out, const UserRow& user) {
   write_user(writer, user);
 }
 
-void append_users(std::string& out, std::span<const UserRow> users, std::string_view next) {
+void append_users(std::string& out, std::span<const UserRow> users, std::string_view next, uint32_t silent) {
   JsonWriter writer(out);
   writer.begin_object().key("users").begin_array();
   for (const UserRow& user : users) write_user(writer, user);
   writer.end_array();
   write_next(writer, next);
+  if (silent != 0) writer.uint("silent_nodes", silent);
   writer.end_object();
 }
 

@@ -44,7 +44,8 @@ struct RoomRow {
   uint64_t messages = 0;  // kept in history
 };
 // `next` is what `after=` continues with; null when empty.
-void append_rooms(std::string& out, std::span<const RoomRow> rooms, std::string_view next);
+// `silent`: nodes that did not answer; left out when 0.
+void append_rooms(std::string& out, std::span<const RoomRow> rooms, std::string_view next, uint32_t silent = 0);
 
 struct MemberRow {
   std::string_view user;
@@ -67,7 +68,7 @@ struct UserRow {
   uint64_t connections = 0;
 };
 void append_user(std::string& out, const UserRow& user);
-void append_users(std::string& out, std::span<const UserRow> users, std::string_view next);
+void append_users(std::string& out, std::span<const UserRow> users, std::string_view next, uint32_t silent = 0);
 
 // {"error":{"code":"rate_limited","message":"…"}}
 void append_error_body(std::string& out, std::string_view code, std::string_view message);

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "hub/question_mail.h"
 #include "hub/questions.h"
 
 namespace ringcast::hub {

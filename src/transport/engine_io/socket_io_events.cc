@@ -438,7 +438,8 @@ bool SocketIoEvents::direct(Client& client, SocketIoMember& member, const Event&
     return reject(client, member, event, "forbidden", "clients may not write to other users here");
   }
   const auto address = gate_.parse_name(to);
-  if (!address) return reject(client, member, event, "not_found", "nobody has this socket id");
+  if (!address && !gate_.may_be_elsewhere(to))
+    return reject(client, member, event, "not_found", "nobody has this socket id");
   if (content.size() > gate_.message_max(client)) {
     return reject(client, member, event, "too_large", "the content is larger than message_size_max");
   }
@@ -456,7 +457,11 @@ bool SocketIoEvents::direct(Client& client, SocketIoMember& member, const Event&
   json_.clear();
   gate_.encoder().canonical(message, json_);
   hub::Query query{hub::QueryKind::send_to_connection};
-  query.address = *address;
+  if (address) {
+    query.address = *address;
+  } else {
+    query.connection = to;
+  }
   query.tenant = client.tenant();
   query.payload = json_;
   query.from = client.id;

@@ -278,9 +278,11 @@ void WebSocketActions::tell_online(const Client& client, Connection& connection,
   codec::JsonWriter writer(json);
   writer.begin_object().string("type", "online").key("users").begin_array();
   for (const hub::Row& row : answer.rows) {
-    name.clear();
-    const hub::ConnectionId id{static_cast<uint32_t>(row.a), static_cast<uint32_t>(row.b)};
-    gate_.append_name(name, hub::Address{static_cast<uint16_t>(row.c), id});
+    name = row.id;
+    if (name.empty()) {
+      const hub::ConnectionId id{static_cast<uint32_t>(row.a), static_cast<uint32_t>(row.b)};
+      gate_.append_name(name, hub::Address{static_cast<uint16_t>(row.c), id});
+    }
     writer.begin_object().string("ID", name);
     writer.string("Username", codec::is_anonymous(row.text) ? nobody : std::string_view(row.text)).end_object();
   }

@@ -4,7 +4,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +43,20 @@ function parse(bytes, at = 0) {
   }
 }
 
+// A Sentinel that watches `master` (a Redis) as "main" and alone decides.
+export class Sentinel {
+  static async start(master) {
+    const sentinel = new Redis({ program: ['--sentinel'] });
+    sentinel.port = await free_port();
+    writeFileSync(join(sentinel.directory, 'sentinel.conf'), [
+      `port ${sentinel.port}`, 'bind 127.0.0.1', `dir ${sentinel.directory}`, `sentinel monitor main 127.0.0.1 ${master.port} 1`,
+      'sentinel down-after-milliseconds main 1000', 'sentinel failover-timeout main 4000', '',
+    ].join('\n'));
+    await sentinel.run();
+    return sentinel;
+  }
+}
+
 export class Redis {
   static async start(options = {}) {
     const redis = new Redis(options);
@@ -50,15 +64,17 @@ export class Redis {
     return redis;
   }
 
-  // `arguments`: of redis-server, beside its own.
-  constructor({ arguments: words = [] } = {}) {
+  // `arguments`: of redis-server, beside its own; `program`: instead of its own, behind its configuration file.
+  constructor({ arguments: words = [], program } = {}) {
     this.words = words;
+    this.program = program;
     this.directory = mkdtempSync(join(tmpdir(), 'ringcast-redis-'));
   }
 
   async run() {
     this.port ??= await free_port();
-    this.process = spawn(kProgram, ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', ...this.words], { stdio: 'ignore' });
+    const own = ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', ...this.words];
+    this.process = spawn(kProgram, this.program ? [join(this.directory, 'sentinel.conf'), ...this.program] : own, { stdio: 'ignore' });
     this.exited = once(this.process, 'exit');
     await until(() => this.ask('PING').then((answer) => answer === 'PONG', () => false), 'redis-server to answer');
   }

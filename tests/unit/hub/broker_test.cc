@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "hub/context.h"
+#include "hub/question_mail.h"
 #include "hub_fixture.h"
 
 namespace ringcast::hub {
@@ -47,7 +49,9 @@ class HoldingBroker final : public Broker {
   void state(std::string_view inbox, Status status) override {
     who += std::string(name_of(inbox)) + '=' + std::to_string(static_cast<int>(status)) + ' ';
   }
+  void ask(const Query& query, uint64_t gather) override { questions.emplace_back(query.kind, gather); }
   void on_mail(Hub&, const reactor::Mail& mail) override { EXPECT_EQ(mail.kind, kBrokerMailLast); }
+  std::vector<std::pair<QueryKind, uint64_t>> questions;
   std::vector<Held> held;
   std::string announced, asked, commands, who;
   std::map<std::string, Counts> last_counts;
@@ -127,6 +131,46 @@ TEST_P(BrokerTest, APublishWaitsForItsPlaceAndForItsOutcome) {
   EXPECT_EQ(outcomes()[0].id, 11u);
   EXPECT_EQ(outcomes()[0].correlation, 7u);
   EXPECT_TRUE(cluster_.hub(0).credit_all_back());
+}
+
+TEST_P(BrokerTest, ListsHaveWhatOtherServersHave) {
+  const auto answer_of_others = [&](Answer answer) {
+    ASSERT_EQ(broker_.questions.size(), 1u);
+    Mail mail = answer_mail(answer, broker_.questions[0].second);
+    broker_.questions.clear();
+    std::string text;
+    RecordWriter out(text);
+    write_answer(out, answer);
+    BlockWriter blocks{4096};
+    Context::attach(mail, blocks.append(text));
+    cluster_.hub(0).on_mail(mail);
+    cluster_.run();
+  };
+  std::vector<Answer>& answers = cluster_.sink(0).answers;
+  cluster_.hub(0).query({.kind = QueryKind::rooms, .limit = 2});
+  cluster_.run();
+  EXPECT_TRUE(answers.empty());
+  Answer others{.kind = QueryKind::rooms, .silent = 1};
+  others.rows = {{"shared", {}, 5, 9, 3}, {"there", {}, 1, 1, 1}, {"yonder", {}, 1, 1, 1}};
+  answer_of_others(others);
+  ASSERT_EQ(answers.size(), 1u);
+  ASSERT_EQ(answers[0].rows.size(), 2u);
+  EXPECT_EQ(answers[0].rows[0].name, "shared");
+  EXPECT_EQ(answers[0].rows[0].a, 6u);   // members add up
+  EXPECT_EQ(answers[0].rows[0].b, 10u);  // the newest id is one
+  EXPECT_EQ(answers[0].rows[1].name, "there");
+  EXPECT_TRUE(answers[0].more);
+  EXPECT_EQ(answers[0].silent, 1u);
+
+  // A connection that this server does not know is asked for elsewhere alone.
+  answers.clear();
+  cluster_.hub(0).query({.kind = QueryKind::disconnect, .connection = "a name"});
+  cluster_.run();
+  EXPECT_TRUE(answers.empty());
+  answer_of_others({.kind = QueryKind::disconnect, .found = true, .count = 1});
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_TRUE(answers[0].found);
+  EXPECT_EQ(answers[0].count, 1u);
 }
 
 TEST_P(BrokerTest, ManyWhoWaitForAChannelAreServedInTurns) {

@@ -6,7 +6,7 @@ from . import arguments as command_line
 from . import output, rounds, servers
 from .generator import run_ringload
 from .servers import Ringcast
-from .works import CPU, MEMORY, NO_PRESENCE, P99, PATIENCE, Work, count
+from .works import CPU, MEMORY, NO_PRESENCE, P99, PATIENCE, WIDE_OUTBOX, Work, count
 
 MEMBERS, QUICK_MEMBERS = 1000, 20
 DELIVERIES_PER_S = 40_000
@@ -54,7 +54,8 @@ def works_of(members, quick):
     rate = f"{(500 if quick else DELIVERIES_PER_S) / members:g}"
     settle = "100ms" if quick else "2s"
     return [Work("fanout", f"Fan-out to {count(members)}, {rate} messages/s", "fanout",
-                 ("fanout", "--members", str(members), "--rate", rate, *PATIENCE), (CPU, P99), members + 1),
+                 ("fanout", "--members", str(members), "--rate", rate, *PATIENCE), (CPU, P99), members + 1,
+                 WIDE_OUTBOX),  # a thousand joins at once are a thousand events for each, which poll for them in turn
             Work("memory", f"Idle memory, {count(members)} connections in a room", "memory",
                  ("connect", "--connections", str(members), "--rooms", str(max(1, members // 100)),
                   "--connect-rate", "2000", *PATIENCE, "--settle", settle, "--warmup", "0s", "--duration", "100ms"),

@@ -81,6 +81,17 @@ bool JsonMembers::next(std::string_view& name, std::string_view& value) {
   return true;
 }
 
+JsonElements::JsonElements(std::string_view array) {
+  if (array.size() >= 2 && array.front() == '[' && array.back() == ']') rest_ = array.substr(1, array.size() - 2);
+}
+
+bool JsonElements::next(std::string_view& value) {
+  if (rest_.empty()) return false;
+  value = rest_.substr(0, value_length(rest_));
+  rest_.remove_prefix(std::min(rest_.size(), value.size() + 1));  // with the comma
+  return true;
+}
+
 std::string_view json_member(std::string_view object, std::string_view name) {
   JsonMembers members(object);
   std::string_view at, value;
@@ -91,12 +102,9 @@ std::string_view json_member(std::string_view object, std::string_view name) {
 }
 
 std::string_view json_element(std::string_view array, size_t index) {
-  if (array.size() < 2 || array.front() != '[' || array.back() != ']') return {};
-  std::string_view rest = array.substr(1, array.size() - 2);
-  for (; !rest.empty(); --index) {
-    const size_t length = value_length(rest);
-    if (index == 0) return rest.substr(0, length);
-    rest.remove_prefix(std::min(rest.size(), length + 1));
+  JsonElements elements(array);
+  for (std::string_view value; elements.next(value); --index) {
+    if (index == 0) return value;
   }
   return {};
 }

@@ -21,6 +21,17 @@ class JsonMembers {
   std::string_view rest_;
 };
 
+// The elements of an array, as raw JSON.
+class JsonElements {
+ public:
+  // Not an array: there are none.
+  explicit JsonElements(std::string_view array);
+  bool next(std::string_view& value);
+
+ private:
+  std::string_view rest_;
+};
+
 // The raw value of a member, or empty.
 std::string_view json_member(std::string_view object, std::string_view name);
 

@@ -9,8 +9,8 @@ namespace ringcast::codec {
 namespace {
 
 constexpr std::string_view kId = "id: ";
-constexpr std::string_view kEvent = "event: ";
-constexpr std::string_view kData = "data: ";
+constexpr std::string_view kEventField = "event: ";
+constexpr std::string_view kDataField = "data: ";
 
 // Two searches for one byte each are memchr's, and faster than one for either.
 bool has_line_end(std::string_view text) {
@@ -69,15 +69,15 @@ void append_block(std::string& out, SseFraming framing, std::string_view id, std
   const bool one_line = !has_line_end(data);
   size_t data_size = 0;
   if (one_line) {
-    data_size = kData.size() + data.size() + 1;
+    data_size = kDataField.size() + data.size() + 1;
   } else {
-    for_each_line(data, [&](std::string_view line) { data_size += kData.size() + line.size() + 1; });
+    for_each_line(data, [&](std::string_view line) { data_size += kDataField.size() + line.size() + 1; });
   }
-  Chunk chunk(out, framing, line_size(kId, id) + line_size(kEvent, event) + data_size + (complete ? 1 : 0));
+  Chunk chunk(out, framing, line_size(kId, id) + line_size(kEventField, event) + data_size + (complete ? 1 : 0));
   append_line(out, kId, id);
-  append_line(out, kEvent, event);
+  append_line(out, kEventField, event);
   const auto append_data = [&](std::string_view line) {
-    out += kData;
+    out += kDataField;
     out += line;
     out += '\n';
   };

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <vector>
+
 #include "codec/json/json_fields.h"
 #include "codec/json/json_writer.h"
 
@@ -20,6 +23,18 @@ TEST(JsonMembers, FindsEachMemberWhateverStandsInTheOthers) {
   EXPECT_EQ(json_member("[1]", "x"), "");
   EXPECT_EQ(json_member("{}", "x"), "");
   EXPECT_EQ(json_member("7", "x"), "");
+}
+
+TEST(JsonMembers, ElementsComeInOrderWhateverTheyAre) {
+  JsonElements elements(R"([1,"a,]\"",{"b":[2,3]},[],null])");
+  std::vector<std::string_view> found;
+  for (std::string_view value; elements.next(value);) found.push_back(value);
+  EXPECT_EQ(found, (std::vector<std::string_view>{"1", R"("a,]\"")", R"({"b":[2,3]})", "[]", "null"}));
+  for (const std::string_view none : {"[]", "", "[", "{}", "7", "\"[1]\""}) {
+    JsonElements empty(none);
+    std::string_view value;
+    EXPECT_FALSE(empty.next(value)) << none;
+  }
 }
 
 TEST(JsonMembers, NothingBrokenIsReadBeyondItsEnd) {

@@ -9,11 +9,12 @@ build_packages=(
   g++ meson ninja-build pkg-config
   liburing-dev libmimalloc-dev libsimdjson-dev libtomlplusplus-dev libcli11-dev libfmt-dev
   libexpected-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libnghttp2-dev robin-map-dev 'libllhttp-dev|node-llhttp'
+  libprotobuf-dev protobuf-compiler
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev libwslay-dev libjwt-dev valgrind
   clang llvm libclang-rt-dev 'clang-format-14|'
-  curl 'nodejs?node' 'npm?npm' 'chromium|chromium-browser' python3-websockets python3-h2 'nghttp2-client?h2load' 'nginx-light?nginx' 'haproxy?haproxy' 'redis-server?redis-server'
+  curl 'nodejs?node' 'npm?npm' 'chromium|chromium-browser' python3-websockets python3-h2 python3-grpcio python3-protobuf 'nghttp2-client?h2load' 'nginx-light?nginx' 'haproxy?haproxy' 'redis-server?redis-server'
   faketime dpkg-dev mmdebstrap debian-archive-keyring python3-yaml 'zsh?zsh'
 )
 

@@ -14,6 +14,7 @@
 #include "client/guard.h"
 #include "client/hub_errors.h"
 #include "codec/http1/http_syntax.h"
+#include "codec/json/json_writer.h"
 #include "codec/native/publish_request.h"
 #include "codec/native/rest_json.h"
 #include "compat/posted.h"
@@ -49,18 +50,29 @@ bool has_results(const codec::PublishRequest& request) {
   return request.target == TargetKind::rooms || request.target == TargetKind::users;
 }
 
+std::optional<Error> read_body(Dialect dialect, const RequestState& state, std::string_view text,
+                               const codec::JsonLimits& limits, codec::PublishBody& body) {
+  if (state.pushes) return parse_publish_body(text, limits, body, codec::UnknownMembers::ignored);
+  return read_posted(dialect, text, limits, body);
+}
+
 // The second time a body is parsed nothing can be wrong with it: what was accepted stays accepted, also when a reload
 // in between has made a limit narrower.
 codec::PublishBody parse_again(Dialect dialect, const RequestState& state) {
   constexpr codec::JsonLimits kWide{1024, UINT32_MAX, UINT32_MAX};
   codec::PublishBody body;
-  const auto error = read_posted(dialect, state.parser->request().body, kWide, body);
+  const auto error = read_body(dialect, state, state.parser->request().body, kWide, body);
   RINGCAST_ASSERT(!error);
   return body;
 }
 
 std::string_view author_for(const PublishProgress& progress, const codec::PublishRequest& item) {
   return progress.forced || item.user.empty() ? std::string_view(progress.author) : item.user;
+}
+
+bool all_refused(const PublishProgress& progress) {
+  return std::all_of(progress.outcomes.begin(), progress.outcomes.end(),
+                     [](const PublishOutcome& outcome) { return outcome.refusal != nullptr; });
 }
 
 codec::PublishResult result_of(const PublishOutcome& outcome) {
@@ -87,7 +99,8 @@ void MessagesApi::begin(Client& client, Connection& connection, const Request& r
                              "the body must be declared as Content-Type: application/json");
   }
   codec::PublishBody body;
-  if (const auto error = read_posted(dialect, request.http.body, json_limits_of(clients_.options()), body)) {
+  RequestState& current = responder_.state(client);
+  if (const auto error = read_body(dialect, current, request.http.body, json_limits_of(clients_.options()), body)) {
     if (const std::string_view answer = table_of(dialect).bad_body; !answer.empty()) {
       return responder_.refuse_as(client, connection, 400, *error, answer);
     }
@@ -106,10 +119,10 @@ void MessagesApi::begin(Client& client, Connection& connection, const Request& r
     clients_.stats().messages_in.add();
     clients_.stats().message_bytes_in.add(item.payload.size());
   }
-  RequestState& current = responder_.state(client);
   current.endpoint = Endpoint::messages;
   current.name = request.identity.tenant;
   current.publish = std::make_unique<PublishProgress>();
+  current.publish->detached = current.pushes;
   current.publish->outcomes.resize(units);
   current.publish->forced = request.identity.method == access::Method::token;
   // Nobody by name is `anonymous` here as over a WebSocket; a server need not name an author.
@@ -203,7 +216,7 @@ void MessagesApi::publish(Client& client, Connection& connection, const codec::P
         if (const auto excluded = clients_.parse_name(item.exclude)) publish.exclude = *excluded;
       }
       publish.from = client.id;
-      publish.acknowledge = true;
+      publish.acknowledge = !progress.detached;
       publish.correlation = correlation;
       if (progress.asks_hooks) {
         const Verdict verdict = ask_about(client, publish, progress.outcomes[unit]);
@@ -216,7 +229,7 @@ void MessagesApi::publish(Client& client, Connection& connection, const codec::P
       if (clients_.hub().publish(publish) == hub::PublishResult::no_credit) return flow_.stall(client, key_);
       progress.decision.reset();
       ++progress.next;
-      ++progress.outstanding;
+      if (!progress.detached) ++progress.outstanding;
     }
   }
   if (progress.outstanding == 0 && !progress.asking) finish(client, connection);
@@ -301,7 +314,11 @@ void MessagesApi::finish(Client& client, Connection& connection) {
   RequestState& current = responder_.state(client);
   const PublishProgress& progress = *current.publish;
   body_.clear();
-  if (progress.single) {
+  if (progress.detached && !all_refused(progress)) {
+    codec::JsonWriter(body_).begin_object().string("status", "accepted").end_object();
+    return responder_.respond(client, connection, {202, kJson, body_});
+  }
+  if (progress.single || progress.detached) {
     const codec::PublishResult result = result_of(progress.outcomes[0]);
     if (result.error != nullptr) {
       const PublishOutcome& outcome = progress.outcomes[0];

@@ -228,6 +228,13 @@ void append_connections(Writer& writer, const Shared& shared) {
                     shared.cores[i].sessions->http2_faults[fault].get());
     }
   }
+  writer.family("grpc_calls_total", "counter", "Calls of gRPC, by the status of their answer.");
+  for (size_t i = 0; i < shared.cores.size(); ++i) {
+    for (size_t status = 0; status < static_cast<size_t>(codec::GrpcStatus::count_); ++status) {
+      writer.sample(label(i, "status", to_string(static_cast<codec::GrpcStatus>(status))),
+                    shared.cores[i].sessions->grpc_calls[status].get());
+    }
+  }
   per_core(
       writer, shared, "connections", "gauge", "Open sockets.",
       [](const CoreView& core) -> auto& { return core.reactor->open; });

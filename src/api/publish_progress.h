@@ -41,6 +41,7 @@ struct PublishProgress {
   size_t outstanding = 0;                // handed over and not yet answered
   bool single = false;                   // one item with one target: the answer is its outcome
   std::string author;                    // of items that name nobody; empty: a server, unnamed
+  bool detached = false;                 // the answer does not wait for the outcomes
   bool forced = false;                   // a user's token: publishes as nobody else
   bool asking = false;                   // a unit for one connection is on its way: nothing goes on before its answer
   bool asks_hooks = false;               // it does not come from a server

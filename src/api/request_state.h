@@ -27,6 +27,8 @@ struct RequestState final : Extra {
   access::OriginVerdict origin = access::OriginVerdict::absent;
   std::string allow_origin;                // of a listed page: goes into the answer (CORS)
   std::chrono::nanoseconds body_since{0};  // when the head was complete and a body was to come
+  uint64_t held_bytes = 0;                 // of the body, that have come and the parser does not have yet (gRPC)
+  bool pushes = false;                     // answered when it is accepted; takes events of other systems (gRPC)
   std::string path;                        // where that of the request has escapes that mean nothing
   Routes::Match match;                     // views into the parser's head, or into `path`
   bool checked = false;                    // `match` and `identity` are set, and this client may call it

@@ -10,6 +10,7 @@
 
 #include "access/rate_limits.h"
 #include "base/bucket_histogram.h"
+#include "codec/grpc/grpc_status.h"
 #include "codec/http2/http2_session.h"
 #include "compat/dialect.h"
 #include "reactor/connection.h"
@@ -113,6 +114,7 @@ struct SessionStats {
   Counter http2_memory;                                                  // bytes of nghttp2
   Counter http2_refused;                                                 // streams beyond http2_streams_total
   Counter http2_faults[static_cast<size_t>(codec::Http2Fault::count_)];  // connections given up
+  Counter grpc_calls[static_cast<size_t>(codec::GrpcStatus::count_)];    // answered, by status
   Counter cpu_ns;  // of this core's thread, as it was at the last interval
 
   Counter& error(ErrorCount code) { return errors[static_cast<size_t>(code)]; }

@@ -27,7 +27,7 @@ class Server final : public Http2Listener {
     require(result.status == HttpParseStatus::error || result.consumed == head.size());
     if (stream % 7 == 3) return kRefused;
     const uint32_t tag = next_++;
-    open[tag] = {stream, 3000 * (tag % 3)};
+    open[tag] = {stream, 3000 * (tag % 3), tag % 4 == 1};
     require(session.respond(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nX-Tag: 1\r\n\r\n", tag % 3 == 0));
     if (tag % 3 == 0) close(tag);
     return tag;
@@ -36,17 +36,29 @@ class Server final : public Http2Listener {
     const auto at = open.find(tag);
     if (at != open.end()) session.consumed(at->second.stream, counted);
   }
+  void on_end(uint32_t tag) override {
+    const auto at = open.find(tag);
+    if (at == open.end()) return;
+    require(!at->second.complete);
+    at->second.complete = true;
+  }
   void on_stream_closed(uint32_t tag) override { open.erase(tag); }
   Http2Available available(uint32_t tag) override {
     const auto at = open.find(tag);
-    return at == open.end() ? Http2Available{} : Http2Available{at->second.left, true};
+    if (at == open.end()) return {};
+    return {at->second.left, true, at->second.trailed ? "X-End: 1\r\n" : ""};
   }
   bool write_data(std::string_view header, uint32_t tag, uint32_t bytes, bool last) override {
     require(header.size() == 9);
     const auto at = open.find(tag);
-    require(at != open.end() && bytes <= at->second.left && last == (bytes == at->second.left));
+    require(at != open.end() && bytes <= at->second.left);
+    require(last == (bytes == at->second.left && !at->second.trailed));
     at->second.left -= bytes;
     return true;
+  }
+  void on_trailers_sent(uint32_t tag) override {
+    const auto at = open.find(tag);
+    require(at != open.end() && at->second.trailed && at->second.left == 0);
   }
   bool write_frame(std::string_view bytes) override {
     require(!bytes.empty());
@@ -62,6 +74,8 @@ class Server final : public Http2Listener {
   struct Stream {
     uint32_t stream;
     uint64_t left;
+    bool trailed;
+    bool complete = false;
   };
   std::map<uint32_t, Stream> open;
   Http2Session session{kLimits, *this, 0};

@@ -63,6 +63,23 @@ nghttp2_nv field_of(std::string_view name, std::string_view value) {
           reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
+// "Name: value\r\n" and so on, the names in lower case in `names`, which the fields point into.
+void append_fields(std::vector<nghttp2_nv>& fields, std::string& names, std::string_view lines) {
+  names.reserve(lines.size());
+  while (!lines.empty()) {
+    const size_t end = lines.find("\r\n");
+    RINGCAST_ASSERT(end != std::string_view::npos);
+    const std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(end + 2);
+    const size_t colon = line.find(": ");
+    RINGCAST_ASSERT(colon != std::string_view::npos);
+    const size_t from = names.size();
+    for (const char c : line.substr(0, colon)) names += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    const std::string_view name = std::string_view(names).substr(from);
+    if (!is_of_connection(name)) fields.push_back(field_of(name, line.substr(colon + 2)));
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(Http2Fault fault) {
@@ -207,8 +224,13 @@ struct Http2Session::Callbacks {
   }
 
   // --- what is sent ---
-  static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  static int on_frame_sent(nghttp2_session* nghttp2, const nghttp2_frame* frame, void* user) {
     Http2Session& session = self(user);
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_HEADERS &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+      const uintptr_t bits = bits_of(nghttp2, frame->hd.stream_id);
+      if ((bits & kOpen) != 0) session.listener_.on_trailers_sent(tag_of(bits));
+    }
     // nghttp2 has found fault itself.
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
         session.fault_ == Http2Fault::none) {
@@ -255,7 +277,17 @@ struct Http2Session::Callbacks {
       return NGHTTP2_ERR_DEFERRED;
     }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (all && available.last) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (!all || !available.last) return static_cast<ssize_t>(size);
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (!available.trailers.empty()) {
+      std::string names;
+      std::vector<nghttp2_nv> fields;
+      append_fields(fields, names, available.trailers);
+      if (nghttp2_submit_trailer(session, stream, fields.data(), fields.size()) != 0) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      }
+      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    }
     return static_cast<ssize_t>(size);
   }
 
@@ -439,7 +471,9 @@ void Http2Session::begin_request(int32_t stream, bool ends) {
     return reset(static_cast<uint32_t>(stream), NGHTTP2_REFUSED_STREAM);
   }
   const uintptr_t now = bits_of(session_, stream);
-  if ((now & kOpen) != 0) set_bits(session_, stream, now | uintptr_t{tag} << kTagShift);
+  if ((now & kOpen) == 0) return;
+  set_bits(session_, stream, now | uintptr_t{tag} << kTagShift);
+  if (ends) listener_.on_end(tag);
 }
 
 void Http2Session::end_request(int32_t stream) {
@@ -447,6 +481,7 @@ void Http2Session::end_request(int32_t stream) {
   if ((bits & kOpen) == 0) return;
   set_bits(session_, stream, bits | kEnded);
   if ((bits & kChunked) != 0) listener_.on_body(tag_of(bits), bytes_of(kLastChunk), 0);
+  if ((bits_of(session_, stream) & kOpen) != 0) listener_.on_end(tag_of(bits));
 }
 
 void Http2Session::consumed(uint32_t stream, uint32_t bytes) {
@@ -460,20 +495,10 @@ bool Http2Session::respond(uint32_t stream, std::string_view head, bool last) {
   if ((bits_of(session_, id) & kOpen) == 0) return false;
   RINGCAST_ASSERT(head.size() > 12 && head.starts_with("HTTP/1.1 ") && head.ends_with("\r\n\r\n"));
   const std::string_view status = head.substr(9, 3);
-  std::string names;  // in lower case
-  names.reserve(head.size());
+  std::string names;
   std::vector<nghttp2_nv> fields{field_of(":status", status)};
-  for (size_t at = head.find("\r\n") + 2; at < head.size() - 2;) {
-    const size_t end = head.find("\r\n", at);
-    const std::string_view line = head.substr(at, end - at);
-    at = end + 2;
-    const size_t colon = line.find(": ");
-    RINGCAST_ASSERT(colon != std::string_view::npos);
-    const size_t from = names.size();
-    for (const char c : line.substr(0, colon)) names += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    const std::string_view name = std::string_view(names).substr(from);
-    if (!is_of_connection(name)) fields.push_back(field_of(name, line.substr(colon + 2)));
-  }
+  const size_t begin = head.find("\r\n") + 2;
+  append_fields(fields, names, head.substr(begin, head.size() - 2 - begin));
   if (status.front() == '1') {
     return nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr, fields.data(), fields.size(), nullptr) == 0;
   }

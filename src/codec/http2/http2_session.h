@@ -44,7 +44,8 @@ std::string_view to_string(Http2Fault fault);
 // What a stream has to send.
 struct Http2Available {
   uint64_t bytes = 0;
-  bool last = false;  // and nothing after these
+  bool last = false;               // and nothing after these
+  std::string_view trailers = {};  // but these: lines as those of a head, each with its end
 };
 
 class Http2Listener {
@@ -57,12 +58,16 @@ class Http2Listener {
   // What follows the head, as HTTP/1.1 would have it. `counted` bytes of it count against the stream's window until
   // Http2Session::consumed().
   virtual void on_body(uint32_t tag, std::span<const uint8_t> bytes, uint32_t counted) = 0;
+  // The request is complete.
+  virtual void on_end(uint32_t tag) = 0;
   // The stream is over, by whichever side.
   virtual void on_stream_closed(uint32_t tag) = 0;
   virtual Http2Available available(uint32_t tag) = 0;
   // A DATA frame: its header, then the next `bytes` of what the stream has; `last`: they end it. False: write() is to
   // return before the next frame.
   virtual bool write_data(std::string_view header, uint32_t tag, uint32_t bytes, bool last) = 0;
+  // The trailers of a stream were written, which ends it.
+  virtual void on_trailers_sent(uint32_t tag) = 0;
   // Any other frame.
   virtual bool write_frame(std::string_view bytes) = 0;
 };

@@ -619,8 +619,8 @@ void HttpSession::on_timer(Client& client, Connection& connection) {
 // time, and a client that trickles does not.
 io::Nanoseconds HttpSession::body_time_left(const RequestState& current) const {
   if (current.body_since.count() == 0 || current.parser == nullptr) return io::Nanoseconds::zero();
-  const auto earned =
-      std::chrono::nanoseconds(std::chrono::seconds(1)) * current.parser->body_received() / kBodyBytesPerSecondMin;
+  const uint64_t received = current.parser->body_received() + current.held_bytes;
+  const auto earned = std::chrono::nanoseconds(std::chrono::seconds(1)) * received / kBodyBytesPerSecondMin;
   return current.body_since + gate_.options().request_timeout + earned - gate_.reactor().now();
 }
 

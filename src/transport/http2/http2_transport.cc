@@ -8,6 +8,8 @@
 #include "base/erase_at.h"
 #include "client/client_address.h"
 #include "transport/gate.h"
+#include "transport/http1/http_session.h"
+#include "transport/http2/grpc_call.h"
 
 namespace ringcast::session {
 
@@ -18,6 +20,8 @@ namespace {
 
 // What waits on the connection itself: the rest stays in the outboxes of the streams, under their limits.
 constexpr uint64_t kConnectionBytes = 64 << 10;
+// Of calls whose time is over, at an interval.
+constexpr size_t kLateCallsMax = 1000;
 
 CloseCause cause_of(codec::Http2Fault fault) {
   using codec::Http2Fault;
@@ -50,18 +54,31 @@ class Http2Transport::Http2Connection final : public Extra, public codec::Http2L
       return kRefused;
     }
     const ConnectionId stream = client->id;
-    transport_.carried_[stream.slot] = {.shared = this, .number = number, .place = static_cast<uint32_t>(slots.size())};
+    Carried& carried = transport_.carried_[stream.slot];
+    carried.shared = this;
+    carried.number = number;
+    carried.place = static_cast<uint32_t>(slots.size());
     slots.push_back(stream.slot);
     had_streams = true;
     idle = false;
     gate_.reactor().cancel_timer(gate_.reactor().at(id.slot));
     std::string text(head);
-    gate_.on_bytes(stream, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+    carried.call = GrpcCall::begin(head, gate_.options().body_max);
+    if (carried.call != nullptr) {
+      transport_.begin_call(stream, carried);
+    } else {
+      gate_.on_bytes(stream, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+    }
     return stream.slot;
   }
 
   void on_body(uint32_t slot, std::span<const uint8_t> bytes, uint32_t counted) override {
     Stream& stream = gate_.reactor().at(slot);
+    if (Carried* const carried = transport_.find(slot); carried != nullptr && carried->call != nullptr) {
+      // The message is kept here, within its own limit.
+      if (counted != 0) transport_.take_message(stream, *carried, bytes);
+      return session.consumed(carried->number, counted);
+    }
     if (!stream.dead) {
       if (counted == 0) {
         framing_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -77,6 +94,16 @@ class Http2Transport::Http2Connection final : public Extra, public codec::Http2L
     carried->unread += counted;
   }
 
+  void on_end(uint32_t slot) override {
+    Carried* const carried = transport_.find(slot);
+    if (carried != nullptr && carried->call != nullptr) transport_.end_message(gate_.reactor().at(slot), *carried);
+  }
+
+  void on_trailers_sent(uint32_t slot) override {
+    transport_.find(slot)->ended = true;
+    unsettled.push_back(slot);
+  }
+
   void on_stream_closed(uint32_t slot) override {
     Carried* const carried = transport_.find(slot);
     if (carried == nullptr || carried->ended) return;
@@ -86,6 +113,8 @@ class Http2Transport::Http2Connection final : public Extra, public codec::Http2L
   codec::Http2Available available(uint32_t slot) override {
     const Stream& stream = gate_.reactor().at(slot);
     if (stream.dead || stream.corked) return {};
+    const Carried& carried = *transport_.find(slot);
+    if (carried.call != nullptr) return {stream.outbox.bytes(), true, carried.call->trailers()};
     return {stream.outbox.bytes(), stream.closing};
   }
 
@@ -211,6 +240,7 @@ void Http2Transport::close_streams(Http2Connection& shared, CloseCause cause) {
 
 // Windows that are too small for frames are used all the same, if seldom.
 void Http2Transport::on_interval() {
+  end_late_calls();
   if (starving_.empty()) return;
   for (const ConnectionId id : std::exchange(starving_, {})) {
     Client* const client = gate_.find(id);
@@ -237,8 +267,7 @@ void Http2Transport::touch(Http2Connection& shared) {
 }
 
 void Http2Transport::on_output(Stream& stream) {
-  noted_.push_back(stream.id());
-  gate_.reactor().mark_carrier_busy();
+  note(stream.id());
 }
 
 void Http2Transport::on_reading(Stream& stream) {
@@ -251,8 +280,10 @@ void Http2Transport::on_reading(Stream& stream) {
 void Http2Transport::on_closed(Stream& stream, io::CloseMode) {
   const auto at = carried_.find(stream.slot);
   if (at == carried_.end()) return;
-  const Carried carried = at->second;
+  const Carried carried = std::move(at.value());
   erase_at(carried_, at);
+  if (carried.deadline.count() != 0) deadlines_.erase({carried.deadline, stream.slot});
+  if (carried.call != nullptr && !carried.answered) count(codec::GrpcStatus::cancelled);
   Http2Connection& shared = *carried.shared;
   const uint32_t last = shared.slots.back();
   shared.slots[carried.place] = last;
@@ -273,6 +304,7 @@ io::Delivery Http2Transport::delivery(const Stream& stream) const {
 
 // The answer of a stream begins with its head, as HTTP/1.1 writes it, in one piece.
 void Http2Transport::send_heads(Stream& stream, Carried& carried) {
+  if (carried.call != nullptr) return answer_call(stream, carried);
   while (!carried.answered && !stream.outbox.empty() && !stream.corked) {
     const std::string_view queued = view_of(stream.outbox.first());
     const size_t end = queued.find("\r\n\r\n");
@@ -291,6 +323,93 @@ void Http2Transport::send_heads(Stream& stream, Carried& carried) {
   if (!carried.answered && stream.closing && stream.outbox.empty()) {
     gate_.reactor().close(stream, stream.close_cause, io::CloseMode::reset);
   }
+}
+
+// --- calls of gRPC ---
+
+void Http2Transport::feed(reactor::StreamId stream, std::string text) {
+  if (!text.empty()) gate_.on_bytes(stream, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+}
+
+void Http2Transport::begin_call(reactor::StreamId stream, Carried& carried) {
+  GrpcCall& call = *carried.call;
+  if (call.timeout()) {
+    if (call.timeout()->count() <= 0) call.refuse(codec::GrpcStatus::deadline_exceeded, "the time of the call is over");
+    carried.deadline = gate_.reactor().now() + *call.timeout();
+    deadlines_.insert({carried.deadline, stream.slot});
+  }
+  if (call.refused()) return note(stream);
+  if (call.pushes()) gate_.http().state(gate_.at(stream.slot)).pushes = true;
+  feed(stream, call.take_head());
+}
+
+void Http2Transport::take_message(const Stream& stream, Carried& carried, std::span<const uint8_t> bytes) {
+  if (stream.dead || carried.answered || carried.call->refused()) return;
+  carried.call->take(bytes);
+  if (carried.call->refused()) return note(stream.id());
+  Client& client = gate_.at(stream.slot);
+  if (client.extra != nullptr) client.extra_as<RequestState>().held_bytes = carried.call->received();
+}
+
+void Http2Transport::end_message(const Stream& stream, Carried& carried) {
+  if (stream.dead || stream.closing || carried.answered || carried.call->refused()) return;
+  std::string text = carried.call->end();
+  if (carried.call->refused()) return note(stream.id());
+  feed(stream.id(), std::move(text));
+}
+
+void Http2Transport::answer_call(Stream& stream, Carried& carried) {
+  GrpcCall& call = *carried.call;
+  if (!call.refused()) {
+    if (stream.corked || (stream.outbox.empty() && !stream.closing)) return;
+    std::string http;
+    http.reserve(stream.outbox.bytes());
+    while (!stream.outbox.empty()) {
+      const std::string_view piece = view_of(stream.outbox.first());
+      http += piece;
+      stream.outbox.consume(piece.size(), nullptr);
+    }
+    if (http.empty()) {
+      call.refuse(codec::GrpcStatus::deadline_exceeded, "the call was not complete in time");
+    } else {
+      call.answer(http);
+    }
+  }
+  const bool last = !call.has_message();
+  if (!carried.shared->session.respond(carried.number, call.head(), last)) {
+    return gate_.reactor().close(stream, CloseCause::peer_reset);
+  }
+  count(call.status());
+  carried.answered = true;
+  carried.ended = last;
+  if (last) return;
+  const OwnedSlice slice = gate_.reactor().copy(call.message());
+  stream.outbox.append({.hold = slice->hold, .offset = slice->offset, .length = slice->length});
+  call.forget_message();
+}
+
+void Http2Transport::end_late_calls() {
+  const io::Nanoseconds now = gate_.reactor().now();
+  for (size_t i = 0; i < kLateCallsMax && !deadlines_.empty() && deadlines_.begin()->first <= now; ++i) {
+    const uint32_t slot = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    Carried& carried = *find(slot);
+    carried.deadline = io::Nanoseconds::zero();
+    if (carried.answered) continue;
+    carried.call->refuse(codec::GrpcStatus::deadline_exceeded, "the time of the call is over");
+    Stream& stream = gate_.reactor().at(slot);
+    stream.close_cause = CloseCause::request_timeout;
+    note(stream.id());
+  }
+}
+
+void Http2Transport::note(reactor::StreamId stream) {
+  noted_.push_back(stream);
+  gate_.reactor().mark_carrier_busy();
+}
+
+void Http2Transport::count(codec::GrpcStatus status) {
+  gate_.stats().grpc_calls[static_cast<size_t>(status)].add();
 }
 
 void Http2Transport::flush() {

@@ -9,11 +9,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "client/client.h"
+#include "codec/grpc/grpc_status.h"
 #include "codec/http2/http2_session.h"
 #include "reactor/reactor.h"
 #include "transport/transport.h"
@@ -21,6 +25,7 @@
 namespace ringcast::session {
 
 class Gate;
+class GrpcCall;
 
 class Http2Transport final : public Protocol, public reactor::Carrier {
  public:
@@ -64,20 +69,32 @@ class Http2Transport final : public Protocol, public reactor::Carrier {
     io::Nanoseconds last{0};  // when some were
     bool answered = false;    // the head of the answer has gone
     bool ended = false;       // and the end
+    std::unique_ptr<GrpcCall> call;
+    io::Nanoseconds deadline{0};  // of the call; 0: none
   };
 
   void close_streams(Http2Connection& shared, reactor::CloseCause cause);
   Carried* find(uint32_t slot);
   void touch(Http2Connection& shared);
   void send_heads(reactor::Stream& stream, Carried& carried);
+  void note(reactor::StreamId stream);
+  // Calls of gRPC.
+  void begin_call(reactor::StreamId stream, Carried& carried);
+  void take_message(const reactor::Stream& stream, Carried& carried, std::span<const uint8_t> bytes);
+  void end_message(const reactor::Stream& stream, Carried& carried);
+  void feed(reactor::StreamId stream, std::string text);
+  void answer_call(reactor::Stream& stream, Carried& carried);
+  void end_late_calls();
+  void count(codec::GrpcStatus status);
   void write(Http2Connection& shared);
   void settle(Http2Connection& shared);
 
   Gate& gate_;
-  tsl::robin_map<uint32_t, Carried> carried_;  // by slot
-  std::vector<reactor::StreamId> noted_;       // have output
-  std::vector<ConnectionId> touched_;          // have frames to send
-  std::vector<ConnectionId> starving_;         // have streams whose windows are too small
+  tsl::robin_map<uint32_t, Carried> carried_;                 // by slot
+  std::vector<reactor::StreamId> noted_;                      // have output
+  std::vector<ConnectionId> touched_;                         // have frames to send
+  std::vector<ConnectionId> starving_;                        // have streams whose windows are too small
+  std::set<std::pair<io::Nanoseconds, uint32_t>> deadlines_;  // of calls, with their slots
 };
 
 }  // namespace ringcast::session

@@ -37,11 +37,13 @@ class Server final : public Http2Listener {
     bodies[tag].append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     session.consumed(tag, counted);
   }
+  void on_end(uint32_t tag) override { complete.push_back(tag); }
   void on_stream_closed(uint32_t tag) override { closed.push_back(tag); }
   Http2Available available(uint32_t tag) override {
     const Stream& stream = streams.at(tag);
-    return {stream.size - stream.sent, stream.last};
+    return {stream.size - stream.sent, stream.last, trailers};
   }
+  void on_trailers_sent(uint32_t tag) override { trailed.push_back(tag); }
   bool write_data(std::string_view header, uint32_t tag, uint32_t bytes, bool last) override {
     out += header;
     Stream& stream = streams.at(tag);
@@ -65,7 +67,8 @@ class Server final : public Http2Listener {
   };
   std::map<uint32_t, Stream> streams;
   std::map<uint32_t, std::string> heads, bodies;
-  std::vector<uint32_t> closed;
+  std::vector<uint32_t> closed, complete, trailed;
+  std::string trailers;
   std::string out;
   uint64_t answer_size = 100;
   bool ends = true;
@@ -95,6 +98,15 @@ class Peer {
         callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
           if (frame->hd.type == NGHTTP2_GOAWAY)
             static_cast<Peer*>(user)->goaway = static_cast<int64_t>(frame->goaway.error_code);
+          return 0;
+        });
+    nghttp2_session_callbacks_set_on_header_callback(
+        callbacks, [](nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
+                      const uint8_t* value, size_t value_size, uint8_t, void* user) {
+          if (frame->headers.cat != NGHTTP2_HCAT_HEADERS) return 0;
+          std::string& to = static_cast<Peer*>(user)->trailers[static_cast<uint32_t>(frame->hd.stream_id)];
+          to.append(reinterpret_cast<const char*>(name), name_size).append(": ");
+          to.append(reinterpret_cast<const char*>(value), value_size).append("\n");
           return 0;
         });
     nghttp2_option* option = nullptr;
@@ -144,7 +156,7 @@ class Peer {
   }
 
   nghttp2_session* session = nullptr;
-  std::map<uint32_t, std::string> received;
+  std::map<uint32_t, std::string> received, trailers;
   std::map<int32_t, size_t> unconsumed;
   std::map<uint32_t, uint32_t> ended;
   int64_t goaway = -1;
@@ -218,6 +230,29 @@ TEST(Http2Session, WritingStopsWhereThereIsNoRoom) {
     server.session.write();
   }
   EXPECT_EQ(server.streams.at(stream).sent, 50'000u);
+}
+
+TEST(Http2Session, TrailersComeBehindAllOfTheBody) {
+  for (const int room : {1, 2, 1000}) {
+    Server server;
+    server.answer_size = 300'000;
+    server.trailers = "X-Status: 0\r\nX-Words: all of it\r\n";
+    Peer peer(20'000);
+    const uint32_t stream = peer.get("/"), empty = peer.get("/size/0");
+    for (int i = 0; i < 2000 && peer.ended.size() < 2; ++i) {
+      server.room = room;
+      peer.exchange(server);
+      peer.consume(static_cast<int32_t>(stream), 10'000);
+    }
+    EXPECT_EQ(peer.received[stream].size(), 300'000u);
+    EXPECT_FALSE(server.streams.at(stream).done) << "it is the trailers that end it";
+    EXPECT_EQ(peer.ended.at(stream), 0u);
+    EXPECT_EQ(peer.ended.at(empty), 0u);
+    EXPECT_EQ(peer.trailers[stream], "x-status: 0\nx-words: all of it\n");
+    EXPECT_EQ(peer.trailers[empty], "x-status: 0\nx-words: all of it\n");
+    EXPECT_EQ(server.trailed.size(), 2u);
+    EXPECT_EQ(server.complete.size(), 2u);
+  }
 }
 
 TEST(Http2Session, MemoryIsBounded) {

@@ -184,6 +184,7 @@ void GrpcCall::answer(std::string_view http) {
   std::string code, message;
   codec::append_unquoted(code, codec::json_member(error, "code"));
   codec::append_unquoted(message, codec::json_member(error, "message"));
+  if (message.empty()) codec::append_unquoted(message, error);  // of a dialect
   if (message.empty()) message = "HTTP " + std::to_string(status);
   refuse(codec::grpc_status_of(status), message, code);
   std::string_view rest = http.substr(0, end + kLineEnd.size()), line, name, value;

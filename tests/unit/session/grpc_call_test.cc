@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace ringcast::session {
 namespace {
@@ -84,6 +85,14 @@ TEST_F(GrpcCalls, RefusalsAreTrailersInTheHead) {
             "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: 8\r\n"
             "grpc-message: the limit of %E2%80%9Ca%E2%80%9D is 1\r\nringcast-error: rate_limited\r\n"
             "grpc-retry-pushback-ms: 3000\r\n\r\n");
+}
+
+TEST_F(GrpcCalls, RefusalsOfDialectsAreReadToo) {
+  for (const auto& [body, words] : {std::pair{R"({"error":"invalid body"})", "invalid body"}, {"", "HTTP 400"}}) {
+    const auto call = GrpcCall::begin(head_of("/ringcast.v1.Ringcast/Publish"), 100);
+    call->answer(response(400, body));
+    EXPECT_EQ(call->trailers(), "grpc-status: 3\r\ngrpc-message: " + std::string(words) + "\r\n");
+  }
 }
 
 TEST_F(GrpcCalls, TheFirstRefusalStays) {

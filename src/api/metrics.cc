@@ -446,6 +446,10 @@ void Totals::add(const CoreView& core) {
   resumed += core.sessions->resumed.get();
   gaps += core.sessions->gaps.get();
   slow_closed += core.sessions->slow_closed.get();
+  for (const Counter& count : core.sessions->errors) errors += count.get();
+  http2_connections += core.sessions->http2_connections.get();
+  http2_streams += read(core.reactor->carried);
+  http2_streams_ever += read(core.reactor->carried_ever);
   online_users += read(core.hub->online_users);
   channels += read(core.hub->channels);
   memberships += read(core.hub->memberships);

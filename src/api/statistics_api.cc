@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/statistics_api.h"
 
+#include <memory>
 #include <utility>
 
 #include "api/metrics.h"
 #include "api/request.h"
 #include "api/request_state.h"
 #include "api/responder.h"
+#include "api/statistics_history.h"
 #include "client/flow.h"
 #include "client/guard.h"
 #include "client/hub_errors.h"
@@ -14,6 +16,7 @@
 #include "codec/json/json_writer.h"
 #include "codec/native/names.h"
 #include "codec/sse/sse.h"
+#include "tls/stats.h"
 
 namespace ringcast::session {
 
@@ -28,6 +31,47 @@ codec::SseFraming framing_of(const Client& client) {
   return client.bare() ? codec::SseFraming::bare : codec::SseFraming::chunked;
 }
 
+void append_tls(codec::JsonWriter& json, const Shared& shared) {
+  const auto sum = [&](auto get) {
+    uint64_t all = 0;
+    for (const CoreView& core : shared.cores) all += get(*core.tls);
+    return all;
+  };
+  const auto read = [](const std::atomic<uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+  json.key("tls").begin_object();
+  json.uint("connections", sum([&](const tls::TlsStats& stats) { return read(stats.open); }));
+  json.uint("handshakes_waiting", sum([&](const tls::TlsStats& stats) { return read(stats.waiting); }));
+  json.uint("full_total", sum([&](const tls::TlsStats& stats) { return read(stats.full[0]) + read(stats.full[1]); }));
+  json.uint("resumed_total",
+            sum([&](const tls::TlsStats& stats) { return read(stats.resumed[0]) + read(stats.resumed[1]); }));
+  json.uint("failed_total", sum([&](const tls::TlsStats& stats) {
+              return read(stats.failed) + read(stats.timed_out) + read(stats.aborted) + read(stats.plain_http);
+            }));
+  json.end_object();
+}
+
+void append_cluster(codec::JsonWriter& json, const hub::BrokerStats& broker) {
+  json.key("broker").begin_object();
+  json.boolean("up", broker.up.load(std::memory_order_relaxed));
+  json.uint("nodes", broker.nodes.load(std::memory_order_relaxed));
+  json.uint("channels", broker.channels.load(std::memory_order_relaxed));
+  json.uint("ordered_total", broker.ordered.load(std::memory_order_relaxed));
+  json.uint("queued_bytes", broker.queued_bytes.load(std::memory_order_relaxed));
+  json.uint("round_trip_us", broker.probe_us.load(std::memory_order_relaxed));
+  json.uint("losses_total", broker.losses.load(std::memory_order_relaxed)).end_object();
+}
+
+// Of what may be off: what is off is not there.
+void append_parts(codec::JsonWriter& json, const Totals& all, const Shared& shared, bool http2, bool names) {
+  if (http2) {
+    json.key("http2").begin_object().uint("connections", all.http2_connections).uint("streams", all.http2_streams);
+    json.uint("streams_total", all.http2_streams_ever).end_object();
+  }
+  if (!shared.cores.empty() && shared.cores.front().tls != nullptr) append_tls(json, shared);
+  if (shared.broker != nullptr) append_cluster(json, *shared.broker);
+  if (shared.inlets != nullptr) shared.inlets->append_statistics(json.key("inlets"), names);
+}
+
 }  // namespace
 
 void StatisticsApi::answer_status(Client& client, Connection& connection, const Request& request) {
@@ -40,6 +84,15 @@ void StatisticsApi::answer_status(Client& client, Connection& connection, const 
     return responder_.refuse(client, connection, 503, kBrokerUnavailable, "the broker has not been reached yet");
   }
   responder_.respond(client, connection, {200, "text/plain; charset=utf-8", "OK\n"});
+}
+
+void StatisticsApi::answer_history(Client& client, Connection& connection) {
+  const StatisticsHistory* const history = clients_.shared().history;
+  if (history == nullptr) {
+    return responder_.refuse(client, connection, 404, "not_found", "no samples of the statistics are taken here");
+  }
+  const std::shared_ptr<const std::string> answer = history->answer();
+  responder_.respond(client, connection, {200, kJson, *answer});
 }
 
 void StatisticsApi::answer_metrics(Client& client, Connection& connection) {
@@ -126,7 +179,10 @@ void StatisticsApi::answer_stats(Client& client, Connection& connection, const h
   json.uint("history_bytes", all.history_bytes).uint("connections", all.sockets);
   json.uint("messages_total", all.published).uint("deliveries_total", all.delivered);
   json.uint("bytes_in_total", all.bytes_in).uint("bytes_out_total", all.bytes_out);
-  json.uint("resumed_total", all.resumed).uint("gaps_total", all.gaps).uint("slow_closed_total", all.slow_closed);
+  json.uint("errors_total", all.errors)
+      .uint("resumed_total", all.resumed)
+      .uint("gaps_total", all.gaps)
+      .uint("slow_closed_total", all.slow_closed);
   const uint64_t now = clients_.reactor().wall_us();
   json.uint("timestamp_ms", now / 1000);
   json.uint("uptime_seconds", now > shared.started_wall_us ? (now - shared.started_wall_us) / 1'000'000 : 0);
@@ -137,6 +193,7 @@ void StatisticsApi::answer_stats(Client& client, Connection& connection, const h
     break;
   }
   json.boolean("draining", flow_.drain_phase() != DrainPhase::running);
+  append_parts(json, all, shared, clients_.options().http2.on, current.sees_rooms);
   json.key("cores").begin_array();
   for (size_t i = 0; i < shared.cores.size(); ++i) {
     Totals one;

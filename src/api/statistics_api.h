@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Figures of the server over HTTP: /stats and /stats/stream, /metrics, /health and /ready, and the counts that clients
-// of other systems ask for. Counters of other cores are read where they are: each has one writer, and a figure may be a
-// moment old. One per core, its reactor's thread only.
+// Figures of the server over HTTP: /stats, /stats/stream and /stats/history, /metrics, /health and /ready, and the
+// counts that clients of other systems ask for. Counters of other cores are read where they are: each has one writer,
+// and a figure may be a moment old. One per core, its reactor's thread only.
 #pragma once
 
 #include <string>
@@ -33,6 +33,8 @@ class StatisticsApi {
   // The second question; from HttpSession::on_tick().
   void go_on(Client& client);
   void answer_online(Client& client, Connection& connection);
+  // The last five minutes of these figures, which lie there written.
+  void answer_history(Client& client, Connection& connection);
   void answer_metrics(Client& client, Connection& connection);
   void answer_status(Client& client, Connection& connection, const Request& request);
 

@@ -58,6 +58,7 @@ Result<void> Server::start() {
   if (auto assembled = assemble(true); !assembled) return assembled;
   // Any core answers for all of them, so none does before all are there.
   for (const auto& core : cores_) core->serve();
+  sampler_.start(*history_);
   if (inlets_ == nullptr) return {};
   return inlets_->start([this] { return attach_producer(); });
 }
@@ -127,6 +128,8 @@ Result<void> Server::assemble(bool listens) {
   shared_.cpu_ns = thread_cpu_ns;
   shared_.resident_bytes = resident_bytes;
   shared_.cores.resize(count);
+  history_ = std::make_unique<session::StatisticsHistory>(shared_);
+  shared_.history = history_.get();
 
   // Wake descriptors are made before any reactor has a table of its own, and stay open in each.
   auto mesh = reactor::Mesh::create(mesh_options(options_, machine_));
@@ -323,6 +326,7 @@ bool Server::is_empty(session::DrainPhase phase) const {
 }
 
 void Server::stop() {
+  sampler_.stop();
   if (mesh_ != nullptr) mesh_->stop_producers();
   if (inlets_ != nullptr) inlets_->stop();
   for (const auto& core : cores_) core->stop();

@@ -9,7 +9,9 @@
 #include "access/authority.h"
 #include "access/jwks_source.h"
 #include "api/static_files.h"
+#include "api/statistics_history.h"
 #include "app/core.h"
+#include "app/sampler.h"
 #include "base/error.h"
 #include "client/routes.h"
 #include "hooks/webhooks.h"
@@ -106,7 +108,9 @@ class Server {
   std::shared_ptr<const tls::Material> tls_;         // none: nothing speaks TLS
   std::vector<std::unique_ptr<Settings>> settings_;  // of the last reloads: a core may still read those before
   std::unique_ptr<reactor::Mesh> mesh_;
+  std::unique_ptr<session::StatisticsHistory> history_;
   std::vector<std::unique_ptr<Core>> cores_;
+  Sampler sampler_;  // reads what the cores count
 };
 
 }  // namespace ringcast::app

@@ -143,6 +143,7 @@ Routes::Routes(const Options& options) {
   add(del, "/connections/{}", disconnect, Access::key);
 
   add(get, "/stats", stats, Access::status);
+  add(get, "/stats/history", stats_history, Access::status);
   add(get, "/stats/stream", stats_stream, Access::key);
   add(get, "/metrics", metrics, Access::key);
   add(get, "/health", health, Access::status);

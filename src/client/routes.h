@@ -43,6 +43,7 @@ enum class Endpoint : uint8_t {
   revoke_token,
   stats,
   stats_stream,
+  stats_history,
   metrics,
   health,
   ready,

@@ -15,6 +15,10 @@
 #include "hub/hub.h"
 #include "reactor/reactor.h"
 
+namespace ringcast::codec {
+class JsonWriter;
+}
+
 namespace ringcast::tls {
 struct TlsStats;
 }
@@ -23,12 +27,15 @@ namespace ringcast::session {
 
 class Hooks;
 class StaticFiles;
+class StatisticsHistory;
 
-// Metrics of a part that the sessions know nothing else of. Any thread.
+// Metrics of a part that the sessions know nothing else of, and a value of JSON for /stats; without `names` it has none
+// that the configuration gives. Any thread.
 class MoreMetrics {
  public:
   virtual ~MoreMetrics() = default;
   virtual void append_metrics(std::string& out) const = 0;
+  virtual void append_statistics(codec::JsonWriter& json, bool names) const = 0;
 };
 
 // One core's counters, for /stats and /metrics, which are answered by any core.
@@ -60,11 +67,12 @@ constexpr bool is_proxy_listener(uint16_t listener) {
 struct Shared {
   HashKey name_key;  // of connection names
   const Routes* routes = nullptr;
-  Hooks* hooks = nullptr;                    // nullptr: nobody takes part
-  const hub::BrokerStats* broker = nullptr;  // nullptr: there is none
-  const MoreMetrics* inlets = nullptr;       // nullptr: there are none
-  const StaticFiles* files = nullptr;        // nullptr: no page
-  std::string version = "unset";             // the program sets it
+  Hooks* hooks = nullptr;                      // nullptr: nobody takes part
+  const hub::BrokerStats* broker = nullptr;    // nullptr: there is none
+  const MoreMetrics* inlets = nullptr;         // nullptr: there are none
+  const StaticFiles* files = nullptr;          // nullptr: no page
+  const StatisticsHistory* history = nullptr;  // nullptr: no samples are taken (simulation)
+  std::string version = "unset";               // the program sets it
   std::string engine;
   uint64_t started_wall_us = 0;
   std::vector<CoreView> cores;

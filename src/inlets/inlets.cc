@@ -316,4 +316,19 @@ void Inlets::append_metrics(std::string& out) const {
   }
 }
 
+void Inlets::append_statistics(codec::JsonWriter& json, bool names) const {
+  json.begin_array();
+  for (const auto& runner : runners_) {
+    const InletStats& stats = runner->stats();
+    uint64_t unmapped = 0;
+    for (const auto& count : stats.unmapped) unmapped += count.get();
+    json.begin_object();
+    if (names) json.string("name", runner->options().name);
+    json.boolean("up", stats.up.get() != 0).boolean("reads", stats.leads.get() != 0);
+    json.uint("received_total", stats.received.get()).uint("published_total", stats.published.get());
+    json.uint("unmapped_total", unmapped).uint("in_flight", stats.in_flight.get()).end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace ringcast::inlets

@@ -51,6 +51,7 @@ class Inlets final : public session::MoreMetrics {
   void stop();
 
   void append_metrics(std::string& out) const override;
+  void append_statistics(codec::JsonWriter& json, bool names) const override;
 
  private:
   class Runner;

@@ -47,6 +47,9 @@ suite('cluster', { server: false, at_once: 3 }, (test) => {
     // An event without an id goes everywhere too, and not back to who sent it.
     here.send({ action: 'typing', room });
     await there.next('typing');
+    const { broker } = await t.read('/stats', {}, { at: one });
+    assert.deepEqual([broker.up, broker.nodes], [true, 2]);
+    assert.ok(broker.ordered_total >= 2 && broker.channels >= 1, JSON.stringify(broker));
   });
 
   test('a client resumes on another node: exactly, from a history that node has never seen', async (t) => {

@@ -101,6 +101,12 @@ keys = "orders"
     await redis.ask_all([['XADD', 'orders', '*', 'data', '{"room":"other","n":0}'], ...entries('order-1', 1, 1)]);
     await inlet_until(t, 'orders', 'published_total', 1, { headers });
     assert.equal(await inlet_metric(t, 'orders', 'unmapped_total', { reason: 'forbidden', headers }), 1);
+    // Names are for those who have the key.
+    const figures = { up: true, reads: true, received_total: 2, published_total: 1, unmapped_total: 1 };
+    const { inlets: [seen] } = await t.read('/stats', {}, { headers });
+    assert.deepEqual(seen, { name: 'orders', ...figures, in_flight: seen.in_flight });
+    const { inlets: [nameless] } = await t.read('/stats');
+    assert.deepEqual(nameless, { ...figures, in_flight: nameless.in_flight });
     await until(async () => await pending(redis) === 0, 'both to be acknowledged');
   });
 

@@ -67,6 +67,7 @@ function calls(room, connection_id) {
     readUser: [{ path: ['bob'], status: 200 }, { path: ['nobody'], status: 200 }],
     listConnections: [{ status: 200 }],
     readStats: [{ status: 200 }],
+    readStatsHistory: [{ status: 200 }],
     streamStats: [{ query: { tenant: 'a b' }, status: 400 }],
     readMetrics: [{ status: 200 }],
     health: [{ status: 200 }],

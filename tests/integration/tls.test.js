@@ -71,6 +71,9 @@ suite('tls', { settings }, (test) => {
     for (const reader of [socket, stream]) assert.equal((await reader.next('message')).content, 'and back');
     const history = JSON.parse((await ask(at, `/history?room=${room}`)).text);
     assert.deepEqual(history.messages.map(({ content }) => content), ['over TLS', 'and back']);
+    const { tls } = await t.read('/stats');
+    assert.ok(tls.connections >= 2 && tls.full_total + tls.resumed_total >= 4, JSON.stringify(tls));
+    assert.deepEqual(Object.keys(tls), ['connections', 'handshakes_waiting', 'full_total', 'resumed_total', 'failed_total']);
     await socket.close();
   });
 

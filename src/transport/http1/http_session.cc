@@ -49,6 +49,7 @@ constexpr bool is_bulk_endpoint(Endpoint endpoint) {
     case Endpoint::users:
     case Endpoint::connections:
     case Endpoint::stats:
+    case Endpoint::stats_history:
     case Endpoint::metrics:
     case Endpoint::file: return true;
     default: return false;
@@ -548,6 +549,7 @@ void HttpSession::serve(Client& client, Connection& connection, Request& request
     case Endpoint::stats:
     case Endpoint::broker_stats: return statistics_.ask(client, request);
     case Endpoint::stats_stream: return statistics_.open_stream(client, connection, request);
+    case Endpoint::stats_history: return statistics_.answer_history(client, connection);
     case Endpoint::metrics: return statistics_.answer_metrics(client, connection);
     case Endpoint::health:
     case Endpoint::ready: return statistics_.answer_status(client, connection, request);

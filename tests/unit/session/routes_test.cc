@@ -43,6 +43,7 @@ TEST(Routes, FindsEachEndpoint) {
       {HttpMethod::get, "/connections", Endpoint::connections, "", ""},
       {HttpMethod::delete_, "/connections/00ff", Endpoint::disconnect, "00ff", ""},
       {HttpMethod::get, "/stats", Endpoint::stats, "", ""},
+      {HttpMethod::get, "/stats/history", Endpoint::stats_history, "", ""},
       {HttpMethod::get, "/stats/stream", Endpoint::stats_stream, "", ""},
       {HttpMethod::get, "/metrics", Endpoint::metrics, "", ""},
       {HttpMethod::get, "/health", Endpoint::health, "", ""},

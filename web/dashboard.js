@@ -1,68 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dashboard: the server's figures, a second apart, from the stream /stats/stream.
+// The dashboard: the server's figures of the last five minutes (/stats/history) and from then on, a second apart, those
+// of /stats/stream.
 
+import { Actions } from './actions.js';
 import { Chart } from './chart.js';
 import { readEvents } from './client/index.js';
 import { backoffMs } from './client/connection.js';
-import { bytes, count, duration, element, percent } from './format.js';
+import { Figures, sample_of, samples_of } from './figures.js';
+import { bytes, clock, count, date, duration, element, percent, rounded, short_count } from './format.js';
 
 const kKeyName = 'ringcast-api-key';
 const kSilentMs = 15000;
 const kRoomsShown = 200;
-const kCoreColumns = ['load', 'clients', 'channels', 'memberships', 'published', 'delivered', 'queued_bytes', 'history_bytes'];
+const kElsewhere = 'The figures are not served at this address: with admin_listen they are on the admin address only.';
+const kNamesHidden = 'Their names are shown with an API key, on the admin address, or to a browser on the server\'s own machine.';
 
 const $ = (id) => document.getElementById(id);
+const per_second = (value) => `${short_count(value)}/s`;
 
+// --- charts ---------------------------------------------------------------------------------------------------------
+
+const others = [];
+const chart = (options) => new Chart($('charts'), { ...options, others });
 const charts = {
-  connections: new Chart($('charts'), { title: 'Connections', format: count }),
-  rates: new Chart($('charts'), { title: 'Messages per second', format: count }),
-  traffic: new Chart($('charts'), { title: 'Bytes per second', format: (value) => `${bytes(value)}/s`, least: 1024 }),
-  load: new Chart($('charts'), { title: 'Load per core', format: percent, top: 1 }),
-  memory: new Chart($('charts'), { title: 'Memory', format: bytes, least: 1 << 20 }),
+  clients: chart({ title: 'Clients', about: 'Connected now, by how they receive.', format: short_count }),
+  messages: chart({ title: 'Messages', about: 'Published by anybody, and copies of them handed to clients.', format: per_second }),
+  traffic: chart({
+    title: 'Network', about: 'Bytes that came from clients, and bytes sent to them.',
+    format: (value) => `${bytes(value)}/s`, least: 4096, binary: true,
+  }),
+  load: chart({ title: 'Processor use', about: 'Of each core\'s thread. At 100 % clients of that core wait.', format: percent, top: 1 }),
+  memory: chart({
+    title: 'Memory', about: 'Of the whole process; in it: kept messages, and what slow clients have not taken yet.',
+    format: bytes, least: 4 << 20, binary: true,
+  }),
+  trouble: chart({
+    title: 'Trouble', about: 'Errors sent to clients, clients closed because they read too slowly, returns that found messages gone.',
+    format: per_second,
+  }),
 };
 
-// --- figures --------------------------------------------------------------------------------------------------------
+const figures = new Figures();
 
-let previous = null;
-
-function rates_between(before, now) {
-  const seconds = (now.timestamp_ms - before.timestamp_ms) / 1000;
-  if (!(seconds > 0) || now.uptime_seconds < before.uptime_seconds) return null;
-  const rate = (name) => Math.max(0, (now[name] - before[name]) / seconds);
-  return {
-    published: rate('messages_total'), delivered: rate('deliveries_total'), received: rate('bytes_in_total'), sent: rate('bytes_out_total'),
-    load: now.cores.map((core, i) => Math.min(1, Math.max(0, (core.cpu_us - (before.cores[i]?.cpu_us ?? core.cpu_us)) / 1e6 / seconds))),
-  };
+function draw() {
+  const columns = figures.columns();
+  const of = (...names) => names.map((name) => columns[name]);
+  if (columns.times.length === 0) return;
+  charts.clients.show(columns.times, ['WebSocket', 'event stream', 'long poll', 'Socket.IO'], of('websocket', 'sse', 'poll', 'socketio'));
+  charts.messages.show(columns.times, ['published', 'delivered'], of('messages_total', 'deliveries_total'));
+  charts.traffic.show(columns.times, ['received', 'sent'], of('bytes_in_total', 'bytes_out_total'));
+  charts.load.show(columns.times, columns.names, columns.loads);
+  charts.memory.show(columns.times, ['process', 'kept messages', 'not taken yet'], of('resident_bytes', 'history_bytes', 'queued_bytes'));
+  charts.trouble.show(columns.times, ['errors', 'closed as slow', 'gaps'], of('errors_total', 'slow_closed_total', 'gaps_total'));
 }
+
+// --- tiles and tables -----------------------------------------------------------------------------------------------
 
 function show(stats) {
-  const rates = previous && rates_between(previous, stats);
-  previous = stats;
-  charts.connections.add(stats.transports);
-  charts.memory.add({ 'in use': stats.resident_bytes, history: stats.history_bytes, unsent: stats.cores.reduce((sum, core) => sum + core.queued_bytes, 0) });
-  if (rates) {
-    charts.rates.add({ published: rates.published, delivered: rates.delivered });
-    charts.traffic.add({ received: rates.received, sent: rates.sent });
-    charts.load.add(Object.fromEntries(rates.load.map((load, core) => [`core ${core}`, load])));
-  }
-  show_tiles(stats, rates);
+  const sample = sample_of(stats);
+  const rates = figures.add(sample);
+  draw();
+  show_tiles(stats, sample, rates);
+  show_parts(stats);
   show_rooms(stats.rooms, stats.occupied_rooms);
   show_cores(stats.cores, rates);
-  $('about').textContent = `version ${stats.version}, ${stats.io}${stats.draining ? ', draining' : ''}`;
+  show_inlets(stats.inlets ?? []);
+  const engine = stats.io === 'uring' ? 'io_uring' : stats.io;
+  $('about').textContent = `Version ${stats.version}, ${engine}${stats.io_fallback ? ` (not io_uring: ${stats.io_fallback})` : ''}`;
 }
 
-function show_tiles(stats, rates) {
-  const tiles = [
-    ['Clients', count(stats.total_clients)], ['Users online', count(stats.online_users)], ['Channels', count(stats.channels)],
-    ['Messages/s', count(rates?.published ?? 0)], ['Deliveries/s', count(rates?.delivered ?? 0)], ['Kept messages', count(stats.buffered_events)],
-    ['Resumed', count(stats.resumed_total)], ['Gaps', count(stats.gaps_total)], ['Slow, closed', count(stats.slow_closed_total)],
-    ['Memory', bytes(stats.resident_bytes)], ['Uptime', duration(stats.uptime_seconds)],
-  ];
-  $('tiles').replaceChildren(...tiles.map(([name, value]) => {
+// [name, value, explanation, whether it is bad]
+function fill_tiles(list, tiles) {
+  list.replaceChildren(...tiles.map(([name, value, note, bad = false]) => {
     const tile = element('div');
-    tile.append(element('dt', name), element('dd', value));
+    if (bad) tile.dataset.mood = 'bad';
+    tile.append(element('dt', name), element('dd', value), element('dd', note, 'note'));
     return tile;
   }));
+}
+
+let last_rates = null;   // an event that came too soon after another has none of its own
+
+function show_tiles(stats, sample, rates) {
+  last_rates = rates ?? last_rates;
+  const rate = (name) => (last_rates ? count(rounded(last_rates[name])) : '–');
+  fill_tiles($('tiles'), [
+    ['Clients', count(stats.total_clients), 'connected now'],
+    ['Users', count(stats.online_users), 'with a name, online now'],
+    ['Rooms', count(stats.occupied_rooms), 'that have members'],
+    ['Published', rate('messages_total'), 'messages a second'],
+    ['Delivered', rate('deliveries_total'), 'copies to clients a second'],
+    ['Kept', count(stats.buffered_events), `messages for those who return, ${bytes(stats.history_bytes)}`],
+    ['Not taken yet', bytes(sample.queued_bytes), 'waits for slow clients'],
+    ['Resumed', count(stats.resumed_total), 'returns that lost nothing, since the start'],
+    ['Gaps', count(stats.gaps_total), 'returns that found messages gone, since the start'],
+    ['Closed as slow', count(stats.slow_closed_total), 'clients that read too slowly, since the start'],
+    ['Memory', bytes(stats.resident_bytes), 'of the process'],
+    ['Running for', duration(stats.uptime_seconds), `since ${date(stats.timestamp_ms - 1000 * stats.uptime_seconds)}`],
+  ]);
+}
+
+function show_parts({ broker, inlets, tls, http2 }) {
+  const tiles = [];
+  if (broker) {
+    tiles.push(broker.up
+      ? ['Nodes', count(broker.nodes), `servers that share rooms through Redis, which answers in ${count(broker.round_trip_us / 1000)} ms`]
+      : ['Nodes', 'No Redis', 'Shared rooms take no messages until it can be reached again', true]);
+  }
+  if (inlets) {
+    const up = inlets.filter((inlet) => inlet.up).length;
+    const published = inlets.reduce((sum, inlet) => sum + inlet.published_total, 0);
+    tiles.push(['Inlets', `${up} of ${inlets.length}`, `connected; ${count(published)} messages published from them`, up < inlets.length]);
+  }
+  if (tls) {
+    const all = tls.full_total + tls.resumed_total;
+    const resumed = all ? `, ${percent(tls.resumed_total / all)} of the handshakes resumed` : '';
+    tiles.push(['TLS', count(tls.connections), `encrypted connections${resumed}${tls.failed_total ? `, ${count(tls.failed_total)} failed` : ''}`]);
+  }
+  if (http2) tiles.push(['HTTP/2 streams', count(http2.streams), `open on ${count(http2.connections)} ${http2.connections === 1 ? 'connection' : 'connections'}`]);
+  $('parts').hidden = tiles.length === 0;
+  fill_tiles($('parts'), tiles);
 }
 
 function row_head(text) {
@@ -73,43 +130,107 @@ function row_head(text) {
 }
 
 function show_rooms(rooms, occupied) {
-  const entries = Object.entries(rooms).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  const entries = Object.entries(rooms).sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, kRoomsShown);
   $('room-count').textContent = count(occupied);
+  $('rooms-about').hidden = entries.length === 0;
+  $('rooms-scroll').hidden = entries.length === 0;
   $('rooms-empty').hidden = entries.length > 0;
-  $('rooms').tBodies[0].replaceChildren(...entries.slice(0, kRoomsShown).map(([room, members]) => {
+  $('rooms-empty').textContent = occupied > 0 ? kNamesHidden : 'No room has members now.';
+  $('rooms').tBodies[0].replaceChildren(...entries.map(([room, members]) => {
     const row = element('tr');
     row.append(row_head(room), element('td', count(members), 'number'));
     return row;
   }));
-}
-
-function show_cores(cores, rates) {
-  const head = element('tr');
-  for (const name of ['core', ...kCoreColumns]) {
-    const column = element('th', name.replace('_bytes', ''), name === 'core' ? '' : 'number');
-    column.scope = 'col';
-    head.append(column);
-  }
-  $('cores').tHead.replaceChildren(head);
-  $('cores').tBodies[0].replaceChildren(...cores.map((core, i) => {
-    const row = element('tr');
-    const text = (name) => (name === 'load' ? percent(rates?.load[i] ?? 0) : name.endsWith('_bytes') ? bytes(core[name]) : count(core[name]));
-    row.append(row_head(String(core.core)), ...kCoreColumns.map((name) => element('td', text(name), 'number')));
-    return row;
+  $('room-names').replaceChildren(...entries.map(([room]) => {
+    const option = element('option');
+    option.value = room;
+    return option;
   }));
 }
 
-// --- the stream -----------------------------------------------------------------------------------------------------
+// columns: [heading, text of a row, whether it is bad]; the first heads the row.
+function fill_table(table, rows, columns) {
+  const head = element('tr');
+  for (const [i, [name]] of columns.entries()) {
+    const cell = element('th', name, i === 0 ? '' : 'number');
+    cell.scope = 'col';
+    head.append(cell);
+  }
+  table.tHead.replaceChildren(head);
+  table.tBodies[0].replaceChildren(...rows.map((row, number) => {
+    const line = element('tr');
+    for (const [i, [name, text, is_bad]] of columns.entries()) {
+      const cell = i === 0 ? row_head(text(row, number)) : element('td', text(row, number), 'number');
+      if (i !== 0) cell.dataset.label = name;
+      if (is_bad?.(row)) cell.dataset.mood = 'bad';
+      line.append(cell);
+    }
+    return line;
+  }));
+}
+
+function show_cores(cores) {
+  fill_table($('cores'), cores, [
+    ['Core', (core) => `Core ${core.core}`],
+    ['Load', (core, i) => (last_rates ? percent(Math.round(100 * (last_rates.load[i] ?? 0)) / 100) : '–')],
+    ['Clients', (core) => count(core.clients)],
+    ['Memberships', (core) => count(core.memberships)],
+    ['Channels', (core) => count(core.channels)],
+    ['Published', (core) => short_count(core.published)],
+    ['Delivered', (core) => short_count(core.delivered)],
+    ['Kept', (core) => bytes(core.history_bytes)],
+    ['Not taken', (core) => bytes(core.queued_bytes)],
+  ]);
+}
+
+function show_inlets(inlets) {
+  $('inlets-card').hidden = inlets.length === 0;
+  fill_table($('inlets'), inlets, [
+    ['Inlet', (inlet, i) => inlet.name ?? `Inlet ${i + 1}`],
+    ['State', (inlet) => (!inlet.up ? 'not connected' : inlet.reads ? 'reads' : 'another node reads'), (inlet) => !inlet.up],
+    ['Received', (inlet) => short_count(inlet.received_total)],
+    ['Published', (inlet) => short_count(inlet.published_total)],
+    ['Not publishable', (inlet) => count(inlet.unmapped_total)],
+    ['In flight', (inlet) => count(inlet.in_flight)],
+  ]);
+}
+
+// --- what the page is doing -----------------------------------------------------------------------------------------
 
 function show_state(state, text) {
   $('state').dataset.state = state;
   $('state-text').textContent = text;
 }
 
+function show_problem(text, { again = false } = {}) {
+  $('problem').hidden = text === '';
+  $('problem-text').textContent = text;
+  $('again').hidden = !again;
+}
+
 let key = sessionStorage.getItem(kKeyName) ?? '';
 let stream = null;     // AbortController of the one that is read
 let timer = 0;
 let attempt = 0;
+let last_ms = 0;       // when the last figures came
+
+const headers = () => (key ? { 'X-API-Key': key } : {});
+
+function live(stats) {
+  attempt = 0;
+  last_ms = Date.now();
+  $('key-form').hidden = true;
+  $('forget').hidden = key === '';
+  $('main').hidden = false;
+  show_problem('');
+  if ($('state').dataset.state !== 'open' || stats.draining) show_state('open', stats.draining ? 'Live, the server is stopping' : 'Live');
+  show(stats);
+}
+
+async function read_history(signal) {
+  const response = await fetch('stats/history', { cache: 'no-store', headers: headers(), signal });
+  if (response.ok) figures.replace(samples_of(await response.json()));
+}
 
 async function read() {
   clearTimeout(timer);
@@ -122,40 +243,62 @@ async function read() {
     watch = setTimeout(() => mine.abort(), kSilentMs);
   };
   let status = 0;
+  let words = '';
   listen();
   try {
+    await read_history(mine.signal);
     await readEvents(new URL('stats/stream', location.href), {
       signal: mine.signal,
-      headers: key ? { 'X-API-Key': key } : {},
+      headers: headers(),
       onEvent: ({ type, data }) => {
         listen();
-        if (stream !== mine || type !== 'stats') return;
-        attempt = 0;
-        $('key-form').hidden = true;
-        if ($('state').dataset.state !== 'open') show_state('open', 'Live');
-        show(JSON.parse(data));
+        if (stream === mine && type === 'stats') live(JSON.parse(data));
       },
     });
   } catch (error) {
     status = error.status ?? 0;
+    words = error.error?.message ?? '';
   } finally {
     clearTimeout(watch);
   }
   if (stream !== mine) return;
-  if (status === 401) return ask_for_key();
-  if (status === 403 || status === 404) return show_state('stopped', status === 404 ? 'Figures are on the admin port' : 'Forbidden');
+  if (status === 401) return ask_for_key(words);
+  if (status === 403 || status === 404) return refused(status, words);
+  wait(status, words);
+}
+
+function wait(status, words) {
   const delay = Math.max(1000, backoffMs(attempt++));
+  const reason = status ? `The server refuses its figures: ${words || `HTTP ${status}`}.` : 'The server cannot be reached.';
+  const old = last_ms ? ` What is below is from ${clock(last_ms / 1000, true)}.` : '';
   show_state('waiting', 'Reconnecting');
+  show_problem(`${reason}${old} The page tries again by itself.`);
   timer = setTimeout(read, delay);
 }
 
-function ask_for_key() {
-  $('key-reason').textContent = key ? 'The server does not take this API key.' : 'This server asks for an API key.';
-  sessionStorage.removeItem(kKeyName);
-  key = '';
-  show_state('stopped', 'API key needed');
+function refused(status, words) {
+  $('main').hidden = true;
+  $('key-form').hidden = status !== 403;
+  $('key-reason').textContent = 'Another key may be allowed to see them.';
+  show_state('stopped', 'Refused');
+  show_problem(status === 404 ? kElsewhere : `The server refuses its figures: ${words || 'forbidden'}.`, { again: true });
+}
+
+function ask_for_key(words) {
+  const refusal = `The server does not take this key${words ? `: ${words}` : ''}.`;
+  $('key-reason').textContent = key ? refusal : 'This server shows its figures to those who have a key.';
+  forget();
+  show_problem('');
+  $('main').hidden = true;
+  show_state('stopped', 'Key needed');
   $('key-form').hidden = false;
   $('key').focus();
+}
+
+function forget() {
+  sessionStorage.removeItem(kKeyName);
+  key = '';
+  $('forget').hidden = true;
 }
 
 $('key-form').addEventListener('submit', (event) => {
@@ -167,4 +310,19 @@ $('key-form').addEventListener('submit', (event) => {
   read();
 });
 
+$('forget').addEventListener('click', () => {
+  forget();
+  stream?.abort();
+  stream = null;
+  show_state('connecting', 'Connecting');
+  read();
+});
+
+$('again').addEventListener('click', () => {
+  show_problem('');
+  show_state('connecting', 'Connecting');
+  read();
+});
+
+new Actions($('actions'), $('confirm'), { headers, on_refused: ask_for_key });
 read();

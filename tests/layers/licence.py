@@ -11,6 +11,7 @@ import sys
 CODE = {".h", ".cc", ".js", ".ts", ".py", ".sh", ".yml", ".yaml"}
 NAMED = {"meson.build", "meson_options.txt", "Containerfile"}
 GENERATED = ("web/client/v1/",)
+FOREIGN = ("web/vendor/",)  # with a licence beside them; NOTICE names them
 LINE = "SPDX-License-Identifier: Apache-2.0"
 
 
@@ -29,7 +30,7 @@ def main(root):
     if listed.returncode != 0:
         print(f"{root} is no checkout of git: nothing to look at")
         return 77
-    files = [name for name in listed.stdout.decode().split("\0") if name and not name.startswith(GENERATED)]
+    files = [name for name in listed.stdout.decode().split("\0") if name and not name.startswith(GENERATED + FOREIGN)]
     bad = [name for name in files if (root / name).is_file() and lacks(root / name)]
     for name in bad:
         print(f"{name}: the first line has to be a comment with {LINE}")

@@ -6,7 +6,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <bit>
 #include <thread>
@@ -286,7 +285,7 @@ void Inlets::append_metrics(std::string& out) const {
     std::string_view name, type, help;
     Counter InletStats::*value;
   };
-  static constexpr std::array<Row, 14> kRows = {{
+  static constexpr Row kRows[] = {
       {"up", "gauge", "Whether the other system is connected.", &InletStats::up},
       {"reads", "gauge", "Whether this node may read there: with a lease one node at a time.", &InletStats::leads},
       {"connects_total", "counter", "Connections that were made.", &InletStats::connects},
@@ -302,7 +301,7 @@ void Inlets::append_metrics(std::string& out) const {
        &InletStats::held_back},
       {"in_flight", "gauge", "Messages that are not settled.", &InletStats::in_flight},
       {"in_flight_bytes", "gauge", "Their bytes.", &InletStats::in_flight_bytes},
-  }};
+  };
   for (const Row& row : kRows) {
     family(row.name, row.type, row.help);
     for (const auto& runner : runners_) sample(row.name, *runner, {}, (runner->stats().*row.value).get());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenAPI document against the running server: each operation is called, and its answer is one that the document
-// describes; the document has every path of docs/protocol.md and no method that the server does not allow.
+// describes; its examples are valid; the document has every path of docs/protocol.md and no method that the server does not allow.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -85,7 +85,63 @@ function calls(room, connection_id) {
   };
 }
 
+// Every example of the document, with the schema that it is one of.
+function examples_of(node, path = '') {
+  if (node === null || typeof node !== 'object') return [];
+  if (Array.isArray(node)) return node.flatMap((inner, at) => examples_of(inner, `${path}/${at}`));
+  const own = [];
+  if ('example' in node) own.push({ path, value: node.example, schema: node.schema });
+  for (const [name, { value }] of Object.entries(node.examples ?? {})) own.push({ path: `${path} ${name}`, value, schema: node.schema });
+  return [...own, ...Object.entries(node).filter(([name]) => !/^examples?$/.test(name)).flatMap(([name, inner]) => examples_of(inner, `${path}/${name}`))];
+}
+const has_example = (media) => 'example' in media || Object.keys(media.examples ?? {}).length > 0;
+
 suite('OpenAPI', {}, (test) => {
+  test('each body, answer and refusal has an example that its schema allows', () => {
+    const examples = examples_of(kDocument);
+    assert.ok(examples.length > 70, `${examples.length}`);
+    for (const { path, value, schema } of examples) {
+      assert.ok(schema, `${path} is an example of nothing`);
+      const validate = ajv.compile(absolute(schema));
+      assert.ok(validate(value), `${path}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(value)}`);
+    }
+    const lacks = [];
+    for (const operation of operations) {
+      const bodies = Object.entries(operation.requestBody?.content ?? {}).filter(([type]) => type === 'application/json');
+      // What the document itself is needs none.
+      const answers = operation.operationId === 'describe' ? [] : Object.keys(operation.responses).flatMap((status) => Object.entries(response_of(operation, status).content ?? {}));
+      for (const [type, media] of [...bodies, ...answers]) if (!has_example(media)) lacks.push(`${operation.operationId} ${type}`);
+      for (const parameter of operation.parameters ?? []) {
+        const found = parameter.$ref ? kDocument.components.parameters[parameter.$ref.split('/').at(-1)] : parameter;
+        if (!('example' in found)) lacks.push(`${operation.operationId} ${found.name}`);
+      }
+    }
+    assert.deepEqual(lacks, []);
+  });
+
+  test('the server takes the bodies of the examples, and refuses with the codes of the refusals', async (t) => {
+    const post = async (path, id) => {
+      const media = operations.find(({ operationId }) => operationId === id).requestBody.content['application/json'];
+      for (const body of media.examples ? Object.values(media.examples).map(({ value }) => value) : [media.example]) {
+        const answer = await t.http('POST', path, { body });
+        assert.equal(answer.status, 200, `${id} ${JSON.stringify(body)}: ${answer.text}`);
+        check(operations.find(({ operationId }) => operationId === id), answer);
+      }
+    };
+    await post('/messages', 'publish');
+    const codes = (name) => kDocument.components.responses[name].content['application/json'].example.error;
+    const bad_room = await t.http('DELETE', '/rooms/a%2Cb');
+    assert.deepEqual(bad_room.json.error, codes('BadRequest'));
+    const not_json = await t.http('POST', '/messages', { body: '{}', headers: { 'content-type': 'text/plain' } });
+    assert.deepEqual(not_json.json.error, codes('NotJson'));
+    const none = await t.http('DELETE', '/connections/none');
+    assert.deepEqual(none.json.error, codes('NotFound'));
+    const large = await t.http('POST', '/messages', { body: { room: t.name('room'), content: 'x'.repeat(70000) } });
+    assert.equal(large.json.error.code, codes('TooLarge').code);
+    const upgrade = await t.get('/ws');
+    assert.deepEqual(upgrade.json.error, operations.find(({ operationId }) => operationId === 'openWebSocket').responses[426].content['application/json'].example.error);
+  });
+
   test('every operation answers as the document says', async (t) => {
     const room = t.name('room');
     await t.ws({ user: 'bob', rooms: [room] });
@@ -136,6 +192,8 @@ suite('OpenAPI with tokens', { settings: () => ({ jwt_keys: new Files().key(key)
     await ask('revokeUser', 'bob', { headers: server }, 200);
     await ask('revokeUser', 'bob', { headers: user }, 403);
     await ask('revokeUser', 'bob', {}, 401);
+    const refused = await t.http('DELETE', '/users/bob/tokens');
+    assert.deepEqual(refused.json.error, kDocument.components.responses.Unauthorized.content['application/json'].example.error);
     await ask('revokeUser', 'a%2Cb', { headers: server }, 400);
     await ask('revokeToken', 'some-id', { headers: server }, 200);
     await ask('revokeToken', 'some-id', { headers: user }, 403);

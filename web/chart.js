@@ -88,7 +88,7 @@ export class Chart {
     const line = { stroke: () => css('--line'), width: 1 };
     const axis = { stroke: () => css('--muted'), grid: line, ticks: { ...line, size: 4 }, gap: 4, font: '12px system-ui, sans-serif' };
     return {
-      ...this.size(), legend: { show: false }, padding: [8, 12, 0, 0],
+      ...this.size(), legend: { show: false }, padding: [8, kTimeWidth / 2, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: kSync }, points: { size: 7 } },
       scales: {
         x: { time: false, range: () => this.window() },

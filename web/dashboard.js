@@ -117,7 +117,8 @@ function show_parts({ broker, inlets, tls, http2 }) {
     const resumed = all ? `, ${percent(tls.resumed_total / all)} of the handshakes resumed` : '';
     tiles.push(['TLS', count(tls.connections), `encrypted connections${resumed}${tls.failed_total ? `, ${count(tls.failed_total)} failed` : ''}`]);
   }
-  if (http2) tiles.push(['HTTP/2 streams', count(http2.streams), `open on ${count(http2.connections)} ${http2.connections === 1 ? 'connection' : 'connections'}`]);
+  // On by default: shown once somebody has used it.
+  if (http2?.streams_total) tiles.push(['HTTP/2 streams', count(http2.streams), `open on ${count(http2.connections)} ${http2.connections === 1 ? 'connection' : 'connections'}`]);
   $('parts').hidden = tiles.length === 0;
   fill_tiles($('parts'), tiles);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "codec/native/names.h"
 #include "config/options_table.h"
 #include "config/options_toml.h"
+#include "inlets/address.h"
 #include "inlets/mapping.h"
 #include "inlets/options.h"
 #include "inlets/pattern.h"
@@ -34,7 +36,8 @@ constexpr Types bit(Type type) {
   return 1u << static_cast<unsigned>(type);
 }
 constexpr Types kAllTypes = (1u << inlets::kTypes) - 1;
-constexpr Types kKeeping = bit(Type::redis_stream);
+constexpr Types kNats = bit(Type::nats) | bit(Type::jetstream);
+constexpr Types kKeeping = bit(Type::redis_stream) | bit(Type::jetstream) | bit(Type::kafka);
 
 struct InletText {
   std::string_view key;
@@ -54,16 +57,17 @@ struct InletKey {
   std::string_view key;
   Types types;
 };
-constexpr std::array<InletKey, 20> kInletKeys = {{
+constexpr std::array<InletKey, 26> kInletKeys = {{
     {"name", kAllTypes},
     {"type", kAllTypes},
     {"url", kAllTypes},
     {"url_file", kAllTypes},
     {"from", kAllTypes},
-    {"group", kKeeping},
+    {"stream", bit(Type::jetstream)},
+    {"group", kKeeping | bit(Type::nats)},
     {"body", bit(Type::redis_stream)},
     {"start", kKeeping},
-    {"scope", bit(Type::redis_pubsub)},
+    {"scope", bit(Type::redis_pubsub) | bit(Type::nats)},
     {"ordered", kAllTypes},
     {"room", kAllTypes},
     {"to", kAllTypes},
@@ -73,10 +77,21 @@ constexpr std::array<InletKey, 20> kInletKeys = {{
     {"event", kAllTypes},
     {"data", kAllTypes},
     {"idempotency_key", kAllTypes},
+    {"ca_file", kNats | bit(Type::kafka)},
+    {"certificate_file", kNats | bit(Type::kafka)},
+    {"key_file", kNats | bit(Type::kafka)},
+    {"credentials_file", kNats},
+    {"sasl", bit(Type::kafka)},
     {"in_flight_max", kAllTypes},
     {"in_flight_size_max", kAllTypes},
 }};
 constexpr std::string_view kDeadLetter = "dead_letter";
+constexpr std::array<std::pair<std::string_view, std::string InletOptions::*>, 4> kFiles = {{
+    {"ca_file", &InletOptions::ca_file},
+    {"certificate_file", &InletOptions::certificate_file},
+    {"key_file", &InletOptions::key_file},
+    {"credentials_file", &InletOptions::credentials_file},
+}};
 
 std::string known_keys() {
   std::string out;
@@ -119,6 +134,7 @@ std::string take(const TomlEntry& entry, InletOptions& inlet, bool& has_url, boo
   if (entry.key == "type") {
     const auto type = text ? inlets::type_from(*text) : std::nullopt;
     if (!type) return "must be one of " + std::string(inlets::kTypeNames);
+    if (const std::string_view why = inlets::not_built(*type); !why.empty()) return std::string(why);
     inlet.type = *type;
     has_type = true;
     return {};
@@ -141,9 +157,22 @@ std::string take(const TomlEntry& entry, InletOptions& inlet, bool& has_url, boo
     inlet.from = *std::move(names);
     return {};
   }
-  if (entry.key == "group" || entry.key == "body") {
+  if (entry.key == "group" || entry.key == "body" || entry.key == "stream") {
     if (!text || text->empty() || text->size() > 128) return "must be a text of 1 to 128 bytes";
-    (entry.key == "group" ? inlet.group : inlet.body) = *text;
+    (entry.key == "group" ? inlet.group : entry.key == "body" ? inlet.body : inlet.stream) = *text;
+    return {};
+  }
+  if (entry.key == "sasl") {
+    if (!text || (*text != "plain" && *text != "scram-sha-256" && *text != "scram-sha-512"))
+      return "must be \"plain\", \"scram-sha-256\" or \"scram-sha-512\"";
+    inlet.sasl = *text;
+    return {};
+  }
+  for (const auto& [key, field] : kFiles) {
+    if (entry.key != key) continue;
+    if (!text || text->empty()) return "must be the path of a file";
+    if (!std::ifstream(*text)) return "cannot be read: " + std::string(std::strerror(errno));
+    inlet.*field = *text;
     return {};
   }
   if (entry.key == "start") {
@@ -194,22 +223,56 @@ std::string take(const TomlEntry& entry, InletOptions& inlet, bool& has_url, boo
 
 // What the templates ask for that this type has not; empty: nothing.
 std::string beyond(const InletOptions& inlet) {
-  const bool redis = inlet.type == Type::redis_pubsub || inlet.type == Type::redis_stream;
   for (const InletText& part : kTemplates) {
     const Template parsed = *Template::parse(inlet.*part.field);
     const std::string what = std::string(part.key) + ": ";
     const std::string of = " of type " + std::string(to_string(inlet.type));
-    if (redis && parsed.reads_key()) return what + "{key} has no use: messages" + of + " have none";
-    if (inlet.type != Type::redis_stream && parsed.reads_fields())
+    if (inlet.type != Type::kafka && parsed.reads_key()) return what + "{key} has no use: messages" + of + " have none";
+    if (inlet.type == Type::redis_pubsub && parsed.reads_fields())
       return what + "{field.NAME} has no use: messages" + of + " have none";
-    if (inlet.type == Type::redis_pubsub && parsed.reads_id())
+    if (!inlets::keeps_messages(inlet.type) && parsed.reads_id())
       return what + "{id} has no use: messages" + of + " have none";
     for (const std::string& from : inlet.from) {
-      const uint32_t wildcards = inlet.type == Type::redis_pubsub ? inlets::wildcards_of(from) : 0;
+      const uint32_t wildcards = inlet.type == Type::redis_pubsub ? inlets::wildcards_of(from)
+                                 : inlets::is_nats(inlet.type)    ? inlets::nats_wildcards_of(from)
+                                                                  : 0;
       if (parsed.highest_capture() > wildcards)
         return what + "{" + std::to_string(parsed.highest_capture()) + "} has no use: from \"" + from + "\" has " +
                (wildcards == 0 ? "no wildcard" : "only " + std::to_string(wildcards));
     }
+  }
+  return {};
+}
+
+// The same of NATS's subjects.
+std::string bad_subject(const InletOptions& inlet) {
+  for (const std::string& subject : inlet.from) {
+    if (auto good = inlets::check_nats_subject(subject); !good)
+      return "from: \"" + subject + "\": " + good.error().message;
+    std::vector<std::string_view> captured;
+    for (const std::string& other : inlet.from) {
+      if (&other != &subject && inlets::nats_wildcards_of(other) == 0 && inlets::capture_nats(subject, other, captured))
+        return "from: \"" + subject + "\" matches \"" + other + "\" too, whose messages would come twice";
+    }
+  }
+  if (inlet.group.find_first_of(" .*>/\\") != std::string::npos)
+    return "group must have no space and none of . * > / and \\";
+  if (inlet.type != Type::jetstream) return {};
+  if (inlet.from.size() != 1) return "from must be one subject of the stream; others need a section each";
+  if (inlet.stream.empty()) return "needs stream = \"…\": the stream in which the subject is";
+  if (inlet.stream.find_first_of(" .*>/\\") != std::string::npos)
+    return "stream must have no space and none of . * > / and \\";
+  return {};
+}
+
+// The same of Kafka's topics.
+std::string bad_topic(const InletOptions& inlet) {
+  for (const std::string& topic : inlet.from) {
+    const bool good = topic.size() <= 249 && std::all_of(topic.begin(), topic.end(), [](char c) {
+                        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                               c == '.' || c == '-';
+                      });
+    if (!good) return "from: \"" + topic + "\": a topic has at most 249 letters, digits, '.', '_' and '-'";
   }
   return {};
 }
@@ -223,6 +286,8 @@ std::string bad_source(const InletOptions& inlet) {
     if (inlet.from.size() != 1) return "from must be one stream; others need a section each";
     return {};
   }
+  if (inlets::is_nats(inlet.type)) return bad_subject(inlet);
+  if (inlet.type == Type::kafka) return bad_topic(inlet);
   for (const std::string& pattern : inlet.from) {
     if (auto good = inlets::check_redis_pattern(pattern); !good)
       return "from: \"" + pattern + "\": " + good.error().message;
@@ -236,6 +301,25 @@ std::string bad_source(const InletOptions& inlet) {
   return {};
 }
 
+// What is wrong with how it connects, of types other than Redis; empty: nothing.
+std::string bad_login(const InletOptions& inlet) {
+  if (inlet.url.empty()) return "needs url = \"…\", or url_file";
+  const auto address = inlets::parse_address(inlet.type, inlet.url);
+  if (!address) return "url: " + address.error().message;
+  if (!address->tls) {
+    for (const auto& [key, field] : kFiles) {
+      if (key != "credentials_file" && !(inlet.*field).empty())
+        return std::string(key) + " has no use without TLS: url must begin with " +
+               (inlet.type == Type::kafka ? "kafka+tls://" : "tls://");
+    }
+  }
+  if (inlet.certificate_file.empty() != inlet.key_file.empty()) return "certificate_file and key_file need each other";
+  if (!inlet.credentials_file.empty() && !(address->user.empty() && address->token.empty()))
+    return "credentials_file has no use with a user in url";
+  if (!inlet.sasl.empty() && address->user.empty()) return "sasl has no use without USER:PASSWORD@ in url";
+  return {};
+}
+
 // What of a section cannot be together, or has no use; empty: nothing.
 std::string contradiction(const InletOptions& inlet) {
   const int targets =
@@ -244,6 +328,7 @@ std::string contradiction(const InletOptions& inlet) {
   if (std::string why = bad_source(inlet); !why.empty()) return why;
   if (std::string why = beyond(inlet); !why.empty()) return why;
   if (auto mapping = inlets::Mapping::create(inlet, {}); !mapping) return mapping.error().message;
+  if (!inlets::is_redis(inlet.type)) return bad_login(inlet);
   if (!inlet.url.empty()) {
     const auto address = cluster::parse_broker(inlet.url);
     if (!address) return "url: " + address.error().message;
@@ -310,6 +395,7 @@ std::string clash(const InletOptions& inlet, const InletDraft& read, const Optio
     for (const std::string_view key : {"idempotency_key", "ordered"}) {
       if (given(key)) return std::string(key) + " has no use with scope = \"local\": such messages have no id";
     }
+    if (given("group")) return "group has no use with scope = \"local\": each node gets every message";
   }
   if (!inlet.tenant.empty() && !options.tenants) return "tenant has no use without tenants = true";
   return {};
@@ -356,7 +442,12 @@ void print_inlet(std::string& out, const InletOptions& inlet, bool has_broker) {
   std::string from;
   for (const std::string& name : inlet.from) from += (from.empty() ? "" : ", ") + quoted_toml(name);
   line("from", "[" + from + "]");
-  if (takes("group")) line("group", quoted_toml(inlet.group));
+  if (takes("stream")) line("stream", quoted_toml(inlet.stream));
+  if (takes("group") && !local) line("group", quoted_toml(inlet.group));
+  for (const auto& [key, field] : kFiles) {
+    if (!(inlet.*field).empty()) line(key, quoted_toml(inlet.*field));
+  }
+  if (!inlet.sasl.empty()) line("sasl", quoted_toml(inlet.sasl));
   if (takes("body")) line("body", quoted_toml(inlet.body));
   if (takes("start")) line("start", inlet.from_oldest ? "\"oldest\"" : "\"new\"");
   if (takes("scope") && has_broker) line("scope", local ? "\"local\"" : "\"once\"");

@@ -5,6 +5,7 @@
 #include "access/api_keys.h"
 #include "cluster/settings.h"
 #include "config/options_table.h"
+#include "inlets/address.h"
 
 namespace ringcast::config {
 namespace {
@@ -89,7 +90,9 @@ void hide_in_url(std::string& url) {
 
 Options without_secrets(Options options) {
   options.broker = cluster::without_password(options.broker, kHiddenSecret);
-  for (inlets::InletOptions& inlet : options.inlets) inlet.url = cluster::without_password(inlet.url, kHiddenSecret);
+  for (inlets::InletOptions& inlet : options.inlets) {
+    inlet.url = inlets::shown_address(inlet.type, inlet.url, kHiddenSecret);
+  }
   const access::ApiKeys keys(options.api_keys);
   for (size_t i = 0; i < options.api_keys.size(); ++i) {
     std::string& item = options.api_keys[i];

@@ -241,6 +241,12 @@ void Inlet::disconnected(std::string_view why) {
   log_warning("inlet_disconnected", {{"inlet", options_.name}, {"why", why}});
 }
 
+void Inlet::missed(uint64_t count) {
+  if (stats_.missed.get() == 0)
+    log_warning("inlet_missed", {{"inlet", options_.name}, {"messages", count}, {"why", "they came too fast"}});
+  stats_.missed.add(count);
+}
+
 void Inlet::set_gauges() {
   stats_.in_flight.set(in_flight_);
   stats_.in_flight_bytes.set(in_flight_bytes_);

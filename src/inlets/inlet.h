@@ -66,6 +66,7 @@ class Inlet final : private Source::Host {
   void take(const Received& received) override;
   void connected() override;
   void disconnected(std::string_view why) override;
+  void missed(uint64_t count) override;
 
   void unmapped(const Received& received, const Error& why);
   void enter(const Received& received, std::unique_ptr<session::ForeignTask> task, bool dead_letter);

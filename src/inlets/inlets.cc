@@ -19,6 +19,14 @@
 #include "inlets/redis_pubsub.h"
 #include "inlets/redis_stream.h"
 
+#if RINGCAST_WITH_NATS
+#include "inlets/jetstream.h"
+#include "inlets/nats_core.h"
+#endif
+#if RINGCAST_WITH_KAFKA
+#include "inlets/kafka.h"
+#endif
+
 namespace ringcast::inlets {
 
 using session::ForeignTask;
@@ -42,7 +50,20 @@ struct Outcome {
 };
 
 bool needs_lease(const InletOptions& options) {
-  return keeps_messages(options.type) || options.scope == Scope::once;
+  switch (options.type) {
+    case Type::redis_pubsub: return options.scope == Scope::once;
+    case Type::redis_stream:
+    case Type::jetstream: return true;
+    case Type::nats:   // a queue group
+    case Type::kafka:  // a consumer group
+      return false;
+  }
+  return false;
+}
+
+// Each node delivers to its own clients.
+bool is_local(const InletOptions& options, const InletsPlan& plan) {
+  return plan.broker && !keeps_messages(options.type) && options.scope == Scope::local;
 }
 
 RedisConnection::Options connection_of(const cluster::BrokerAddress& address, const std::string& name,
@@ -61,6 +82,14 @@ std::unique_ptr<Source> make_source(const InletOptions& options, const InletsPla
       if (options.type == Type::redis_pubsub) return std::make_unique<RedisPubSub>(options, std::move(connection));
       return std::make_unique<RedisStream>(options, connection);
     }
+#if RINGCAST_WITH_NATS
+    case Type::nats: return std::make_unique<NatsCore>(options, is_local(options, plan) ? "" : options.group);
+    case Type::jetstream: return std::make_unique<JetStream>(options);
+#endif
+#if RINGCAST_WITH_KAFKA
+    case Type::kafka: return std::make_unique<Kafka>(options);
+#endif
+    default: break;
   }
   return nullptr;
 }
@@ -119,7 +148,7 @@ Inlets::Runner::Runner(const InletOptions& options, const InletsPlan& plan, Mapp
           {.messages = plan.messages,
            .bytes = plan.bytes,
            .one_at_a_time = plan.broker && options.ordered,
-           .local = plan.broker && !needs_lease(options)},
+           .local = is_local(options, plan)},
           std::move(mapping), *source_,
           [this](std::unique_ptr<ForeignTask>& task, uint32_t place) { return publish(task, place); },
           [this] { return rights(); }, stats_) {
@@ -233,6 +262,8 @@ Inlets::~Inlets() = default;
 Result<std::unique_ptr<Inlets>> Inlets::create(InletsPlan plan) {
   std::unique_ptr<Inlets> inlets(new Inlets);
   for (const InletOptions& options : plan.inlets) {
+    if (const std::string_view why = not_built(options.type); !why.empty())
+      return fail("not_built", "inlet \"" + options.name + "\": " + std::string(why));
     auto mapping = Mapping::create(options, plan.limits);
     if (!mapping) return fail(mapping.error().code, "inlet \"" + options.name + "\": " + mapping.error().message);
     auto outcomes = CoreRings<Outcome>::create(plan.cores, std::bit_ceil(options.in_flight_max));
@@ -299,6 +330,8 @@ void Inlets::append_metrics(std::string& out) const {
       {"retries_total", "counter", "Publishes that were refused for now.", &InletStats::retries},
       {"held_back_total", "counter", "How often reading stopped because too much was in flight.",
        &InletStats::held_back},
+      {"missed_total", "counter", "Messages that were lost before they came here, because they came too fast.",
+       &InletStats::missed},
       {"in_flight", "gauge", "Messages that are not settled.", &InletStats::in_flight},
       {"in_flight_bytes", "gauge", "Their bytes.", &InletStats::in_flight_bytes},
   };

@@ -93,6 +93,7 @@ Result<void> Mapping::fill(const Body& body) {
 std::string Mapping::own_key(const Received& received) const {
   if (received.id.empty()) return {};
   std::string key = options_.name + ":" + std::string(received.channel) + ":" + std::string(received.id);
+  if (received.stored_at != 0) key += ":" + std::to_string(received.stored_at);
   if (key.size() <= codec::kIdempotencyKeyBytesMax && codec::is_valid_utf8(key)) return key;
   char text[17];
   std::string hashed = options_.name + ":";

@@ -38,4 +38,54 @@ bool capture_redis(std::string_view pattern, std::string_view name, std::vector<
   return name.empty();
 }
 
+namespace {
+
+// Takes the first word of a subject off it.
+std::string_view next_word(std::string_view& subject) {
+  const size_t dot = subject.find('.');
+  const std::string_view word = subject.substr(0, dot);
+  subject.remove_prefix(dot == std::string_view::npos ? subject.size() : dot + 1);
+  return word;
+}
+
+}  // namespace
+
+Result<void> check_nats_subject(std::string_view subject) {
+  if (subject.ends_with('.')) return fail("bad_pattern", "a subject is words with dots between them");
+  if (nats_wildcards_of(subject) > 9) return fail("bad_pattern", "at most nine * and >");
+  while (!subject.empty()) {
+    const std::string_view word = next_word(subject);
+    if (word.empty() || word.find(' ') != std::string_view::npos)
+      return fail("bad_pattern", "a subject is words with dots between them");
+    if (word.size() > 1 && word.find_first_of("*>") != std::string_view::npos)
+      return fail("bad_pattern", "* and > must be whole words between dots");
+    if (word == ">" && !subject.empty()) return fail("bad_pattern", "> must be the last word");
+  }
+  return {};
+}
+
+uint32_t nats_wildcards_of(std::string_view subject) {
+  return static_cast<uint32_t>(
+      std::count_if(subject.begin(), subject.end(), [](char c) { return c == '*' || c == '>'; }));
+}
+
+bool capture_nats(std::string_view pattern, std::string_view subject, std::vector<std::string_view>& captured) {
+  captured.clear();
+  while (!pattern.empty()) {
+    const std::string_view wanted = next_word(pattern);
+    if (subject.empty()) return false;
+    if (wanted == ">") {
+      captured.push_back(subject);
+      return true;
+    }
+    const std::string_view word = next_word(subject);
+    if (wanted == "*") {
+      captured.push_back(word);
+    } else if (word != wanted) {
+      return false;
+    }
+  }
+  return subject.empty();
+}
+
 }  // namespace ringcast::inlets

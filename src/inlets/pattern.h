@@ -19,4 +19,10 @@ uint32_t wildcards_of(std::string_view redis_pattern);
 // Of a name that matches: each `*` as short as can be, from the left.
 bool capture_redis(std::string_view pattern, std::string_view name, std::vector<std::string_view>& captured);
 
+// NATS: `*` is a word between dots, `>` at the end all words that follow, at most nine of both. Code bad_pattern.
+[[nodiscard]] Result<void> check_nats_subject(std::string_view subject);
+uint32_t nats_wildcards_of(std::string_view subject);
+// Of a subject that matches.
+bool capture_nats(std::string_view pattern, std::string_view subject, std::vector<std::string_view>& captured);
+
 }  // namespace ringcast::inlets

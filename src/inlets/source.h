@@ -31,6 +31,7 @@ struct Received {
   uint64_t token = 0;             // the source's own: given back by settled()
   std::string_view channel = {};  // where it was published: channel, stream
   std::string_view id = {};       // the same each time that this message comes, and no other's; empty: it has none
+  int64_t stored_at = 0;          // when it was stored there, where ids may begin anew: tells two of the same id apart
   std::string_view key = {};      // beside the body, where the other system has such a thing
   std::string_view body = {};
   std::span<const Field> fields = {};               // headers; of a stream's entry all that is in it
@@ -51,6 +52,8 @@ class Source {
     // The other side answers; it does not: why.
     virtual void connected() = 0;
     virtual void disconnected(std::string_view why) = 0;
+    // So many have been lost before they came here.
+    virtual void missed(uint64_t count) = 0;
   };
 
   virtual ~Source() = default;

@@ -29,6 +29,7 @@ struct InletStats {
   Counter up, leads;                   // gauges: connected; allowed to read
   Counter in_flight, in_flight_bytes;  // gauges
   Counter held_back;                   // how often reading stopped because too much was in flight
+  Counter missed;                      // lost before they came here
 };
 
 }  // namespace ringcast::inlets

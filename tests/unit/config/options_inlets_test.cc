@@ -28,6 +28,11 @@ class InletSections : public FileFixture {
   static std::string stream(const std::string& more) {
     return "[[inlets]]\nname = \"n\"\ntype = \"redis_stream\"\nurl = \"redis://h\"\nfrom = \"s\"\n" + more + "\n";
   }
+  // With what every section needs, or a skipped test where the program was built without the type.
+  static std::string other(std::string_view type, const std::string& url, const std::string& more) {
+    return "[[inlets]]\nname = \"n\"\ntype = \"" + std::string(type) + "\"\nurl = \"" + url +
+           "\"\nfrom = \"s\"\nroom = \"r\"\n" + more + "\n";
+  }
   static inline const std::string kBroker = "broker = \"redis://127.0.0.1\"\n";
 };
 
@@ -96,7 +101,7 @@ TEST_F(InletSections, EachMistakeIsNamedWithItsPlace) {
   const std::string at = path_ + ":";
   EXPECT_EQ(refused("[[inlets]]\ntype = \"redis_pubsub\"\n"), at + "1: [[inlets]] needs name = \"…\"");
   EXPECT_EQ(refused("[[inlets]]\nname = \"n\"\n"),
-            at + "1: [[inlets]] needs type = \"…\", one of redis_pubsub, redis_stream");
+            at + "1: [[inlets]] needs type = \"…\", one of redis_pubsub, redis_stream, nats, jetstream, kafka");
   EXPECT_EQ(refused(pubsub("room = \"r\"")), at + "1: [[inlets]] needs from = \"…\"");
   EXPECT_THAT(refused(pubsub("rom = \"r\"")),
               HasSubstr(at + "5: unknown setting of [[inlets]] \"rom\"; there is name, "));
@@ -138,6 +143,58 @@ TEST_F(InletSections, EachMistakeIsNamedWithItsPlace) {
   EXPECT_THAT(refused(pubsub("url_file = \"/dev/null\"")), EndsWith("there is one url: as url or in url_file"));
   EXPECT_THAT(refused("[[inlets]]\nurl_file = \"/none\"\n"),
               EndsWith("url_file = \"/none\": cannot be read: No such file or directory"));
+}
+
+TEST_F(InletSections, NatsAndKafka) {
+  for (const Type type : {Type::nats, Type::jetstream, Type::kafka}) {
+    const std::string name(to_string(type));
+    const std::string url = type == Type::kafka ? "kafka://h" : "nats://h";
+    if (const std::string why(inlets::not_built(type)); !why.empty()) {
+      EXPECT_THAT(refused(other(name, url, "")), EndsWith("type = \"" + name + "\": " + why));
+      EXPECT_THAT(why, HasSubstr("rebuild with -D"));
+      continue;
+    }
+    const std::string stream = type == Type::jetstream ? "stream = \"S\"\n" : "";
+    EXPECT_THAT(refused(other(name, "redis://h", stream)), HasSubstr("url: must begin with " + url.substr(0, 7)));
+    EXPECT_THAT(refused(other(name, url + ":0", stream)), EndsWith("url: the port must be a number from 1 to 65535"));
+    EXPECT_THAT(refused(other(name, url, stream + "ca_file = \"/none\"\n")),
+                EndsWith("ca_file = \"/none\": cannot be read: No such file or directory"));
+    EXPECT_THAT(refused(other(name, url, stream + "ca_file = \"/dev/null\"\n")),
+                HasSubstr("ca_file has no use without TLS: url must begin with "));
+    const std::string tls = type == Type::kafka ? "kafka+tls://u:p@h,i:99" : "tls://u:p@h,i:99";
+    const std::string files = "ca_file = \"/dev/null\"\ncertificate_file = \"/dev/null\"\n";
+    EXPECT_THAT(refused(other(name, tls, stream + files)), EndsWith("certificate_file and key_file need each other"));
+    const Options read = options(other(name, tls, stream + files + "key_file = \"/dev/null\"\ngroup = \"g\"\n"));
+    EXPECT_EQ(read.inlets[0].url, tls);
+    EXPECT_EQ(read.inlets[0].group, "g");
+    EXPECT_EQ(options(print_config(read, Secrets::shown)), read);
+    EXPECT_THAT(print_config(read, Secrets::hidden), Not(HasSubstr("u:p@")));
+    EXPECT_THAT(
+        refused(kBroker + "[[inlets]]\nname = \"n\"\ntype = \"" + name + "\"\nfrom = \"s\"\nroom = \"r\"\n" + stream),
+        EndsWith("needs url = \"…\", or url_file"));
+  }
+  if (inlets::not_built(Type::nats).empty()) {
+    EXPECT_THAT(print_config(options(other("nats", "nats://secret@h", "")), Secrets::hidden), Not(HasSubstr("secret")));
+    EXPECT_THAT(refused(other("nats", "nats://h", "user = \"{1}\"\n")), HasSubstr("{1} has no use"));
+    EXPECT_THAT(refused(other("nats", "nats://h", "user = \"{id}\"\n")), HasSubstr("{id} has no use"));
+    EXPECT_THAT(refused(other("nats", "nats://h", "user = \"{key}\"\n")), HasSubstr("{key} has no use"));
+    EXPECT_THAT(refused(other("nats", "nats://h", "sasl = \"plain\"\n")), HasSubstr("sasl has no use with type"));
+    EXPECT_THAT(refused(other("nats", "nats://u:p@h", "credentials_file = \"/dev/null\"\n")),
+                EndsWith("credentials_file has no use with a user in url"));
+    EXPECT_THAT(refused(kBroker + other("nats", "nats://h", "group = \"g\"\n")),
+                EndsWith("group has no use with scope = \"local\": each node gets every message"));
+    EXPECT_THAT(refused(other("jetstream", "nats://h", "")), HasSubstr("needs stream = "));
+    EXPECT_THAT(refused(other("jetstream", "nats://h", "stream = \"a.b\"\n")), HasSubstr("stream must have no "));
+    EXPECT_THAT(refused(other("jetstream", "nats://h", "stream = \"S\"\nscope = \"once\"\n")),
+                HasSubstr("scope has no use with type"));
+  }
+  if (inlets::not_built(Type::kafka).empty()) {
+    EXPECT_THAT(refused(other("kafka", "kafka://u@h", "")), HasSubstr("a user needs a password"));
+    EXPECT_THAT(refused(other("kafka", "kafka://h", "sasl = \"plain\"\n")), HasSubstr("sasl has no use without USER"));
+    EXPECT_THAT(refused(other("kafka", "kafka://u:p@h", "sasl = \"none\"\n")), HasSubstr("must be \"plain\", "));
+    EXPECT_EQ(options(other("kafka", "kafka://u:p@h", "sasl = \"scram-sha-512\"\nuser = \"{key}\"\n")).inlets[0].sasl,
+              "scram-sha-512");
+  }
 }
 
 TEST_F(InletSections, WhatDependsOnOtherSettings) {

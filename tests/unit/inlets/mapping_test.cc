@@ -49,6 +49,9 @@ TEST(Mapping, AllParts) {
   EXPECT_EQ(bare->user, "");
   EXPECT_EQ(bare->event, "message");
   EXPECT_EQ(bare->idempotency_key, "orders:s:1-0");
+  // Where the other system may begin anew with its ids.
+  const auto timed = *mapping.map({.channel = "s", .id = "1", .stored_at = 77, .body = R"({"tenant":"t"})"}, nullptr);
+  EXPECT_EQ(timed->idempotency_key, "orders:s:1:77");
 }
 
 TEST(Mapping, ALongIdIsHashedTheSameEverywhere) {

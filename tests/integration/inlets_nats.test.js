@@ -3,6 +3,7 @@
 // fails.
 
 import assert from 'node:assert/strict';
+import { Certificates } from './lib/certificates.js';
 import { member, ready } from './lib/cluster.js';
 import { until } from './lib/deadline.js';
 import { got_all, inlet_metric, inlet_until, numbers_of } from './lib/inlets.js';
@@ -101,6 +102,23 @@ suite('inlets_nats', { server: false, at_once: 3 }, (test) => {
     await connected(t, 'bus', second);
   });
 
+  test('NATS: TLS with an authority of its own, and certificates that are not taken', async (t) => {
+    const made = new Certificates().issue('here', 'DNS:localhost').issue('elsewhere', 'DNS:example.com').issue('client', 'DNS:client');
+    const start = (name, ...more) => nats_of(t, { tls: true, arguments: ['--tls', '--tlscert', made.path(`${name}.pem`), '--tlskey', made.path(`${name}.key`), ...more] });
+    const [here, elsewhere, strict] = [await start('here'), await start('elsewhere'), await start('here', '--tlsverify', '--tlscacert', made.ca_file)];
+    const section = (name, nats, more = '') => core_config(`tls://localhost:${nats.port}`, more).replace('"bus"', `"${name}"`);
+    const trusts = `ca_file = "${made.ca_file}"`;
+    const shows = `${trusts}\ncertificate_file = "${made.path('client.pem')}"\nkey_file = "${made.path('client.key')}"`;
+    const server = await t.start_server({ config: t.config_file([
+      section('good', here, trusts), section('unknown', here), section('renamed', elsewhere, trusts), section('nobody', strict, trusts), section('shown', strict, shows),
+    ].join('')) });
+    await Promise.all([connected(t, 'good'), connected(t, 'shown')]);
+    for (const name of ['unknown', 'renamed', 'nobody']) {
+      await until(() => server.log.some((line) => line.includes(`inlet_disconnected inlet=${name}`)), `${name} to be refused`);
+      assert.equal(await inlet_metric(t, name, 'connects_total'), 0);
+    }
+  });
+
   test('NATS: faster than can be published: what is dropped is counted, the rest comes in order', async (t) => {
     const nats = await nats_of(t);
     const server = await t.start_server({ ...kForSlowReaders, key_messages_per_second: 1000, config: t.config_file(core_config(nats.url(), 'in_flight_max = 10\nin_flight_size_max = "64KiB"')) });
@@ -161,7 +179,7 @@ suite('inlets_nats', { server: false, at_once: 3 }, (test) => {
     assert.equal(await inlet_metric(t, 'orders', 'published_total'), 5000 - before.length, 'each once');
   });
 
-  test('JetStream: nats-server starts again while messages come: none is lost, none doubled, in order', async (t) => {
+  test('JetStream: nats-server starts again while messages come: none is lost, none doubled, in order', { deadline_ms: 240000 }, async (t) => {
     const nats = await stream_of(t);
     await t.start_server({ ...kForSlowReaders, config: t.config_file(stream_config(nats.url(), 'in_flight_max = 20')) });
     await connected(t, 'orders');
@@ -240,7 +258,7 @@ suite('inlets_nats_cluster', { server: false, at_once: 2 }, (test) => {
     assert.equal(read[0] + read[1], 200);
   });
 
-  test('JetStream: the node that reads is killed, and another goes on: 0 lost, 0 doubled, in order', async (t) => {
+  test('JetStream: the node that reads is killed, and another goes on: 0 lost, 0 doubled, in order', { deadline_ms: 240000 }, async (t) => {
     const nats = await stream_of(t);
     const { redis, nodes: all, start } = await nodes(t, stream_config(nats.url()));
     const room = t.name('r');
@@ -263,7 +281,7 @@ suite('inlets_nats_cluster', { server: false, at_once: 2 }, (test) => {
     await settled(nats);
   });
 
-  test('JetStream: the node that reads is frozen for longer than its lease: 0 lost, 0 doubled, in order', async (t) => {
+  test('JetStream: the node that reads is frozen for longer than its lease: 0 lost, 0 doubled, in order', { deadline_ms: 240000 }, async (t) => {
     const nats = await stream_of(t);
     const { nodes: all } = await nodes(t, stream_config(nats.url()));
     const room = t.name('r');

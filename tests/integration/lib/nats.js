@@ -20,8 +20,10 @@ export class Nats {
     return nats;
   }
 
-  // `arguments`: of nats-server, beside its own. `connect`: what clients of this class say of themselves.
-  constructor({ arguments: words = [], connect = {} } = {}) {
+  // `arguments`: of nats-server, beside its own. `connect`: what clients of this class say of themselves. With `tls` these
+  // clients have no way in.
+  constructor({ arguments: words = [], connect = {}, tls = false } = {}) {
+    this.tls = tls;
     this.words = words;
     this.connect = connect;
     this.directory = mkdtempSync(join(tmpdir(), 'ringcast-nats-'));
@@ -31,11 +33,20 @@ export class Nats {
     this.port ??= await free_port();
     this.process = spawn('nats-server', ['-a', '127.0.0.1', '-p', this.port, '-js', '-sd', this.directory, ...this.words], { stdio: 'ignore' });
     this.exited = once(this.process, 'exit');
-    await until(() => this.flush().then(() => true, () => false), 'nats-server to answer');
+    await until(() => (this.tls ? this.#listens() : this.flush()).then(() => true, () => false), 'nats-server to answer');
     if (this.process.exitCode !== null) throw new Error('nats-server has ended');
   }
 
   url(login = '') { return `nats://${login}127.0.0.1:${this.port}`; }
+
+  async #listens() {
+    const socket = net.connect(this.port, '127.0.0.1');
+    try {
+      await once(socket, 'data');
+    } finally {
+      socket.destroy();
+    }
+  }
 
   // Sends lines on a connection of its own; `on_message` gets [subject, body] of what comes, until it returns something.
   async #talk(bytes, what, on_message = null) {

@@ -50,7 +50,8 @@ TEST(Mapping, AllParts) {
   EXPECT_EQ(bare->event, "message");
   EXPECT_EQ(bare->idempotency_key, "orders:s:1-0");
   // Where the other system may begin anew with its ids.
-  const auto timed = *mapping.map({.channel = "s", .id = "1", .stored_at = 77, .body = R"({"tenant":"t"})"}, nullptr);
+  const auto timed =
+      *mapping.map({.channel = "s", .id = "1", .stored_at = 77, .body = R"({"id":1,"tenant":"t"})"}, nullptr);
   EXPECT_EQ(timed->idempotency_key, "orders:s:1:77");
 }
 

@@ -34,7 +34,7 @@ void Handover::report(Source::Host& host) {
       host.disconnected(why);
     }
   }
-  if (missed != 0) host.missed(missed);
+  if (missed != 0) host.missed(missed, "they came faster than they can be published");
 }
 
 void Handover::want(bool reads, uint32_t grant, uint64_t bytes) {

@@ -156,6 +156,12 @@ void Inlet::settled(uint32_t place, std::unique_ptr<ForeignTask> task, const hub
   RINGCAST_ASSERT(entry.used && entry.under_way);
   entry.under_way = false;
   if (entry.forgotten) return release(place);
+  // Without a key it could be published twice: of types without ids, what may be lost is not doubled.
+  if (published.error == hub::PublishError::unknown && task->idempotency_key.empty()) {
+    missed(1, text_of(published.error));
+    answered_.push_back(entry.token);
+    return release(place);
+  }
   if (published.error != hub::PublishError::none) {
     stats_.retries.add();
     if (failed_.empty()) {
@@ -241,10 +247,11 @@ void Inlet::disconnected(std::string_view why) {
   log_warning("inlet_disconnected", {{"inlet", options_.name}, {"why", why}});
 }
 
-void Inlet::missed(uint64_t count) {
-  if (stats_.missed.get() == 0)
-    log_warning("inlet_missed", {{"inlet", options_.name}, {"messages", count}, {"why", "they came too fast"}});
+void Inlet::missed(uint64_t count, std::string_view why) {
   stats_.missed.add(count);
+  if (missed_logged_at_.count() != 0 && now_ - missed_logged_at_ < kLogPause) return;
+  log_warning("inlet_missed", {{"inlet", options_.name}, {"messages", stats_.missed.get()}, {"why", why}});
+  missed_logged_at_ = now_;
 }
 
 void Inlet::set_gauges() {

@@ -66,7 +66,7 @@ class Inlet final : private Source::Host {
   void take(const Received& received) override;
   void connected() override;
   void disconnected(std::string_view why) override;
-  void missed(uint64_t count) override;
+  void missed(uint64_t count, std::string_view why) override;
 
   void unmapped(const Received& received, const Error& why);
   void enter(const Received& received, std::unique_ptr<session::ForeignTask> task, bool dead_letter);
@@ -94,7 +94,7 @@ class Inlet final : private Source::Host {
   uint64_t in_flight_bytes_ = 0;
   uint64_t last_order_ = 0;
   access::TokenBucket message_bucket_, byte_bucket_;
-  Time now_{0}, retry_at_ = kNever, backoff_{0}, logged_at_{0};
+  Time now_{0}, retry_at_ = kNever, backoff_{0}, logged_at_{0}, missed_logged_at_{0};
   uint64_t unlogged_ = 0;
   std::string why_;  // it is not connected, as was logged
   bool reads_ = false, stuck_ = false, was_full_ = false;

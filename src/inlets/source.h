@@ -52,8 +52,8 @@ class Source {
     // The other side answers; it does not: why.
     virtual void connected() = 0;
     virtual void disconnected(std::string_view why) = 0;
-    // So many have been lost before they came here.
-    virtual void missed(uint64_t count) = 0;
+    // So many have been lost before they came here: why.
+    virtual void missed(uint64_t count, std::string_view why) = 0;
   };
 
   virtual ~Source() = default;

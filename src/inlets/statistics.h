@@ -29,7 +29,7 @@ struct InletStats {
   Counter up, leads;                   // gauges: connected; allowed to read
   Counter in_flight, in_flight_bytes;  // gauges
   Counter held_back;                   // how often reading stopped because too much was in flight
-  Counter missed;                      // lost before they came here
+  Counter missed;                      // lost before they came here, or with the broker
 };
 
 }  // namespace ringcast::inlets

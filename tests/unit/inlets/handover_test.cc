@@ -20,7 +20,7 @@ class FakeHost final : public Source::Host {
   void take(const Received&) override {}
   void connected() override { said.push_back("connected"); }
   void disconnected(std::string_view why) override { said.emplace_back(why); }
-  void missed(uint64_t count) override { said.push_back("missed " + std::to_string(count)); }
+  void missed(uint64_t count, std::string_view) override { said.push_back("missed " + std::to_string(count)); }
   std::vector<std::string> said;
 };
 

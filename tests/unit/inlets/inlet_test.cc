@@ -23,7 +23,8 @@ class FakeSource final : public Source {
     while (reads && !bodies.empty() && host.room() != 0) {
       const std::string body = std::move(bodies.front());
       bodies.pop_front();
-      const std::string id = std::to_string(++last);
+      const std::string id = has_ids ? std::to_string(last + 1) : "";
+      ++last;
       host.take({.token = last, .channel = "c", .id = id, .body = body});
     }
   }
@@ -37,6 +38,7 @@ class FakeSource final : public Source {
   std::vector<uint64_t> acknowledged;
   uint64_t last = 0;
   int forgotten = 0;
+  bool has_ids = true;
 
  private:
   bool connected_ = false;
@@ -282,6 +284,30 @@ TEST(Inlet, WhoLosesTheLeaseForgets) {
   EXPECT_TRUE(bench.at_core.empty());
   bench.step();
   EXPECT_EQ(bench.payloads(), (Names{"4"}));
+}
+
+TEST(Inlet, WhatHasNoIdIsLostRatherThanDoubled) {
+  Bench bench;
+  bench.source.has_ids = false;
+  bench.say("r", 1);
+  bench.say("r", 2);
+  bench.step();
+  bench.settle(0, PublishError::unknown);
+  bench.settle(0, PublishError::unavailable);  // surely not published
+  bench.step(seconds(5));
+  EXPECT_EQ(bench.stats.missed.get(), 1u);
+  EXPECT_EQ(bench.payloads(), (Names{"2"}));
+  bench.settle(0);
+  bench.step();
+  EXPECT_TRUE(bench.inlet->idle());
+  // With one it is published again.
+  bench.source.has_ids = true;
+  bench.say("r", 3);
+  bench.step();
+  bench.settle(0, PublishError::unknown);
+  bench.step(seconds(5));
+  EXPECT_EQ(bench.payloads(), (Names{"3"}));
+  EXPECT_EQ(bench.stats.missed.get(), 1u);
 }
 
 TEST(Inlet, LocalMessagesHaveNoIdAndNoKey) {

@@ -137,15 +137,15 @@ suite('inlets_nats', { server: false, at_once: 3 }, (test) => {
     assert.deepEqual(got, [...new Set(got)].sort((a, b) => a - b));
   });
 
-  test('JetStream: in order, once, acknowledged; a burst is slowed down and nothing is lost; garbage', async (t) => {
+  test('JetStream: in order, once, acknowledged; a burst is slowed down and nothing is lost; garbage', { deadline_ms: 240000 }, async (t) => {
     const nats = await stream_of(t);
     await t.start_server({ ...kForSlowReaders, config: t.config_file(stream_config(nats.url(), 'in_flight_max = 50\nevent = "{field.Type}"\ndead_letter = "dead"')) });
     await connected(t, 'orders');
     const room = t.name('r');
     const client = await t.member(room);
     const dead = await t.member('dead');
-    await nats.publish_all(orders(room, 1, 20000));
-    await got_all(client, room, 20000);
+    await nats.publish_all(orders(room, 1, 8000));
+    await got_all(client, room, 8000);
     await settled(nats);
     assert.ok(await inlet_metric(t, 'orders', 'held_back_total') > 0, 'it was held back');
     assert.equal(await inlet_metric(t, 'orders', 'in_flight'), 0);
@@ -153,7 +153,7 @@ suite('inlets_nats', { server: false, at_once: 3 }, (test) => {
     await nats.publish_all([[`orders.${room}`, '{"n":1}', { Type: 'paid' }], [`orders.${'x'.repeat(200)}`, '{"n":1}']]);
     assert.deepEqual((await client.next('paid')).data, { n: 1 });
     const { data: letter } = await dead.next('dead_letter');
-    assert.deepEqual([letter.reason, letter.id], ['bad_value', '20002']);
+    assert.deepEqual([letter.reason, letter.id], ['bad_value', '8002']);
     await settled(nats);
   });
 

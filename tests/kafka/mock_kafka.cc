@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -50,17 +51,32 @@ std::vector<std::string> words_of(const std::string& line) {
 }
 
 std::string produce(rd_kafka_t* producer, const std::vector<std::string>& words) {
-  rd_kafka_headers_t* headers = rd_kafka_headers_new(1);
-  if (words.size() > 6)
-    rd_kafka_header_add(headers, words[5].c_str(), -1, words[6].data(), static_cast<ssize_t>(words[6].size()));
-  const rd_kafka_resp_err_t error =
-      rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(words[1].c_str()), RD_KAFKA_V_PARTITION(std::atoi(words[2].c_str())),
-                        RD_KAFKA_V_KEY(words[3].data(), words[3].size()),
-                        RD_KAFKA_V_VALUE(const_cast<char*>(words[4].data()), words[4].size()),
-                        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(headers);
+  std::vector<rd_kafka_vu_t> parts(5);
+  parts[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+  parts[0].u.cstr = words[1].c_str();
+  parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  parts[1].u.i32 = std::atoi(words[2].c_str());
+  parts[2].vtype = RD_KAFKA_VTYPE_KEY;
+  parts[2].u.mem.ptr = const_cast<char*>(words[3].data());
+  parts[2].u.mem.size = words[3].size();
+  parts[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  parts[3].u.mem.ptr = const_cast<char*>(words[4].data());
+  parts[3].u.mem.size = words[4].size();
+  parts[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  parts[4].u.i = RD_KAFKA_MSG_F_COPY;
+  if (words.size() > 6) {
+    rd_kafka_vu_t header{};
+    header.vtype = RD_KAFKA_VTYPE_HEADER;
+    header.u.header.name = words[5].c_str();
+    header.u.header.val = words[6].data();
+    header.u.header.size = static_cast<ssize_t>(words[6].size());
+    parts.push_back(header);
+  }
+  rd_kafka_error_t* error = rd_kafka_produceva(producer, parts.data(), parts.size());
+  const std::string answer = error == nullptr ? "ok" : rd_kafka_error_string(error);
+  if (error != nullptr) rd_kafka_error_destroy(error);
   rd_kafka_poll(producer, 0);
-  return error == RD_KAFKA_RESP_ERR_NO_ERROR ? "ok" : rd_kafka_err2str(error);
+  return answer;
 }
 
 std::string committed(const std::string& address, const std::vector<std::string>& words) {

@@ -67,7 +67,7 @@ async function metric(t, name, server = t.server) {
 }
 const given_up = (t, reason, server) => metric(t, `http2_given_up_total\\{[^}]*reason="${reason}"\\}`, server);
 
-suite('http2', { settings: { tls_listen: '127.0.0.1:0', ...certificates.settings('own'), heartbeat_interval: '1s' } }, (test) => {
+suite('http2', { settings: { tls_listen: '127.0.0.1:0', ...certificates.settings('own'), heartbeat_interval: '1s', close_timeout: '10s' } }, (test) => {
   const secure = (t) => `https://127.0.0.1:${t.server.log.map((line) => /https:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]).find(Boolean)}`;
 
   for (const where of ['by prior knowledge', 'over TLS']) {

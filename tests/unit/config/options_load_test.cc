@@ -633,12 +633,19 @@ TEST_F(Load, WhatDoesNotWorkOverSeveralNodesIsRefused) {
   EXPECT_FALSE(options({broker, "--no-shared"}).room_defaults.shared);
   EXPECT_THAT(refused({broker, "--no-presence", "--first-id=1"}), HasSubstr("ids come from the broker"));
   EXPECT_THAT(refused({"--broker=http://h", "--no-presence"}), HasSubstr("redis://"));
-  EXPECT_THAT(refused({"--broker=rediss://u:secret@h", "--no-presence"}),
-              AllOf(HasSubstr("TLS"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(refused({"--broker=redis+sentinel://u:secret@h", "--no-presence"}),
+              AllOf(HasSubstr("?master=NAME"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(refused({broker, "--broker-ca-file=/x.pem"}), HasSubstr("rediss://"));
+  EXPECT_THAT(refused({"--broker-ca-file=/x.pem"}), HasSubstr("no use without broker"));
+  EXPECT_EQ(options({"--broker=rediss://h", "--broker-ca-file=/x.pem"}).broker_ca_file, "/x.pem");
   EXPECT_THAT(refused({broker, "--no-presence", "--node-name=a b"}), HasSubstr("node_name"));
   EXPECT_THAT(refused({broker, "--no-presence", "--broker-prefix={x}"}), HasSubstr("broker_prefix"));
   file("broker = \"redis://h\"\npresence = false\n[[rooms]]\nmatch = \"a\"\npresence = true\nshared = false\n");
   EXPECT_FALSE(options().rooms[0].options.shared);
+  file(
+      "broker = \"rediss://h\"\n[[inlets]]\nname = \"a\"\ntype = \"redis_pubsub\"\nfrom = \"x\"\nroom = \"r\"\n"
+      "data = \"{body}\"\n");
+  EXPECT_THAT(refused(), HasSubstr("inlets do not speak TLS"));
   file("broker = \"redis://h\"\npresence = false\n[[webhooks]]\nurl = \"http://h/\"\nevents = [\"vacated\"]\n");
   EXPECT_THAT(refused(), HasSubstr("occupied and vacated"));
 }

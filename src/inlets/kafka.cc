@@ -336,7 +336,8 @@ void Kafka::go_away() {
     rd_kafka_error_t* error = rd_kafka_consumer_close_queue(client_.get(), closing_.get());
     if (error != nullptr) rd_kafka_error_destroy(error);
   }
-  while (rd_kafka_queue_poll_callback(closing_.get(), 0) != 0) {
+  // What was fetched and not begun is nobody's; between such messages come the calls back that leaving needs.
+  while (const Message message{rd_kafka_consume_queue(closing_.get(), 0)}) {
   }
   if (rd_kafka_consumer_closed(client_.get()) == 0) return;
   partitions_.clear();

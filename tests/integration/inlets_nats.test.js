@@ -7,12 +7,13 @@ import { Certificates } from './lib/certificates.js';
 import { member, ready } from './lib/cluster.js';
 import { until } from './lib/deadline.js';
 import { got_all, inlet_metric, inlet_until, numbers_of } from './lib/inlets.js';
-import { Nats, has_nats } from './lib/nats.js';
+import { Nats, has_nats, speaks_nats } from './lib/nats.js';
 import { Redis, has_redis } from './lib/redis.js';
 import { suite } from './lib/runner.js';
 
 async function nats_of(t, options) {
   if (!has_nats) t.skip('there is no nats-server');
+  if (!speaks_nats(t.bin)) t.skip('built without NATS');
   const nats = await Nats.start(options);
   t.after(() => nats.stop());
   return nats;

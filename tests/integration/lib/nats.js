@@ -13,6 +13,13 @@ import { free_port } from './free_port.js';
 
 export const has_nats = spawnSync('nats-server', ['--version']).status === 0;
 
+// Whether that server was built with it.
+const linked = new Map();
+export function speaks_nats(bin) {
+  if (!linked.has(bin)) linked.set(bin, spawnSync('ldd', [bin]).stdout?.includes('libnats') ?? false);
+  return linked.get(bin);
+}
+
 export class Nats {
   static async start(options = {}) {
     const nats = new Nats(options);

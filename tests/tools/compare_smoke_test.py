@@ -102,7 +102,7 @@ class Smoke(unittest.TestCase):
     def test_http2(self):
         folder, printed = self.run_tool("compare", "--quick", "--http2", "--rounds", "1", "--engines", "uring")
         document = self.check_files(folder, "http2", printed)
-        for row in document["figures"]:
+        for row in document["rows"]:
             for side, value in row["values"].items():
                 self.assertEqual(value["valid"] + sum(not run["valid"] for run in value["runs"]), 1, (row["title"], side))
 

@@ -22,6 +22,7 @@ namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
 constexpr int64_t kQuietEndsNs = 1'000'000'000;  // nothing has come for so long: what is missing is lost
+constexpr int64_t kDrainMaxNs = 20'000'000'000;  // … however busy workers are with what says nothing, as heartbeats do
 constexpr uint64_t kQuietWaits = 2;              // … and every worker has looked so often
 constexpr int64_t kPublishSoonNs = 20'000'000;   // until every worker has seen the phase
 
@@ -285,6 +286,7 @@ void Controller::drain() {
   Totals last = counts();
   int64_t quiet_since = last.at_ns;
   const int64_t probes_end = last.at_ns + options_.answer_timeout_ns;
+  const int64_t drain_end = probes_end + kDrainMaxNs;
   std::vector<uint64_t> waits(options_.threads);
   const auto begin_quiet = [&](int64_t now) {
     quiet_since = now;
@@ -306,7 +308,7 @@ void Controller::drain() {
     if (!all_sent || !all_read || sum.deliveries != last.deliveries || sum.slow_reads != last.slow_reads) {
       begin_quiet(sum.at_ns);
     }
-    if (sum.at_ns - quiet_since > kQuietEndsNs && workers_looked()) return;
+    if (sum.at_ns - quiet_since > kQuietEndsNs && (workers_looked() || sum.at_ns > drain_end)) return;
     last = sum;
     std::this_thread::sleep_for(kLookEvery);
     sample_due();

@@ -72,8 +72,12 @@ suite('cluster lists', { server: false, at_once: 2 }, (test) => {
     for (const node of nodes) await member(t, room, node);
     nodes[2].process.kill('SIGSTOP');
     try {
-      const { json } = await within(t.get('/connections', { room }, { at: nodes[0] }), 'the list');
-      assert.deepEqual([json.connections.length, json.silent_nodes], [2, 1]);
+      // All of its threads have stopped after a moment.
+      const json = await until(async () => {
+        const list = (await within(t.get('/connections', { room }, { at: nodes[0] }), 'the list')).json;
+        return list.silent_nodes === 1 && list;
+      }, 'a node to be silent');
+      assert.equal(json.connections.length, 2);
       t.refused(await t.http('DELETE', `/connections/${'f'.repeat(32)}`, { at: nodes[0] }), 503, 'broker_unavailable');
     } finally {
       nodes[2].process.kill('SIGCONT');

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How nodes find their Redis: through Sentinels, which name another master when it changes, and over TLS.
 
-import assert from 'node:assert/strict';
 import { Certificates } from './lib/certificates.js';
 import { member, ready } from './lib/cluster.js';
 import { until } from './lib/deadline.js';

@@ -126,7 +126,9 @@ void Gate::kicked(ConnectionId id) {
 bool Gate::send_canonical(ConnectionId id, std::string_view canonical) {
   Client* client = find(id);
   if (client == nullptr) return socket_io_->returns().send_canonical(id, canonical);
-  if (client->phase != Phase::open) return false;
+  // Whoever is cut off may come back for it.
+  const bool may_return = client->kind == Kind::socket_io && client->phase == Phase::closing;
+  if (client->phase != Phase::open && !may_return) return false;
   Transport* const transport = transport_of(*client);
   return transport != nullptr && transport->send_canonical(*client, connection(*client), canonical);
 }

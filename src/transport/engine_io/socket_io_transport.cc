@@ -487,11 +487,17 @@ void SocketIoTransport::on_replaced(Client& client) {
 void SocketIoTransport::on_late(Client& client, SocketIoEvent event) {
   auto& member = client.extra_as<SocketIoMember>();
   if (client.phase == Phase::closing) {
-    if (member.recovery != nullptr && member.recovery->stays) journal_.keep(member.recovery->trace, std::move(event));
+    keep_late(member, std::move(event));
     return;
   }
   const std::vector<std::string_view> attachments(event.attachments.begin(), event.attachments.end());
   send_alone(client, member, {.json = event.json, .attachments = attachments, .at = event.at});
+}
+
+bool SocketIoTransport::keep_late(SocketIoMember& member, SocketIoEvent event) {
+  if (member.recovery == nullptr || !member.recovery->stays) return false;
+  journal_.keep(member.recovery->trace, std::move(event));
+  return true;
 }
 
 // --- what the hub brings ---
@@ -585,6 +591,10 @@ bool SocketIoTransport::send_and_ask(Client& client, std::string_view canonical,
 
 bool SocketIoTransport::send_canonical(Client& client, Connection&, std::string_view canonical) {
   auto& member = client.extra_as<SocketIoMember>();
+  if (client.phase == Phase::closing) {
+    auto event = events_.event_of(client.tenant(), member.nsp, canonical);
+    return event && keep_late(member, *std::move(event));
+  }
   if (!events_.spell(client.tenant(), member.nsp, canonical, spelled_)) return false;
   return send_spelled(client, member, canonical, kNoIndex, 0);
 }

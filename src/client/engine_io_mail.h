@@ -64,7 +64,7 @@ struct EngineIoMail {
     // Of clients that come back (transport/engine_io/socket_io_returns.h).
     come_back,  // `state` is the question of the session `session`
     come_from,  // its answer: `state`, or nothing
-    renamed,    // `session` names whose name it is, `connection` who has it now; `number`: how many events came with it
+    renamed,    // `session` names whose name it is, `connection` who has it now; `state`: which time that is
     forget,     // `session` names who does not come back
     late,       // `state` is an event for `connection`, which is away or has come back
   };
@@ -75,7 +75,7 @@ struct EngineIoMail {
   EngineIoSid session;
   hub::Address connection;
   std::string bytes;
-  std::string tenant;                                     // ask_names
+  std::string tenant;                                     // ask_names, renamed
   std::vector<std::pair<std::string, std::string>> rows;  // names: socket id and name
   std::unique_ptr<Extra> state;
   uint64_t number = 0;

@@ -353,6 +353,18 @@ suite('Socket.IO recovery', { settings: kSettings }, (test) => {
     }
   });
 
+  test('who is disconnected by an operator in the moment in which it is cut off does not come back', async (t) => {
+    for (let i = 0; i < 20; ++i) {
+      const client = await Raw.open(t);
+      client.cut();
+      const { status } = await t.http('DELETE', `/connections/${client.sid}`);
+      assert.ok(status < 300, `${status}`);
+      const again = await Raw.open(t, { pid: client.pid });
+      assert.notEqual(again.pid, client.pid, `time ${i}`);
+      again.cut();
+    }
+  });
+
   test('another user has no use for a pid', async (t) => {
     const [alice, bob] = [t.name('alice'), t.name('bob')];
     const first = await Raw.open(t, undefined, { query: `&user=${alice}` });
@@ -372,7 +384,9 @@ suite('Socket.IO recovery', { settings: kSettings }, (test) => {
     const client = await chat(t, { transports: ['websocket'] });
     await client.ask('join-room', room);
     const { id } = client;
+    const away = await metric(t, 'ringcast_socketio_away');
     await cut(client);
+    await until(async () => (await metric(t, 'ringcast_socketio_away')) > away, 'the end to be noticed');
     await t.say(room, 'lost');
     assert.ok((await t.http('DELETE', `/rooms/${room}`)).status < 300);
     await connect(client);

@@ -30,6 +30,7 @@ struct SocketIoReturn final : Extra {
   std::vector<Room> rooms;
   std::vector<SocketIoEvent> events;
   uint64_t count = 0;  // of the events that have come while it was away
+  uint64_t move = 0;   // its last one (client/name_aliases.h)
 };
 
 // Of a member that comes back, until it has got what it missed.
@@ -45,6 +46,7 @@ struct SocketIoRecovery {
   // Core, index and generation are the connection whose name it has: its first one.
   EngineIoSid pid;
   SocketIoJournal::Trace trace;
+  uint64_t move = 0;                 // client/name_aliases.h
   std::vector<std::string> granted;  // rooms that it was let into whatever the rules say
   bool stays = false;                // its session is gone, and it is kept
   std::unique_ptr<SocketIoReturning> returning;

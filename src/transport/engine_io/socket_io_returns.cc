@@ -39,6 +39,7 @@ struct SocketIoReturns::Away {
   std::vector<SocketIoEvent> events;  // that have come since
   uint64_t event_bytes = 0;
   uint64_t bytes = 0;  // in all
+  uint64_t move = 0;   // client/name_aliases.h
   uint32_t lent_until = 0;
 };
 
@@ -53,6 +54,11 @@ struct SocketIoReturns::Question final : Extra {
 
 struct SocketIoReturns::Late final : Extra {
   SocketIoEvent event;
+};
+
+struct SocketIoReturns::Renamed final : Extra {
+  uint64_t move = 0;
+  uint64_t count = 0;  // of the events that came with it
 };
 
 SocketIoReturns::SocketIoReturns(Gate& gate, EngineIoSessions& sessions, SocketIoEvents& events,
@@ -91,6 +97,7 @@ std::unique_ptr<SocketIoRecovery> SocketIoReturns::begin(const Client& client, c
   auto recovery = std::make_unique<SocketIoRecovery>();
   if (from != nullptr) {
     recovery->pid = from->pid;
+    recovery->move = from->move + 2;
     recovery->returning = std::make_unique<SocketIoReturning>();
     recovery->returning->from = std::move(from);
     recovery->returning->identity = identity;
@@ -114,6 +121,7 @@ void SocketIoReturns::keep(const Client& client, SocketIoMember& member) {
   away->name = member.name;
   away->farewell = events_.farewell_of(client, member);
   away->trace = recovery.trace;
+  away->move = recovery.move;
   away->bytes = sizeof(Away) + away->tenant.size() + away->user.size() + away->name.size();
   std::vector<std::string> keys;
   gate_.hub().append_joined(client.id, keys);
@@ -140,23 +148,17 @@ void SocketIoReturns::drop(ConnectionId id, bool farewell) {
   if (!farewell) return;
   if (away->farewell && !gate_.draining()) events_.say(*std::move(away->farewell));
   const hub::Address here{gate_.core(), id};
-  if (named(away->pid) != here) {
-    gate_.aliases().erase(named(away->pid));
-    post_renamed(away->pid, {}, 0);
-  }
+  if (named(away->pid) != here) announce(away->pid, {}, away->move + 1, away->tenant, 0);
 }
 
 void SocketIoReturns::end(const Client& client, const SocketIoRecovery& recovery) {
   const hub::Address name = named(recovery.pid), here = gate_.address_of(client);
   if (name == here || gate_.aliases().now_of(name) != here) return;
-  gate_.aliases().erase(name);
-  post_renamed(recovery.pid, {}, 0);
+  announce(recovery.pid, {}, recovery.move + 1, client.tenant(), 0);
 }
 
 void SocketIoReturns::settle(const Client& client, const SocketIoRecovery& recovery) {
-  const hub::Address here = gate_.address_of(client);
-  rename(recovery.pid, here, recovery.returning->from->count);
-  post_renamed(recovery.pid, here, recovery.returning->from->count);
+  announce(recovery.pid, gate_.address_of(client), recovery.move, client.tenant(), recovery.returning->from->count);
   gate_.stats().socketio_recovered.add();
 }
 
@@ -170,24 +172,36 @@ void SocketIoReturns::give_up(const SocketIoReturn& from) {
 
 // --- names ---
 
-void SocketIoReturns::post_renamed(const EngineIoSid& pid, const hub::Address& now, uint64_t count) {
+void SocketIoReturns::announce(const EngineIoSid& pid, const hub::Address& now, uint64_t move, std::string_view tenant,
+                               uint64_t count) {
   for (uint16_t core = 0; core < gate_.cores(); ++core) {
     if (core == gate_.core()) continue;
+    auto renamed = std::make_unique<Renamed>();
+    renamed->move = move;
+    renamed->count = count;
     auto mail = std::make_unique<EngineIoMail>();
     mail->kind = MailKind::renamed;
     mail->session = pid;
     mail->connection = now;
-    mail->number = count;
+    mail->tenant = tenant;
+    mail->state = std::move(renamed);
     gate_.reactor().post(core, engine_io_mail(std::move(mail)));
   }
+  rename(pid, now, move, tenant, count);
 }
 
-void SocketIoReturns::rename(const EngineIoSid& pid, const hub::Address& now, uint64_t count) {
+void SocketIoReturns::rename(const EngineIoSid& pid, const hub::Address& now, uint64_t move, std::string_view tenant,
+                             uint64_t count) {
   NameAliases& aliases = gate_.aliases();
   const hub::Address name = named(pid), before = aliases.now_of(name);
-  if (!now.valid()) return aliases.erase(name);
-  aliases.set(name, now);
-  if (before.core != gate_.core() || before == now) return;
+  if (!aliases.set(name, now, move, tenant, gate_.decisecond())) {
+    // It has come back elsewhere at the same time.
+    if (Client* const client = now.core == gate_.core() ? find_live(pid, now.connection) : nullptr) {
+      listener_.on_replaced(*client);
+    }
+    return;
+  }
+  if (!now.valid() || before.core != gate_.core() || before == now) return;
   if (Client* const client = find_live(pid, before.connection)) listener_.on_replaced(*client);
   Away* const away = find(before.connection);
   if (away == nullptr || away->pid != pid) return;
@@ -224,7 +238,11 @@ bool SocketIoReturns::take(EngineIoMail& mail) {
       listener_.on_answer(mail.session, std::move(from));
       return true;
     }
-    case MailKind::renamed: rename(mail.session, mail.connection, mail.number); return true;
+    case MailKind::renamed: {
+      const auto& renamed = static_cast<const Renamed&>(*mail.state);
+      rename(mail.session, mail.connection, renamed.move, mail.tenant, renamed.count);
+      return true;
+    }
     case MailKind::forget: {
       const Away* const away = find(mail.connection.connection);
       if (away != nullptr && away->pid == mail.session) drop(mail.connection.connection, true);
@@ -284,17 +302,22 @@ std::unique_ptr<SocketIoReturn> SocketIoReturns::look_up(const Question& questio
   for (const SocketIoEvent* const event : missed->events) from->events.push_back(*event);
   from->events.insert(from->events.end(), away->events.begin(), away->events.end());
   from->count = away->events.size();
+  from->move = away->move;
   away->lent_until = gate_.decisecond() + kLentDeciseconds;
   return from;
 }
 
 // --- what is sent meanwhile ---
 
+bool SocketIoReturns::knows(ConnectionId id) const {
+  return find(id) != nullptr || gate_.aliases().moved({gate_.core(), id});
+}
+
 bool SocketIoReturns::may_return(ConnectionId id, std::string_view tenant) const {
   if (!on_) return false;
   if (const Away* const away = find(id)) return away->tenant == tenant;
   const hub::Address here{gate_.core(), id};
-  return gate_.aliases().now_of(here) != here;
+  return gate_.aliases().moved(here) && gate_.aliases().is_of_tenant(here, tenant);
 }
 
 bool SocketIoReturns::add(Away& away, ConnectionId id, SocketIoEvent event) {
@@ -316,25 +339,25 @@ bool SocketIoReturns::send_canonical(ConnectionId id, std::string_view canonical
     auto event = events_.event_of(away->tenant, away->nsp, canonical);
     return event && add(*away, id, *std::move(event));
   }
-  const hub::Address here{gate_.core(), id}, now = gate_.aliases().now_of(here);
-  if (now == here) return false;
+  const auto now = gate_.aliases().moved({gate_.core(), id});
+  if (!now) return false;
   auto mail = std::make_unique<EngineIoMail>();
   mail->kind = MailKind::late;
-  mail->connection = now;
+  mail->connection = *now;
   mail->bytes = canonical;
-  gate_.reactor().post(now.core, engine_io_mail(std::move(mail)));
+  gate_.reactor().post(now->core, engine_io_mail(std::move(mail)));
   return true;
 }
 
 void SocketIoReturns::kick(ConnectionId id) {
   if (find(id) != nullptr) return drop(id, true);
-  const hub::Address here{gate_.core(), id}, now = gate_.aliases().now_of(here);
-  if (now == here) return;
+  const auto now = gate_.aliases().moved({gate_.core(), id});
+  if (!now) return;
   auto mail = std::make_unique<EngineIoMail>();
   mail->kind = MailKind::late;
-  mail->connection = now;
+  mail->connection = *now;
   mail->cause = CloseCause::kicked;
-  gate_.reactor().post(now.core, engine_io_mail(std::move(mail)));
+  gate_.reactor().post(now->core, engine_io_mail(std::move(mail)));
 }
 
 void SocketIoReturns::post_late(const hub::Address& to, SocketIoEvent event) {
@@ -355,11 +378,16 @@ void SocketIoReturns::take_late(EngineIoMail& mail) {
     return;
   }
   SocketIoEvent event = std::move(static_cast<Late&>(*mail.state).event);
-  if (Away* const away = find(id)) {
-    add(*away, id, std::move(event));
-  } else if (Client* const client = gate_.find(id); client != nullptr && client->kind == Kind::socket_io) {
-    listener_.on_late(*client, std::move(event));
-  }
+  Client* const client = gate_.find(id);
+  if (client != nullptr && client->kind == Kind::socket_io) return listener_.on_late(*client, std::move(event));
+  send_late(id, std::move(event));
+}
+
+bool SocketIoReturns::send_late(ConnectionId id, SocketIoEvent event) {
+  if (Away* const away = find(id)) return add(*away, id, std::move(event));
+  const auto now = gate_.aliases().moved({gate_.core(), id});
+  if (now) post_late(*now, std::move(event));
+  return now.has_value();
 }
 
 // --- time ---
@@ -379,6 +407,7 @@ void SocketIoReturns::on_tick() {
 
 void SocketIoReturns::on_interval() {
   if (!on_) return;
+  gate_.aliases().trim(gate_.decisecond());
   const SocketIoOptions& options = gate_.options().socketio;
   const auto deciseconds = [](milliseconds time) { return static_cast<uint32_t>(time.count() / 100); };
   const uint32_t now = gate_.decisecond();

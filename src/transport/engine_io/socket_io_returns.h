@@ -62,9 +62,12 @@ class SocketIoReturns {
   // The member has ended for good.
   void end(const Client& client, const SocketIoRecovery& recovery);
 
+  // Whether the client of this connection is kept, or has come back by another one.
+  bool knows(ConnectionId id) const;
   // hub::Sink, of connections that are gone.
   bool may_return(ConnectionId id, std::string_view tenant) const;
   bool send_canonical(ConnectionId id, std::string_view canonical);
+  bool send_late(ConnectionId id, SocketIoEvent event);
   void kick(ConnectionId id);
 
   void on_tick();
@@ -76,6 +79,7 @@ class SocketIoReturns {
   struct Away;
   struct Question;
   struct Late;
+  struct Renamed;
   struct Due {
     uint32_t decisecond;
     ConnectionId id;
@@ -90,8 +94,10 @@ class SocketIoReturns {
   std::unique_ptr<SocketIoReturn> look_up(const Question& question);
   // Its client does not come back, or has.
   void drop(ConnectionId id, bool farewell);
-  void rename(const EngineIoSid& pid, const hub::Address& now, uint64_t count);
-  void post_renamed(const EngineIoSid& pid, const hub::Address& now, uint64_t count);
+  // Where the client is now, for all cores and for this one; not valid: it has ended.
+  void announce(const EngineIoSid& pid, const hub::Address& now, uint64_t move, std::string_view tenant,
+                uint64_t count);
+  void rename(const EngineIoSid& pid, const hub::Address& now, uint64_t move, std::string_view tenant, uint64_t count);
   void post_late(const hub::Address& to, SocketIoEvent event);
   bool add(Away& away, ConnectionId id, SocketIoEvent event);
   void take_late(EngineIoMail& mail);

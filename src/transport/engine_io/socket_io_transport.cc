@@ -421,6 +421,11 @@ void SocketIoTransport::open_if_joined(Client& client, SocketIoMember& member) {
   if (member.returning() == nullptr || !gate_.hub().replaying(client.id)) finish_opening(client, member);
 }
 
+// Whether its client may come back, though its session is gone.
+static bool stays(const SocketIoMember& member) {
+  return member.recovery != nullptr && member.recovery->stays;
+}
+
 // By their times, as far as each room's order allows.
 static void sort_missed(std::vector<SocketIoMember::Early>& events) {
   std::map<uint32_t, std::string> last;  // by room
@@ -487,15 +492,16 @@ void SocketIoTransport::on_replaced(Client& client) {
 void SocketIoTransport::on_late(Client& client, SocketIoEvent event) {
   auto& member = client.extra_as<SocketIoMember>();
   if (client.phase == Phase::closing) {
-    keep_late(member, std::move(event));
+    keep_late(client, member, std::move(event));
     return;
   }
   const std::vector<std::string_view> attachments(event.attachments.begin(), event.attachments.end());
   send_alone(client, member, {.json = event.json, .attachments = attachments, .at = event.at});
 }
 
-bool SocketIoTransport::keep_late(SocketIoMember& member, SocketIoEvent event) {
-  if (member.recovery == nullptr || !member.recovery->stays) return false;
+bool SocketIoTransport::keep_late(const Client& client, SocketIoMember& member, SocketIoEvent event) {
+  if (returns_.knows(client.id)) return returns_.send_late(client.id, std::move(event));
+  if (!stays(member)) return false;
   journal_.keep(member.recovery->trace, std::move(event));
   return true;
 }
@@ -593,7 +599,7 @@ bool SocketIoTransport::send_canonical(Client& client, Connection&, std::string_
   auto& member = client.extra_as<SocketIoMember>();
   if (client.phase == Phase::closing) {
     auto event = events_.event_of(client.tenant(), member.nsp, canonical);
-    return event && keep_late(member, *std::move(event));
+    return event && keep_late(client, member, *std::move(event));
   }
   if (!events_.spell(client.tenant(), member.nsp, canonical, spelled_)) return false;
   return send_spelled(client, member, canonical, kNoIndex, 0);
@@ -697,7 +703,7 @@ void SocketIoTransport::on_tick() {
     Client* const client = gate_.find(leaving.id);
     if (client == nullptr) continue;
     auto& member = client->extra_as<SocketIoMember>();
-    if (member.recovery != nullptr && member.recovery->stays) returns_.keep(*client, member);
+    if (stays(member)) returns_.keep(*client, member);
     gate_.close_now(*client, leaving.cause);
   }
   for (Anew& anew : std::exchange(anew_, {})) {
@@ -755,7 +761,7 @@ void SocketIoTransport::on_closed(Client& client, CloseCause cause) {
   auto& member = client.extra_as<SocketIoMember>();
   if (client.phase == Phase::open) member.farewell = true;  // closed from elsewhere
   SocketIoRecovery* const recovery = member.recovery.get();
-  if (recovery == nullptr || !recovery->stays) {
+  if (!stays(member)) {
     if (auto farewell = member.farewell ? events_.farewell_of(client, member) : std::nullopt) {
       events_.say(*std::move(farewell));
     }
@@ -774,6 +780,12 @@ void SocketIoTransport::on_closed(Client& client, CloseCause cause) {
 }
 
 void SocketIoTransport::on_kicked(Client& client, Connection&) {
+  if (client.phase == Phase::closing) {
+    auto& member = client.extra_as<SocketIoMember>();
+    if (returns_.knows(client.id)) return returns_.kick(client.id);
+    if (member.recovery != nullptr) member.recovery->stays = false;
+    return;
+  }
   disconnect(client, CloseCause::kicked);
 }
 

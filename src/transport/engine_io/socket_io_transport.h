@@ -106,8 +106,8 @@ class SocketIoTransport final : public Transport, public EngineIoListener, publi
                                       const SocketIoMember& member) const;
   void open_if_joined(Client& client, SocketIoMember& member);
   void finish_opening(Client& client, SocketIoMember& member);
-  // An event for a member that has just been cut off; false: it will not come back.
-  bool keep_late(SocketIoMember& member, SocketIoEvent event);
+  // An event for a member that is closing; false: its client will not come back.
+  bool keep_late(const Client& client, SocketIoMember& member, SocketIoEvent event);
   // It cannot be given all that it missed: it begins anew.
   void begin_anew(Client& client, SocketIoMember& member);
   // An event for this member alone, now or when it is open; of a room's message where there is a channel.

@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint32_t kFetchMax = 256;
 constexpr int64_t kFetchMs = 250, kAnswerMs = 2000;
+constexpr uint32_t kSilentFetchesMax = 20;
 constexpr nanoseconds kRedeliverAfter = std::chrono::seconds(10);
 constexpr milliseconds kPause(500), kSettlePause(200);
 
@@ -136,7 +137,10 @@ void JetStream::disconnect() {
   subscription_.reset();
   context_.reset();
   connection_.reset();
-  ready_ = false;
+  ready_ = collects_ = false;
+  collected_.clear();
+  collected_bytes_ = 0;
+  silent_ = 0;
 }
 
 Result<void> JetStream::find_consumer() {
@@ -207,28 +211,64 @@ Result<void> JetStream::settle_before() {
     handover_.wait(kSettlePause);
     return {};
   }
-  jsConsumerInfo* info = nullptr;
-  jsErrCode code{};
-  const natsStatus status =
-      js_GetConsumerInfo(&info, context_.get(), options_.stream.c_str(), options_.group.c_str(), nullptr, &code);
-  if (status != NATS_OK) return fail("nats", nats_error(status));
-  const int64_t waiting = info->NumAckPending;
-  jsConsumerInfo_Destroy(info);
+  auto info = consumer_info();
+  if (!info) return tl::unexpected<Error>(std::move(info.error()));
+  const int64_t waiting = (*info)->NumAckPending;
   ready_ = waiting == 0 || steady_clock::now() - connected_at_ > redelivered_after_ + kPause;
+  collects_ = waiting != 0;
   if (!ready_) handover_.wait(kSettlePause);
   return {};
 }
 
 Result<void> JetStream::fetch(const Handover::Order& order) {
   const uint64_t fit = std::max<uint64_t>(1, order.bytes / message_bytes_);
-  const auto most = static_cast<int>(std::min<uint64_t>({order.grant, fit, kFetchMax}));
+  const uint64_t wanted = collects_ ? kFetchMax : std::min<uint64_t>({order.grant, fit, kFetchMax});
   natsMsgList list{};
   jsErrCode code{};
-  const natsStatus status = natsSubscription_Fetch(&list, subscription_.get(), most, kFetchMs, &code);
+  const natsStatus status =
+      natsSubscription_Fetch(&list, subscription_.get(), static_cast<int>(wanted), kFetchMs, &code);
   for (int i = 0; i < list.Count; ++i) pass_on(list.Msgs[i], order.epoch);
+  const bool silent = list.Count == 0 && held_.empty() && !collects_;
   natsMsgList_Destroy(&list);
-  if (status == NATS_OK || status == NATS_TIMEOUT) return {};
-  return fail("nats", nats_error(status));
+  if (status != NATS_OK && status != NATS_TIMEOUT) return fail("nats", nats_error(status));
+  if (collects_) return pass_on_collected(order);
+  silent_ = silent ? silent_ + 1 : 0;
+  return silent_ < kSilentFetchesMax ? Result<void>() : check_silence();
+}
+
+// What comes again comes in any order, and what is new may come before it: the server has a time for each message, and
+// looks at them when it gets to it.
+Result<void> JetStream::pass_on_collected(const Handover::Order& order) {
+  auto info = consumer_info();
+  if (!info) return tl::unexpected<Error>(std::move(info.error()));
+  const auto waiting = static_cast<uint64_t>(std::max<int64_t>(0, (*info)->NumAckPending));
+  const bool full = collected_.size() >= options_.in_flight_max + kFetchMax || collected_bytes_ >= order.bytes;
+  if (waiting > collected_.size() && !full) return {};
+  collects_ = false;
+  collected_bytes_ = 0;
+  for (auto& [sequence, message] : std::exchange(collected_, {})) {
+    if (!hand_over(std::move(message.parcel), std::move(message.reply))) break;
+  }
+  return {};
+}
+
+// Nothing has come for a while: whether there is nothing, or nobody who would give it. A server may have lost the
+// consumer and not say so.
+Result<void> JetStream::check_silence() {
+  silent_ = 0;
+  auto info = consumer_info();
+  if (!info) return tl::unexpected<Error>(std::move(info.error()));
+  if ((*info)->NumPending != 0) return fail("nats", "there are messages, and none is given");
+  return {};
+}
+
+Result<Nats<jsConsumerInfo>> JetStream::consumer_info() {
+  jsConsumerInfo* info = nullptr;
+  jsErrCode code{};
+  const natsStatus status =
+      js_GetConsumerInfo(&info, context_.get(), options_.stream.c_str(), options_.group.c_str(), nullptr, &code);
+  if (status != NATS_OK) return fail("nats", "consumer " + options_.group + ": " + nats_error(status));
+  return Nats<jsConsumerInfo>(info);
 }
 
 void JetStream::pass_on(natsMsg* message, uint64_t epoch) {
@@ -249,10 +289,20 @@ void JetStream::pass_on(natsMsg* message, uint64_t epoch) {
   parcel.stored_at = stored_at;
   parcel.epoch = epoch;
   message_bytes_ = std::max<uint64_t>(64, (7 * message_bytes_ + parcel.body.size()) / 8);
-  if (handover_.put(std::move(parcel))) {
-    held_.emplace(sequence, reply);
-    newest_ = std::max(newest_, sequence);
+  if (!collects_) {
+    hand_over(std::move(parcel), reply);
+    return;
   }
+  const uint64_t bytes = parcel.body.size();
+  if (collected_.insert_or_assign(sequence, Collected{std::move(parcel), reply}).second) collected_bytes_ += bytes;
+}
+
+bool JetStream::hand_over(Parcel parcel, std::string reply) {
+  const uint64_t sequence = parcel.token;
+  if (!handover_.put(std::move(parcel))) return false;
+  held_.emplace(sequence, std::move(reply));
+  newest_ = std::max(newest_, sequence);
+  return true;
 }
 
 Result<void> JetStream::acknowledge() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -38,7 +39,11 @@ class JetStream final : public Source {
   [[nodiscard]] Result<void> make_consumer();
   [[nodiscard]] Result<void> settle_before();
   [[nodiscard]] Result<void> fetch(const Handover::Order& order);
+  [[nodiscard]] Result<void> pass_on_collected(const Handover::Order& order);
   void pass_on(natsMsg* message, uint64_t epoch);
+  bool hand_over(Parcel parcel, std::string reply);
+  [[nodiscard]] Result<void> check_silence();
+  [[nodiscard]] Result<Nats<jsConsumerInfo>> consumer_info();
   [[nodiscard]] Result<void> acknowledge();
   void disconnect();
 
@@ -56,6 +61,15 @@ class JetStream final : public Source {
   std::chrono::nanoseconds redelivered_after_{0};
   bool ready_ = false;                              // nothing that was delivered before waits to come again
   std::unordered_map<uint64_t, std::string> held_;  // by sequence: to whom it is acknowledged
+  // What was delivered before is collected until it is all here, with what is new and comes in between.
+  struct Collected {
+    Parcel parcel;
+    std::string reply;
+  };
+  bool collects_ = false;
+  std::map<uint64_t, Collected> collected_;  // by sequence
+  uint64_t collected_bytes_ = 0;
+  uint32_t silent_ = 0;  // fetches in a row that brought nothing
   std::vector<uint64_t> acknowledging_;
   uint64_t epoch_ = 0, newest_ = 0;
   uint64_t message_bytes_ = 1024;  // about as large as messages are

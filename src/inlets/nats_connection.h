@@ -20,6 +20,7 @@ struct NatsDeleter {
   void operator()(natsSubscription* subscription) const { natsSubscription_Destroy(subscription); }
   void operator()(jsCtx* context) const { jsCtx_Destroy(context); }
   void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
+  void operator()(jsConsumerInfo* info) const { jsConsumerInfo_Destroy(info); }
 };
 template <class T>
 using Nats = std::unique_ptr<T, NatsDeleter>;

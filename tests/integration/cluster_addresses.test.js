@@ -38,7 +38,7 @@ suite('cluster addresses', { server: false, at_once: 2 }, (test) => {
     ['Sentinel makes the replica the master, and the old one stays', ({ sentinel }) => sentinel.ask('SENTINEL', 'FAILOVER', 'main')],
   ];
   for (const [what, change] of changes) {
-    test(`Sentinel: ${what}: delivery goes on, nothing is lost without a gap`, async (t) => {
+    test(`Sentinel: ${what}: delivery goes on, nothing is lost without a gap`, { deadline_ms: 240000 }, async (t) => {
       if (!has_redis) t.skip('there is no redis-server and no valkey-server');
       if (t.combination.reactors === 1) t.skip('with more reactors only');
       const servers = await watched(t);
@@ -49,7 +49,7 @@ suite('cluster addresses', { server: false, at_once: 2 }, (test) => {
       const traffic = publisher(t, room, nodes);
       await traffic.until(20);
       await change(servers);
-      await until(async () => (await asked(servers.replica, 'ROLE'))[0] === 'master', 'the replica to be the master', { ms: 60000 });
+      await until(async () => (await asked(servers.replica, 'ROLE'))[0] === 'master', 'the replica to be the master', { ms: 120000 });
       await traffic.until(traffic.sent.size + 20);
       const sent = await traffic.stop();
       await last_word(t, room, nodes, clients);

@@ -29,7 +29,7 @@ async function shake_frames(t, path, at = t.server) {
   return client;
 }
 
-suite('engine.io', { settings: { socketio_echo: true, socketio_ping_interval: '1s', socketio_ping_timeout: '60s' } }, (test) => {
+suite('engine.io', { settings: { socketio_echo: true, socketio_ping_interval: '50s', socketio_ping_timeout: '60s' } }, (test) => {
   test('handshake over polling: an open packet with exactly these keys', async (t) => {
     const answer = await get(t, kEngine);
     assert.equal(answer.status, 200);
@@ -37,7 +37,7 @@ suite('engine.io', { settings: { socketio_echo: true, socketio_ping_interval: '1
     const opening = JSON.parse(answer.text.substring(1));
     assert.deepEqual(Object.keys(opening), kOpening);
     assert.equal(typeof opening.sid, 'string');
-    assert.deepEqual({ ...opening, sid: '' }, { sid: '', upgrades: ['websocket'], pingInterval: 1000, pingTimeout: 60000, maxPayload: 1000000 });
+    assert.deepEqual({ ...opening, sid: '' }, { sid: '', upgrades: ['websocket'], pingInterval: 50000, pingTimeout: 60000, maxPayload: 1000000 });
     assert.notEqual(await shake(t, kEngine), opening.sid);
   });
 
@@ -129,15 +129,17 @@ suite('engine.io', { settings: { socketio_echo: true, socketio_ping_interval: '1
     const request = t.raw();
     await within(request.connected, 'the connection');
     request.socket.end(`GET ${kEngine}?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await within(request.closed, 'the end of the connection');  // before that, what is posted would be its answer
     await until(async () => (await post(t, kEngine, sid, '4x')).json?.code === 1, 'the end of the session');
   });
 
   test('the heartbeat is the server’s', async (t) => {
-    const sid = await shake(t, kEngine);
-    const client = await shake_frames(t, kEngine);
+    const at = await t.start_server({ socketio_echo: true, socketio_ping_interval: '1s', socketio_ping_timeout: '60s' });
+    const sid = await shake(t, kEngine, at);
+    const client = await shake_frames(t, kEngine, at);
     for (let i = 0; i < 2; ++i) {
-      assert.equal((await poll(t, kEngine, sid)).text, '2');
-      await post(t, kEngine, sid, '3');
+      assert.equal((await poll(t, kEngine, sid, at)).text, '2');
+      await post(t, kEngine, sid, '3', at);
       assert.equal(await client.next(), '2');
       client.send('3');
     }

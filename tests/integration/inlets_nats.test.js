@@ -214,7 +214,7 @@ suite('inlets_nats', { server: false, at_once: 3 }, (test) => {
     await nats.publish_all(orders(room, 1, 10));
     await got_all(client, room, 10);
     await settled(nats);
-    await nats.api('CONSUMER.DELETE.ORDERS.ringcast');
+    await nats.remove_consumer('ORDERS');
     await nats.publish_all(orders(room, 11, 20));
     await got_all(client, room, 20);
   });
@@ -279,6 +279,31 @@ suite('inlets_nats_cluster', { server: false, at_once: 2 }, (test) => {
       await until(() => numbers_of(client, room).length >= sent, 'the rest to arrive', { ms: 90000 });
     }
     await got_all(client, room, sent);
+    await settled(nats);
+  });
+
+  test('JetStream: what comes again later than the consumer said comes in order', { deadline_ms: 240000 }, async (t) => {
+    if (t.combination.reactors !== 2) t.skip('with two reactors only: it takes half a minute');
+    const nats = await stream_of(t);
+    const consumer = (ack_wait) => nats.api('CONSUMER.DURABLE.CREATE.ORDERS.ringcast', {
+      stream_name: 'ORDERS',
+      config: { durable_name: 'ringcast', deliver_policy: 'all', ack_policy: 'explicit', filter_subject: 'orders.*', replay_policy: 'instant', max_ack_pending: 800, ack_wait: ack_wait * 1e9 },
+    });
+    await consumer(6);
+    const { redis, nodes: all, start } = await nodes(t, stream_config(nats.url()), { count: 1 });
+    const room = t.name('r');
+    const watching = await t.start_server({ ...kForSlowReaders, broker: redis.url(), node_name: 'watch' });
+    await ready(t, watching);
+    const client = await member(t, room, watching);
+    const victim = await reader(t, all, 'orders');
+    await nats.publish_all(orders(room, 1, 2000));
+    await until(() => numbers_of(client, room).length > 0, 'some to arrive', { ms: 60000 });
+    victim.process.kill('SIGKILL');
+    await victim.exited;
+    const next = await start(1);
+    await reader(t, [next], 'orders');
+    await consumer(14);
+    await got_all(client, room, 2000, { ms: 90000 });
     await settled(nats);
   });
 

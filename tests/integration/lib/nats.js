@@ -119,6 +119,17 @@ export class Nats {
     return this.api(`STREAM.CREATE.${name}`, { name, subjects, retention: 'limits', storage: 'file', discard: 'old', num_replicas: 1, max_consumers: -1, max_msgs: -1, max_bytes: -1 });
   }
 
+  // The server refuses it now and then while it writes the consumer's files.
+  remove_consumer(stream, name = 'ringcast') {
+    return until(async () => {
+      try {
+        return (await this.api(`CONSUMER.DELETE.${stream}.${name}`)).success;
+      } catch ({ message }) {
+        return message === 'consumer not found';
+      }
+    }, 'the consumer to be removed');
+  }
+
   consumer(stream, name = 'ringcast') { return this.api(`CONSUMER.INFO.${stream}.${name}`); }
 
   // How many of a stream a consumer has not got acknowledged, or not got at all.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays packaging/Containerfile step by step in bare systems, without a container daemon, and uses what comes out as a
 container's runtime would: as its user, on a read-only file system, without capabilities, as process 1."""
+import difflib
 import glob
+import ipaddress
 import json
 import os
 import pathlib
@@ -10,6 +12,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 
@@ -138,19 +141,16 @@ def try_image(image, log):
             bare.until("the stream begins", lambda: b"connection_id" in stream.readline())
             bare.stop(process, image.stop_signal)
             bare.until("/ready says no", lambda: status_of(f"{url}/ready") in (503, None))
-            told = stream.read().decode()
-        assert "event: reconnect" in told, f"the client heard only {told!r}"
+            received = stream.read().decode()
+        assert "event: reconnect" in received, f"the client heard only {received!r}"
         assert process.wait(timeout=bare.DEADLINE_S) == 0, f"it ended with {process.returncode}"
     finally:
         process.kill()
         process.wait()
 
 
-def check_compose(context):
-    """compose.yaml names files that are there, and grants no more than the head of the Containerfile."""
-    import yaml
-    path = context / "packaging/compose.yaml"
-    service = yaml.safe_load(path.read_text())["services"]["ringcast"]
+def check_node(path, context, service):
+    """A service of compose names files that are there, and grants no more than the head of the Containerfile."""
     root = (path.parent / service["build"]["context"]).resolve()
     assert root == context.resolve() and (root / service["build"]["dockerfile"]).is_file()
     options = dict(option.replace(":", "=", 1).split("=", 1) for option in service["security_opt"])
@@ -158,3 +158,49 @@ def check_compose(context):
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and "RINGCAST_API_KEYS" in service["environment"]
     seconds = int(re.fullmatch(r"(\d+)s", service["stop_grace_period"])[1])
     assert seconds > 2 + 10, "shorter than drain_delay and drain_period"
+
+
+def check_compose(context):
+    import yaml
+    path = context / "packaging/compose.yaml"
+    check_node(path, context, yaml.safe_load(path.read_text())["services"]["ringcast"])
+
+
+def check_compose_cluster(context, ringcast):
+    """compose.cluster.yaml: nodes with settings that the program takes, which trust nginx alone; nginx, with the changed
+    configuration, serves all of them."""
+    import yaml
+    path = context / "packaging/compose.cluster.yaml"
+    compose = yaml.safe_load(path.read_text())
+    services = compose["services"]
+    nodes = {name: service for name, service in services.items() if service["image"] == "ringcast"}
+    assert len(nodes) >= 2 and set(services) == {*nodes, "redis", "nginx"}
+    (subnet,) = (ipaddress.ip_network(each["subnet"]) for each in compose["networks"]["ringcast"]["ipam"]["config"])
+    address = {name: service["networks"]["ringcast"]["ipv4_address"] for name, service in services.items() if name != "redis"}
+    assert len(set(address.values())) == len(address) and all(ipaddress.ip_address(one) in subnet for one in address.values())
+    for name, service in nodes.items():
+        check_node(path, context, service)
+        given = service["environment"]
+        assert given["RINGCAST_NODE_NAME"] == name and given["RINGCAST_TRUSTED_PROXIES"] == address["nginx"]
+        assert given["RINGCAST_BROKER"] == "redis://redis" and service["depends_on"]["redis"]["condition"] == "service_healthy"
+        settings = {**given, "RINGCAST_API_KEYS": "a-secret-of-some-length"}
+        shown = subprocess.run([ringcast, "--print-config"], env=settings, capture_output=True, text=True, check=True).stdout
+        for key, value in (("broker", "redis://redis"), ("node_name", name), ("trusted_proxies", address["nginx"])):
+            assert re.search(rf"(?m)^{key} = .*{re.escape(value)}", shown), f"{key} of {name} does not arrive in\n{shown}"
+    assert services["redis"]["networks"] == ["ringcast"] and set(compose["volumes"]) == {"redis"}
+    # The script of nginx, but for its last word, with files of its own.
+    nginx = services["nginx"]
+    assert set(nginx["depends_on"]) == set(nodes) and nginx["volumes"] == ["./nginx.conf:/ringcast.conf:ro"]
+    with tempfile.TemporaryDirectory() as folder:
+        text = nginx["command"][2].replace("/ringcast.conf", str(path.parent / "nginx.conf")).replace("/etc/nginx/", f"{folder}/")
+        (pathlib.Path(folder) / "conf.d").mkdir()
+        (pathlib.Path(folder) / "nginx.conf").write_text("events {\n    worker_connections  1024;\n}\n")
+        script, last = text.rstrip().rsplit("\n", 1)
+        assert last.startswith("exec nginx ")
+        subprocess.run([*nginx["command"][:2], "set -e\n" + script], check=True)
+        site = (pathlib.Path(folder) / "conf.d/default.conf").read_text()
+        assert "worker_connections 16384;" in (pathlib.Path(folder) / "nginx.conf").read_text()
+    found = re.findall(r"^ +(server [\d.:; server]+)$", site, re.M)
+    assert found == [" ".join(f"server {address[name]}:3000;" for name in nodes)], found
+    changed = difflib.unified_diff((path.parent / "nginx.conf").read_text().splitlines(), site.splitlines(), lineterm="", n=0)
+    assert len(list(changed)) == 2 + 1 + 2, "one line changes"

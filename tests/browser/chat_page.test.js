@@ -154,7 +154,7 @@ suite('chat page', { settings: { retry: '200ms', presence_leave_grace: '300ms', 
     assert.equal(await tab.page.isEnabled('#user'), true);
   });
 
-  test('a gap is told', async (t) => {
+  test('a gap is shown', async (t) => {
     const server = await t.start_server({ history_messages: 3 });
     const room = t.name('room');
     const proxy = await t.proxy(server);

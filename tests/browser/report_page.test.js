@@ -95,7 +95,7 @@ suite('report page', { at_once: 1 }, (test) => {
     assert.deepEqual(tab.problems, []);
   });
 
-  test('the values under the pointer are told', async (t) => {
+  test('the values under the pointer are shown', async (t) => {
     const reports = await Reports.in_folder(t);
     await reports.run('fanout', '--members', 5, '--rate', 50, '--report', reports.path('one.html'));
     const tab = await reports.open('one.html');

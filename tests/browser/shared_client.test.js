@@ -37,7 +37,7 @@ async function open_client(tab, options) {
   await is_in(tab, 'open');
 }
 
-// The worker has told it how things are.
+// The worker has reported the state to it.
 const is_known = (tab) => tab.page.waitForFunction(() => window.states.length > 0);
 
 const hears = (tab, content) => tab.page.waitForFunction((wanted) => window.heard.some((event) => event.content === wanted), content);
@@ -341,7 +341,7 @@ suite('shared client', { at_once: 1, settings: { retry: '100ms', presence_leave_
     ['cannot be loaded', 'nothing-here.js', /nothing-here\.js (cannot be loaded|has not answered)/],
     ['says nothing', 'client/errors.js', /errors\.js has not answered within 15 s/],
   ]) {
-    test(`a worker that ${what} is told, not waited for for ever`, async (t) => {
+    test(`a worker that ${what} is reported, not waited for for ever`, async (t) => {
       const tab = await open_tab(t);
       await tab.page.evaluate(async (script) => {
         const { connect } = await import('/client/index.js');
@@ -354,7 +354,7 @@ suite('shared client', { at_once: 1, settings: { retry: '100ms', presence_leave_
     });
   }
 
-  test('a worker whose failure the browser tells of is told at once', async (t) => {
+  test('a worker whose failure the browser reports is reported at once', async (t) => {
     const tab = await open_tab(t);
     const state = await tab.page.evaluate(async () => {
       let worker;

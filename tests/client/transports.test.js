@@ -86,7 +86,7 @@ suite('client', { settings: { presence_leave_grace: '200ms', presence_poll_grace
       await assert.rejects(client.publish(t.name('room'), 'x'.repeat(70000)), (error) => error.name === 'RingcastError');
     });
 
-    test(`${transport}: taken out of a room, and told why`, async (t) => {
+    test(`${transport}: taken out of a room, and notified of the reason`, async (t) => {
       const [room, other] = [t.name('room'), t.name('other')];
       const client = observe(t, { url: t.server.url, user: t.name('Kim'), rooms: [room, other], ...one });
       await client.states.next('open');

@@ -67,7 +67,7 @@ class OrderStatus(unittest.TestCase):
             # Who comes later finds it as well.
             late = shop.stream("/events?rooms=order-status/17&last_event_id=0")
             self.assertEqual(next_data(late, "order_status")["data"]["status"], "packed")
-            # The same line again is told once; after the last status the streams of the order end.
+            # The same line again is sent once; after the last status the streams of the order end.
             self.assertEqual(shop.report("17 alice packed"), "reported 17")
             self.assertEqual(shop.report("17 alice delivered"), "reported 17")
             self.assertEqual(next_data(watcher, "order_status")["data"]["status"], "delivered")

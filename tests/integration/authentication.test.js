@@ -24,7 +24,7 @@ const settings = {
 const anywhere = [{ match: '**', allow: ['subscribe', 'publish', 'presence', 'history'] }];
 const stream = { headers: { Accept: 'text/event-stream' } };
 
-// Upgraded, told why, closed.
+// Upgraded, notified of the reason, closed.
 async function refused_socket(t, query, code, options = {}, at) {
   const client = t.ws_raw(`/ws${query}`, options, at);
   const closed = await client.close_code();
@@ -169,7 +169,7 @@ suite('tokens and limits', { settings: { ...settings, connections_per_user_max: 
 });
 
 suite('the end of tokens', { settings: { ...settings, token_notice: '60s' } }, (test) => {
-  test('a WebSocket is told before, and closed with 4010', async (t) => {
+  test('a WebSocket is notified before, and closed with 4010', async (t) => {
     const client = await before_the_end(async (exp, seconds) => {
       const opened = await t.ws({ token: key.token({ exp }) });
       const { expires_in_ms } = await opened.next('token_expiring');
@@ -180,7 +180,7 @@ suite('the end of tokens', { settings: { ...settings, token_notice: '60s' } }, (
     assert.equal(client.events.all('token_expiring').length, 1);
   });
 
-  test('a stream is told, gets a problem and ends', async (t) => {
+  test('a stream is notified, gets a problem and ends', async (t) => {
     const client = await before_the_end(async (exp) => {
       const opened = await t.sse({ rooms: ['@me'], token: key.token({ exp }) });
       await opened.next('token_expiring');
@@ -305,7 +305,7 @@ suite('tokens and reloads', { server: false }, (test) => {
     await t.ws({ token: second.token() });
   });
 
-  test('a JWKS comes over https from whom its certificate names', async (t) => {
+  test('a JWKS comes over https from the host that its certificate names', async (t) => {
     const set = new Key('EdDSA', { id: 'one' });
     const own = new Files();
     const [private_key, certificate] = [`${own.path}/key.pem`, `${own.path}/certificate.pem`];

@@ -239,7 +239,7 @@ suite('command line', { settings }, (test) => {
       assert.equal(await reader.closed, 0, reader.err);
     });
 
-    test(`a refusal is told, over ${transport}`, async (t) => {
+    test(`a refusal is reported, over ${transport}`, async (t) => {
       await subscribe(t, '--room', 'r', ...flags).fails(1, /401|4001/);
       const token = await token_for(t, '--user', 'bob');
       await subscribe(t, '--room', 'r', '--token', token, ...flags).fails(1, /403|4003/);

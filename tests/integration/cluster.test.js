@@ -14,7 +14,7 @@ suite('cluster', { server: false, at_once: 3 }, (test) => {
     const { nodes: [one, two] } = await cluster(t, 2);
     const room = t.name('room');
     const [here, there] = [await member(t, room, one), await member(t, room, two)];
-    // Ids are one sequence, whoever publishes where.
+    // Ids are one sequence, at which node messages are published.
     let last = 0;
     for (let n = 0; n < 6; n++) {
       const { event_id } = await t.say(room, `m${n}`, { at: undefined });

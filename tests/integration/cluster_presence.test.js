@@ -34,7 +34,7 @@ suite('cluster: presence', { server: false, at_once: 3 }, (test) => {
     const [ann, bob] = [t.name('ann'), t.name('bob')];
     const watcher = await member(t, room, one, { user: ann });
     const first = await member(t, room, two, { user: bob });
-    assert.equal(first.joined.members, 2, 'who joins is told how many there are on all nodes');
+    assert.equal(first.joined.members, 2, 'who joins gets the number of members on all nodes');
     assert.equal((await watcher.next({ event_type: 'member_joined', user: bob })).members, 2);
     const second = await member(t, room, three, { user: bob });
     const nameless = await member(t, room, three);

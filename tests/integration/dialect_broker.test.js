@@ -204,13 +204,13 @@ suite('SSE broker: settings', { settings: {} }, (test) => {
   test('heartbeats are events', async (t) => {
     const server = await t.start_server({ config: await configured(t, 'heartbeat_interval = "5s"') });
     const stream = t.stream(`/mine?user_id=${randomUUID()}`, {}, server);
-    const beat = await stream.next({ event_type: 'heartbeat' });
-    const { type, timestamp, ...more } = JSON.parse(beat.raw_data);
+    const heartbeat = await stream.next({ event_type: 'heartbeat' });
+    const { type, timestamp, ...more } = JSON.parse(heartbeat.raw_data);
     assert.deepEqual([type, more], ['periodic', {}]);
     assert.ok(timestamp > 1.7e12 && timestamp < 1e14, `${timestamp} is not in ms`);
   });
 
-  test('max_connections of a route: one more is told so, and a place is free again when somebody has gone', async (t) => {
+  test('max_connections of a route: one more is refused with the reason, and a place is free again when somebody has gone', async (t) => {
     const server = await t.start_server({ config: await configured(t, 'max_connections = 2') });
     const at = (path) => t.get(path, { user_id: randomUUID() }, { at: server });
     const streams = [];

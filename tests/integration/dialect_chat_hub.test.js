@@ -50,7 +50,7 @@ suite('chat hub', {}, (test) => {
     assert.equal((await client.next({ content })).username, 'Anonymous');
   });
 
-  test('who comes and goes is told', async (t) => {
+  test('who comes and goes is reported', async (t) => {
     const alice = await chat(t, t.name('Alice'));
     const name = t.name('Late');
     const late = await chat(t, name);
@@ -65,7 +65,7 @@ suite('chat hub', {}, (test) => {
     }
   });
 
-  test('content may be missing, and rooms, private messages, lists and files have spellings of their own', async (t) => {
+  test('content may be missing, and rooms, private messages, lists and files have fields of their own', async (t) => {
     const [a, b] = [t.name('Alice'), t.name('Bob')];
     const [alice, bob] = [await chat(t, a), await chat(t, b)];
     alice.send({ type: 'wave' });

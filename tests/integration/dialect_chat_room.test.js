@@ -113,10 +113,10 @@ suite('SSE chat: heartbeats', {}, (test) => {
     const config = t.config_file('[[routes]]\npath = "/room"\ndialect = "chat-room"\njoin = ["lobby", "@me"]\nheartbeat_interval = "1s"\n');
     const server = await t.start_server({ config });
     const stream = t.stream('/room?username=ann', {}, server);
-    const beat = JSON.parse((await stream.next('heartbeat')).raw_data);
-    assert.deepEqual(Object.keys(beat), ['type', 'time']);
-    assert.equal(beat.type, 'heartbeat');
-    assert.ok(beat.time > 1.7e9 && beat.time < 1e11);
+    const heartbeat = JSON.parse((await stream.next('heartbeat')).raw_data);
+    assert.deepEqual(Object.keys(heartbeat), ['type', 'time']);
+    assert.equal(heartbeat.type, 'heartbeat');
+    assert.ok(heartbeat.time > 1.7e9 && heartbeat.time < 1e11);
   });
 });
 

@@ -79,7 +79,7 @@ suite('resumable stream', {}, (test) => {
     assert.equal(stats.next_event_id, json.event_id + 1);
   });
 
-  test('the heartbeat of this route is told, and another than that of native streams', async (t) => {
+  test('the heartbeat of this route is announced, and another than that of native streams', async (t) => {
     const stream = t.stream('/events');
     assert.equal((await stream.next('connection_id')).heartbeat_interval_ms, 15000);
     const native = await t.sse({ rooms: ['general'] });
@@ -88,7 +88,7 @@ suite('resumable stream', {}, (test) => {
 });
 
 suite('resumable stream: a slow reader', { settings: { outbox_size_max: '128KiB', send_buffer_size: '16KiB', message_size_max: '64KiB' } }, (test) => {
-  test('is told in one sentence how much it has missed', async (t) => {
+  test('is notified in one sentence how much it has missed', async (t) => {
     const socket = t.raw();
     socket.write('GET /events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n');
     await socket.read((bytes) => (bytes.includes('connection_id') ? { value: true, used: 0 } : null), 'connection_id');

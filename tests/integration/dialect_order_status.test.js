@@ -77,7 +77,7 @@ suite('order-status stream', { settings: { preset: 'order_status' } }, (test) =>
       if (states.length === 1) await set(t, id, 'completed');
     };
     source.onerror = () => { if (source.readyState === EventSource.CLOSED) closed(); };
-    await within(over, 'the source to be told 204', { describe: () => states.join() });
+    await within(over, 'the source to get 204', { describe: () => states.join() });
     assert.deepEqual(states, ['processing', 'completed']);
   });
 

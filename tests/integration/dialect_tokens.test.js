@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dialects with tokens: who comes in, as whom, and what those are told that do not.
+// The dialects with tokens: who comes in, as whom, and what the others get.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -23,7 +23,7 @@ suite('dialects with tokens', { settings }, (test) => {
     `${connections} connections of ${user}`);
   const bad = new Key('HS256').token();
 
-  test('token hub: a bad token is told after the upgrade, by 4001 Unauthorized and nothing else', async (t) => {
+  test('token hub: a bad token is reported after the upgrade, by 4001 Unauthorized and nothing else', async (t) => {
     for (const token of [bad, 'nonsense']) {
       const client = t.ws_raw(`/ws?token=${token}`, { protocol: false });
       const { code, reason } = await client.close_code();

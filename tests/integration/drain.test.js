@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGTERM: what is acknowledged is delivered, everybody is told, and the process ends with 0.
+// SIGTERM: what is acknowledged is delivered, all clients are notified, and the process ends with 0.
 
 import assert from 'node:assert/strict';
 import { until } from './lib/deadline.js';
@@ -98,7 +98,7 @@ suite('drain', { server: false }, (test) => {
     assert.deepEqual(await server.exited, { code: 0, signal: null });
   });
 
-  test('after a restart a resuming client is told gap', async (t) => {
+  test('after a restart a resuming client gets a gap', async (t) => {
     const room = t.name('room');
     const first = await t.start_server();
     const { event_id } = (await t.http('POST', '/messages', { body: { room, content: 'old' }, at: first })).json;

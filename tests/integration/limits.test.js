@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits on connections and on what they send, and what a client is told at the limit.
+// Limits on connections and on what they send, and what a client gets at the limit.
 
 import assert from 'node:assert/strict';
 import { until } from './lib/deadline.js';
@@ -78,7 +78,7 @@ suite('rate limits', { server: false }, (test) => {
   // One token a second: even a server that takes seconds over a storm of thirty cannot let all of it pass.
   const kSlow = { rate_burst: '5s', rate_strikes_max: 1000 };
 
-  test('messages of one WebSocket: told when to come back, and then let through', async (t) => {
+  test('messages of one WebSocket: refused with the time to come back, and then let through', async (t) => {
     const server = await t.start_server({ connection_messages_per_second: 1, ...kSlow });
     const [one, other] = [await t.ws({ user: 'ann' }), await t.ws({ user: 'ann' })];
     const { passed, refused } = await ping_storm(one, 30);

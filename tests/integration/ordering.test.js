@@ -6,7 +6,7 @@ import { until } from './lib/deadline.js';
 import { suite } from './lib/runner.js';
 import { Verifier } from './lib/verifier.js';
 
-// A WebSocket that comes back with its cursors whenever it is cut, and tells the verifier what it gets.
+// A WebSocket that comes back with its cursors whenever it is cut, and gives the verifier what it gets.
 class Wanderer {
   constructor(t, name, proxy, rooms, verifier) {
     Object.assign(this, { t, name, proxy, rooms, verifier, positions: new Map(), client: null, connects: 0, gaps: 0, done: false });

@@ -124,7 +124,7 @@ for (const variant of kVariants) {
       socket.send_binary(bytes);
       await socket.next('binary');
       assert.ok((await socket.next('(frame)')).bytes.equals(bytes));
-      // A page of the same host, as the proxy's clients see it, is at home.
+      // A page of the same host, as the proxy's clients see it, is of the same origin.
       const page = await t.ws({ user: 'bob' }, { headers: { Origin: origin.url } }, origin);
       await page.close();
       // The streams of other systems are not held back either.

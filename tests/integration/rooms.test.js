@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joining, leaving and reading rooms over WebSocket, with foreign spellings and refs.
+// Joining, leaving and reading rooms over WebSocket, with foreign names of fields and refs.
 
 import assert from 'node:assert/strict';
 import { suite } from './lib/runner.js';
@@ -28,7 +28,7 @@ suite('rooms', { settings: { presence_leave_grace: '0s' } }, (test) => {
     assert.ok(!('ref' in await client.next('pong')));
   });
 
-  test('channel and topic are spellings of room', async (t) => {
+  test('channel and topic are other names of room', async (t) => {
     const client = await t.ws({ user: t.name('a') });
     for (const key of ['room', 'channel', 'topic']) {
       const name = t.name('room');

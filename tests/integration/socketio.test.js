@@ -266,7 +266,7 @@ suite('socket.io settings', { server: false }, (test) => {
     }
   });
 
-  test('limits on what a connection sends are told in the acknowledgement', async (t) => {
+  test('limits on what a connection sends are reported in the acknowledgement', async (t) => {
     const at = await t.start_server({ connection_messages_per_second: 1, rate_burst: '1s', rate_strikes_max: 5 });
     const client = await chat(t, {}, { at });
     const answers = await Promise.all(Array.from({ length: 4 }, () => client.ask('message', { content: 'x' })));

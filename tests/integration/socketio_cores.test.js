@@ -28,7 +28,7 @@ async function located(t, at, make) {
   return { ...made, core };
 }
 
-// Again and again until every pair of a session's core and its socket's has been met; `seen` is told each new one.
+// Again and again until every pair of a session's core and its socket's has been met; `seen` gets each new one.
 async function every_pair(t, at, make, see) {
   const { reactors } = t.combination;
   const pairs = new Set();
@@ -87,7 +87,7 @@ suite('sessions and WebSockets on any pair of cores', { server: false }, (test) 
       }
       assert.equal((await get(t, at, `&sid=${sid}`)).status, 400);
       // A heartbeat goes to the socket and its answer to the session.
-      for (let beat = 0; beat < 2; ++beat) {
+      for (let heartbeat = 0; heartbeat < 2; ++heartbeat) {
         assert.equal(await client.queue.next((frame) => frame === '2'), '2', pair);
         client.send('3', '4on');
         assert.equal(await next(), '4on', pair);

@@ -207,9 +207,9 @@ suite('SSE', { settings: { history_messages: 50 } }, (test) => {
   test('heartbeat=event sends events', async (t) => {
     const server = await t.start_server({ heartbeat_interval: '1s' });
     const stream = await t.sse({ user: 'a', rooms: ['r'], heartbeat: 'event' }, {}, server);
-    const beat = await stream.next('heartbeat');
-    assert.equal(beat.type, 'periodic');
-    assert.ok(Math.abs(Number(beat.timestamp) - Date.now()) < 60000);
+    const heartbeat = await stream.next('heartbeat');
+    assert.equal(heartbeat.type, 'periodic');
+    assert.ok(Math.abs(Number(heartbeat.timestamp) - Date.now()) < 60000);
     const plain = await t.sse({ user: 'a', rooms: ['r'] }, {}, server);
     assert.equal((await plain.next('(comment)')).comment, 'heartbeat');
   });

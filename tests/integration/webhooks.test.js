@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Webhooks: what an operator's server is asked and told over real HTTP, and what becomes of its answers.
+// Webhooks: what an operator's server is asked and notified of over real HTTP, and what becomes of its answers.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -49,7 +49,7 @@ rooms = ["asked/**", "@*"]
 timeout = "30s"
 
 [[webhooks]]
-url = "${hooks.url}/tell"
+url = "${hooks.url}/notify"
 secret = "${kSecret}"
 events = ["disconnect", "join", "leave", "occupied", "vacated"]
 timeout = "60s"
@@ -240,18 +240,18 @@ suite('webhooks', { settings }, (test) => {
     assert.equal((await client.ask({ action: 'message', room, content: 'x' })).code, 'undecided');
   });
 
-  test('joining and leaving are told, in order', async (t) => {
+  test('joining and leaving are reported, in order', async (t) => {
     const [room, user] = [t.name('room'), t.name('a')];
     const client = await t.member(room, { user });
     await client.ask({ action: 'leave', room });
     await client.join(room);
     await client.close();
-    const told = [];
-    while (told.at(-1)?.event !== 'disconnect') told.push(await hooks.next(({ connection, call }) => connection === client.id && call.path === '/tell'));
-    assert.deepEqual(told.map(({ event }) => event), ['join', 'leave', 'join', 'leave', 'disconnect']);
-    assert.ok(told.slice(0, 4).every((event) => event.room === room && event.user === user && event.transport === 'websocket'), JSON.stringify(told));
-    assert.ok(told.every(({ call }) => call.signed));
-    assert.equal(new Set(told.map(({ id }) => id)).size, 5);
+    const events = [];
+    while (events.at(-1)?.event !== 'disconnect') events.push(await hooks.next(({ connection, call }) => connection === client.id && call.path === '/notify'));
+    assert.deepEqual(events.map(({ event }) => event), ['join', 'leave', 'join', 'leave', 'disconnect']);
+    assert.ok(events.slice(0, 4).every((event) => event.room === room && event.user === user && event.transport === 'websocket'), JSON.stringify(events));
+    assert.ok(events.every(({ call }) => call.signed));
+    assert.equal(new Set(events.map(({ id }) => id)).size, 5);
   });
 
   test('streams too', async (t) => {
@@ -263,7 +263,7 @@ suite('webhooks', { settings }, (test) => {
     await hooks.next({ event: 'disconnect', user, transport: 'sse' });
   });
 
-  test('a room is told as occupied once, and as vacated when nobody came back', async (t) => {
+  test('a room is reported as occupied once, and as vacated when nobody came back', async (t) => {
     const room = t.name('room');
     const one = await t.member(room, { user: t.name('a') });
     const two = await t.member(room, { user: t.name('b') });
@@ -276,7 +276,7 @@ suite('webhooks', { settings }, (test) => {
     assert.deepEqual(hooks.events.seen.filter((event) => event.room === room && /occupied|vacated/.test(event.event)).map(({ event }) => event), ['occupied', 'vacated', 'occupied']);
   });
 
-  test('what fails is told again, under the same id', async (t) => {
+  test('what fails is sent again, under the same id', async (t) => {
     const room = t.name('room');
     const ids = [];
     hooks.answer({ event: 'join', room }, (_, { headers }) => ({ status: ids.push(headers['x-ringcast-id']) < 3 ? 503 : 200 }));
@@ -347,7 +347,7 @@ on_failure = "allow"
     assert.equal((await socket.close_code()).code, 1013);
   });
 
-  test('a drain answers who is being asked about, and tells what is left to tell', async (t) => {
+  test('a drain answers who is being asked about, and sends the events that are left', async (t) => {
     const user = t.name('a');
     const { open, opened } = gate();
     t.after(open);

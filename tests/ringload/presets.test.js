@@ -64,7 +64,7 @@ suite('ringload presets', { server: false, at_once: 2 }, (test) => {
     assert.ok(seen.batches > 0);
   });
 
-  test('centrifugo: an error that the server tells is one', async (t) => {
+  test('centrifugo: an error that the server sends is one', async (t) => {
     const { target } = await start_centrifugo(t);
     const { json, summary } = await fanout(t, 'centrifugo', target, ['--publish', '{"publisch":{"data":"{payload}"},"id":3}', '--fail-if', 'errors>0']);
     assert.equal(json.errors.server_error, json.published_in_all, summary);

@@ -209,7 +209,7 @@ suite('ringload over TLS', { settings: { tls_listen: '127.0.0.1:0', ...certifica
     assert.match(text, /outcome="resumed"} [1-9]/);
   });
 
-  test('connect trusts any certificate only when it is told to', async (t) => {
+  test('connect trusts any certificate only with the flag for it', async (t) => {
     const { json, summary } = await over_tls(t, ['connect', '--connections', '5', '--tls-insecure']);
     assert.equal(json.connections, 5, summary);
   });

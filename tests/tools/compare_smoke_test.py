@@ -132,7 +132,7 @@ class Smoke(unittest.TestCase):
 
     def test_the_processes_of_a_server_count_and_end_with_it(self):
         with tempfile.TemporaryDirectory() as pids:
-            # The work is done by a process that the measured one starts and tells nothing.
+            # The work is done by a process that the measured one starts and reports nothing.
             start = f"{BUILD}/src/app/ringcast --port $PORT --log-level warning & echo $! >>{pids}/pids; wait"
             folder, printed = self.run_tool("compare", "--quick", "--rounds", "1", "--only", "memory-50", "--engines", "epoll",
                                             "--with", f"forking=sh -c {shlex.quote(start)}", "--with-preset", "ringcast")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that says what a test tells it to: for what the real one does only in bad moments. Owned by one test.
+// A server that sends what a test wants: for what the real one does only in bad moments. Owned by one test.
 
 import http from 'node:http';
 import { once } from 'node:events';

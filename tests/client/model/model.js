@@ -2,7 +2,7 @@
 // The model test: the real client in a virtual world, driven by a seed, checked against what has to hold.
 //
 //  - every call settles
-//  - state tells the truth: `open` after the server has confirmed, and not while nothing has been heard for a minute
+//  - state is the truth: `open` after the server has confirmed, and not while nothing has been heard for a minute
 //  - nothing of a room is lost or doubled without a `gap`; nothing is published twice, each at the id that its promise says
 //  - when the obstacles are gone the best transport is regained, the rooms of the server are those of the client, and one
 //    connection is left

@@ -457,11 +457,11 @@ class Connection {
     this.token = token;
   }
 
-  beat() {
+  schedule_heartbeat() {
     this.server.world.after(kHeartbeatMs, () => {
       if (!this.alive) return;
       this.heartbeat();
-      this.beat();
+      this.schedule_heartbeat();
     });
   }
 }
@@ -552,7 +552,7 @@ class StreamConnection extends Connection {
       if (gap) line.event({ event_type: 'gap', ...gap });
       for (const event of missed) this.deliver(event);
     }
-    this.beat();
+    this.schedule_heartbeat();
     this.watch(url.searchParams.get('token'));
   }
 

@@ -45,7 +45,7 @@ const kPrograms = {
     return ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'];
   },
 
-  // HAProxy with the PROXY protocol to the server; `fields` tells it in X-Forwarded-For instead.
+  // HAProxy with the PROXY protocol to the server; with `fields` X-Forwarded-For instead.
   haproxy(folder, socket, server, { fields = false, beside = [] } = {}) {
     let text = changed(readFileSync(join(kPackaging, 'haproxy.cfg'), 'utf8'), [
       ['    bind :80\n', `    bind unix@${socket} accept-proxy\n`],

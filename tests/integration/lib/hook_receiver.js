@@ -29,7 +29,7 @@ export class HookReceiver {
   // `answer(event, call)` gives {status, body, headers} or a promise of it; for calls with an event that fits.
   answer(pattern, answer) { this.rules.unshift({ pattern, answer }); }
 
-  // The next question that fits, or event that was told and taken.
+  // The next question that fits, or event that was sent and taken.
   next(pattern, options) { return this.events.next(pattern, options); }
 
   signature_holds(headers, body) {
@@ -51,7 +51,7 @@ export class HookReceiver {
     const call = { headers: request.headers, path: request.url, body, signed: this.signature_holds(request.headers, text) };
     this.calls.push(call);
     const rule = this.rules.find(({ pattern }) => events.some((event) => Object.entries(pattern).every(([key, value]) => event[key] === value)));
-    // What is refused comes again: only what was taken counts as told.
+    // What is refused comes again: only what was taken counts as received.
     const note = () => { for (const event of events) this.events.push({ ...event, call }); };
     if (!body.events) note();
     const { status = 200, body: answer = {}, headers = {} } = (await rule?.answer(events[0], call)) ?? {};

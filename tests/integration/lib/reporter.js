@@ -34,8 +34,8 @@ class Report {
   failure(name, error) {
     this.counts.failed++;
     this.failed.push(name);
-    // `told`: what a server said before it ended without having been asked to.
-    const lines = String(error?.stack ?? error).split('\n').slice(0, kLinesMax).concat(error?.told ? error.told.split('\n') : []);
+    // `post_mortem`: what a server said before it ended without having been asked to.
+    const lines = String(error?.stack ?? error).split('\n').slice(0, kLinesMax).concat(error?.post_mortem ? error.post_mortem.split('\n') : []);
     return `not ok ${++this.number} - ${name}\n${lines.map((line) => `#   ${line}\n`).join('')}`;
   }
 
@@ -48,12 +48,12 @@ class Report {
 const write = (text) => process.stdout.write(text);
 
 // node says so of what a test did after its end, and nothing of what it was.
-function tell_of(error) {
+function report_stray(error) {
   write(`${String(error?.stack ?? error).split('\n').slice(0, kLinesMax).map((line) => `# ${line}\n`).join('')}`);
 }
 
 export default async function* reporter(events) {
-  for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, tell_of);
+  for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, report_stray);
   const report = new Report();
   write('TAP version 13\n');
   let groups = 0;

@@ -33,9 +33,9 @@ async function run_body(t, { body, title, deadline_ms }, world) {
   const context = new TestContext(world);
   const problem = await within(Promise.resolve().then(() => body(context)), `the test "${title}"`, { ms: deadline_ms }).then(() => null, (error) => error);
   const failed = problem && !(problem instanceof Skip);
-  const told = failed ? await Promise.all(context.servers.map((server) => server.post_mortem())) : [];
+  const post_mortem = failed ? await Promise.all(context.servers.map((server) => server.post_mortem())) : [];
   const untidy = await context.clean_up().then(() => null, (error) => error);
-  if (failed) throw Object.assign(problem, { told: told.filter(Boolean).join('\n') });
+  if (failed) throw Object.assign(problem, { post_mortem: post_mortem.filter(Boolean).join('\n') });
   if (untidy) throw untidy;
   if (problem) t.skip(problem.message);
 }

@@ -99,7 +99,7 @@ export class Server {
   }
 
   signal(name) {
-    this.told = true;
+    this.stopping = true;
     this.process.kill(name);
   }
 
@@ -124,14 +124,14 @@ export class Server {
   // Null for a server that answers or was asked to go; else how it ended and what it said, once it has ended. A client
   // sees its connection break before the process is over: a sanitizer takes its time to write its report.
   async post_mortem() {
-    if (!this.gone && !this.told) {
+    if (!this.gone && !this.stopping) {
       const answers = await fetch(`${this.url}/health`).then(() => true, () => false);
       if (answers) return null;
       await within(this.exited, 'the end of a server that does not answer', { ms: kStopMs }).catch(() => {});
     }
-    if (!this.gone) return this.told ? null : `the server does not answer:\n${this.last_words()}`;
+    if (!this.gone) return this.stopping ? null : `the server does not answer:\n${this.last_words()}`;
     const { code, signal } = this.gone;
-    if (this.told && code === 0) return null;
+    if (this.stopping && code === 0) return null;
     await this.exited;
     return `the server is gone (${signal ?? `exit ${code}`}):\n${this.last_words()}`;
   }

@@ -114,6 +114,19 @@ class Smoke(unittest.TestCase):
             self.assertGreaterEqual(engine["received"], engine["connections"])
             self.assertGreater(engine["memory_per_connection"], 0)
 
+    def test_the_rates_of_inlets(self):
+        types = {"redis_pubsub": "redis-server", "redis_stream": "redis-server", "jetstream": "/usr/sbin/nats-server", "kafka": str(BUILD / "tests/kafka/mock_kafka")}
+        there = [name for name, program in types.items() if shutil.which(program)]
+        if not there:
+            self.skipTest("no Redis, NATS or Kafka is installed")
+        ran = subprocess.run([str(SOURCE / "tools/rates"), "--build", str(BUILD), "--messages", "500", "--runs", "1", "--types", *there],
+                             capture_output=True, text=True, check=False)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        rows = [line.split(" | ") for line in ran.stdout.splitlines() if " | 500 | " in line]
+        self.assertEqual(len(rows), len(there), ran.stdout)
+        for row in rows:
+            self.assertEqual(row[-1], "0 |", ran.stdout)
+
     def assert_ended(self, folder):
         pids = (pathlib.Path(folder) / "pids").read_text(encoding="ascii").split()
         self.assertTrue(pids)

@@ -584,6 +584,7 @@ void append_metrics(std::string& out, const Shared& shared, const SessionOptions
   if (options.broker_metrics) append_broker(out, shared);
   if (shared.hooks != nullptr) shared.hooks->append_metrics(out);
   if (shared.inlets != nullptr) shared.inlets->append_metrics(out);
+  if (shared.mirror != nullptr) shared.mirror->append_metrics(out);
 }
 
 }  // namespace ringcast::session

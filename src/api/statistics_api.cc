@@ -70,6 +70,7 @@ void append_parts(codec::JsonWriter& json, const Totals& all, const Shared& shar
   if (!shared.cores.empty() && shared.cores.front().tls != nullptr) append_tls(json, shared);
   if (shared.broker != nullptr) append_cluster(json, *shared.broker);
   if (shared.inlets != nullptr) shared.inlets->append_statistics(json.key("inlets"), names);
+  if (shared.mirror != nullptr) shared.mirror->append_statistics(json.key("mirror"), names);
 }
 
 }  // namespace

@@ -217,6 +217,7 @@ Result<void> Core::assemble(Parts& parts) {
   hub.key[1] = plan_.hub_key[1];
   hub.policies = plan_.policies;
   hub.clock = &parts.clock;
+  hub.mirror = plan_.mirror;
   if (const cluster::Thread* const bridge = plan_.bridge; bridge != nullptr) {
     parts.broker =
         std::make_unique<cluster::Port>(parts.post, bridge->member(), bridge->node(), *plan_.policies, bridge->stats());

@@ -32,6 +32,7 @@ struct CorePlan {
   const session::SessionOptions* sessions = nullptr;
   const hub::RoomPolicies* policies = nullptr;
   const cluster::Thread* bridge = nullptr;  // nullptr: there is no broker
+  hub::Mirror* mirror = nullptr;            // nullptr: no room has one
   uint64_t hub_key[2] = {0, 0};
   std::vector<io::SocketAddress> addresses;        // to listen on
   bool addresses_optional = false;                 // defaults: those that this machine has

@@ -57,6 +57,7 @@ Result<void> Server::check() {
 Result<void> Server::start() {
   if (auto assembled = assemble(true); !assembled) return assembled;
   // Any core answers for all of them, so none does before all are there.
+  if (mirror_ != nullptr) mirror_->start();
   for (const auto& core : cores_) core->serve();
   sampler_.start(*history_);
   if (inlets_ == nullptr) return {};
@@ -189,10 +190,24 @@ Result<void> Server::assemble(bool listens) {
     for (const int descriptor : inlets_->wake_descriptors()) plan.keep_descriptors.push_back(descriptor);
   }
 
+  if (options_.has_mirror()) {
+    auto mirror = inlets::Mirror::create(mirror_plan(options_, static_cast<uint16_t>(count + 1)));  // and the bridge
+    if (!mirror) return tl::unexpected<Error>(std::move(mirror.error()));
+    mirror_ = *std::move(mirror);
+    shared_.mirror = mirror_.get();
+    plan.mirror = mirror_.get();
+    plan.keep_descriptors.push_back(mirror_->wake_descriptor());
+  }
+
   if (!options_.broker.empty()) {
     cluster::ThreadPlan bridge{.bridge = bridge_options(options_), .mesh = mesh_.get(), .member = count};
     bridge.bridge.policies = &policies_;
     bridge.bridge.cores = count;
+    if (mirror_ != nullptr) {
+      encoder_ = std::make_unique<session::Encoder>(encoder_options(options_));
+      bridge.bridge.mirror = mirror_.get();
+      bridge.bridge.encoder = encoder_.get();
+    }
     const session::ConnectionNames names(shared_.name_key);
     bridge.bridge.names.name_of = [names](const hub::Address& address) {
       std::string name;
@@ -333,6 +348,7 @@ void Server::stop() {
   for (const auto& core : cores_) core->join();
   if (webhooks_ != nullptr) webhooks_->stop();
   if (bridge_ != nullptr) bridge_->stop();
+  if (mirror_ != nullptr) mirror_->stop();  // with what these have published
   if (mesh_ != nullptr) mesh_->discard(session::discard_mail);
   cores_.clear();
 }

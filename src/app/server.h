@@ -16,6 +16,7 @@
 #include "client/routes.h"
 #include "hooks/webhooks.h"
 #include "inlets/inlets.h"
+#include "inlets/mirror.h"
 #include "reactor/mesh_producer.h"
 
 namespace ringcast::app {
@@ -100,6 +101,8 @@ class Server {
   session::Shared shared_;
   std::unique_ptr<access::Authority> authority_;
   std::unique_ptr<access::JwksSource> jwks_;   // none: no URL is set
+  std::unique_ptr<inlets::Mirror> mirror_;     // none: no room has one
+  std::unique_ptr<session::Encoder> encoder_;  // of the bridge's copies
   std::unique_ptr<cluster::Thread> bridge_;    // none: there is no broker
   std::unique_ptr<hooks::Webhooks> webhooks_;  // none: no section asks for them
   std::unique_ptr<inlets::Inlets> inlets_;     // none: no section asks for them

@@ -71,6 +71,7 @@ hub::RoomPolicy policy_of(const config::RoomOptions& room) {
   policy.leave_grace = ms(room.presence_leave_grace);
   policy.poll_leave_grace = ms(room.presence_poll_grace);
   policy.shared = room.shared;
+  policy.mirror = room.mirror;
   return policy;
 }
 
@@ -372,6 +373,15 @@ inlets::InletsPlan inlets_plan(const config::Options& options, uint16_t cores) {
   const HashKey random = HashKey::random();
   out.node = std::to_string(random.low) + "-" + std::to_string(random.high);
   out.lease = options.broker_lease;
+  return out;
+}
+
+inlets::MirrorPlan mirror_plan(const config::Options& options, uint16_t members) {
+  inlets::MirrorPlan out;
+  // It was checked.
+  out.address = *cluster::parse_broker(options.mirror_url.empty() ? options.broker : options.mirror_url);
+  out.queue_bytes_max = options.mirror_queue_size_max;
+  out.members = members;
   return out;
 }
 

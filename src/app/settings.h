@@ -10,6 +10,7 @@
 #include "hub/hub.h"
 #include "hub/policy.h"
 #include "inlets/inlets.h"
+#include "inlets/mirror.h"
 #include "io/backend.h"
 #include "io/listener.h"
 #include "reactor/mesh.h"
@@ -48,6 +49,8 @@ cluster::BridgeOptions bridge_options(const config::Options& options);
 [[nodiscard]] Result<std::optional<tls::ClientOptions>> broker_tls(const config::Options& options);
 // Of so many cores; what is shared with the rest is the caller's to add.
 inlets::InletsPlan inlets_plan(const config::Options& options, uint16_t cores);
+// With a mirror; `members`: who makes copies.
+inlets::MirrorPlan mirror_plan(const config::Options& options, uint16_t members);
 session::EncoderOptions encoder_options(const config::Options& options);
 // Of one of `reactors`.
 tls::HandshakeLimits handshake_limits(const config::Options& options, uint16_t reactors);

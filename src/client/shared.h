@@ -70,6 +70,7 @@ struct Shared {
   Hooks* hooks = nullptr;                      // nullptr: nobody takes part
   const hub::BrokerStats* broker = nullptr;    // nullptr: there is none
   const MoreMetrics* inlets = nullptr;         // nullptr: there are none
+  const MoreMetrics* mirror = nullptr;         // nullptr: no room has one
   const StaticFiles* files = nullptr;          // nullptr: no page
   const StatisticsHistory* history = nullptr;  // nullptr: no samples are taken (simulation)
   std::string version = "unset";               // the program sets it

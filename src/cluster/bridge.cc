@@ -211,6 +211,10 @@ void Bridge::send_order(Order& order) {
   expected.what = Expected::What::order;
   expected.publisher = order.publisher;
   expected.bytes = order.bytes();
+  if (mirrors(order.key)) {
+    expected.key = std::move(order.key);
+    expected.record = std::move(order.record);
+  }
   sent_bytes_ += expected.bytes;
   expected_.push_back(std::move(expected));
 }
@@ -250,6 +254,23 @@ void Bridge::refuse(const hub::Publisher& publisher, hub::PublishError error) {
   published.correlation = publisher.correlation;
   published.error = error;
   settle(publisher, published);
+}
+
+bool Bridge::mirrors(std::string_view key) const {
+  return options_.mirror != nullptr &&
+         hub::is_mirrored((*options_.policies)[options_.policies->match(hub::name_of(key))], key);
+}
+
+// The others, who get it by a push, make none.
+void Bridge::mirror(const Expected& order, uint64_t id, uint64_t time_us) {
+  Record record;
+  if (order.record.empty() || !read_record(order.record, record)) return;
+  const hub::MessageView message{id,           time_us,     order.key,      record.user,
+                                 record.event, record.kind, record.payload, record.connection};
+  scratch_.clear();
+  options_.encoder->canonical(message, scratch_);
+  const hub::RoomPolicy& policy = (*options_.policies)[options_.policies->match(hub::name_of(order.key))];
+  options_.mirror->copy(options_.cores, policy.mirror, order.key, options_.encoder->json(scratch_, json_));
 }
 
 // --- the connections
@@ -310,6 +331,7 @@ void Bridge::lost(Link& link, std::string_view why) {
   for (Expected& expected : std::exchange(expected_, {})) {
     if (expected.what == Expected::What::order) {
       queued_bytes_ -= expected.bytes;
+      if (!expected.record.empty()) options_.mirror->missed(options_.cores);
       refuse(expected.publisher, hub::PublishError::unknown);
     } else if (expected.what == Expected::What::sync) {
       Channel* const channel = find(expected.key);
@@ -399,7 +421,7 @@ void Bridge::on_reply(RespValue reply) {
     case Expected::What::order: {
       queued_bytes_ -= expected.bytes;
       sent_bytes_ -= expected.bytes;
-      if (reply.size() != 2 || !reply[0].is_text()) {
+      if (reply.size() != 3 || !reply[0].is_text()) {
         log_warning("broker_error", {{"error", reply.text()}});
         return refuse(expected.publisher, hub::PublishError::unavailable);
       }
@@ -409,6 +431,7 @@ void Bridge::on_reply(RespValue reply) {
       published.duplicate = reply[1].integer() != 0;
       published.receivers = expected.publisher.receivers;
       hub::add(stats_.ordered);
+      if (!published.duplicate) mirror(expected, published.id, number_of(reply[2].text()));
       return settle(expected.publisher, published);
     }
     case Expected::What::sync: {

@@ -30,6 +30,8 @@
 #include "cluster/protocol.h"
 #include "cluster/record.h"
 #include "hub/broker.h"
+#include "hub/encoder.h"
+#include "hub/mirror.h"
 #include "hub/policy.h"
 
 namespace ringcast::cluster {
@@ -46,6 +48,8 @@ struct BridgeOptions {
   std::chrono::milliseconds lease{10'000};  // of what this node says of its members
   uint16_t cores = 0;                       // that are asked what other nodes want to know
   ConnectionNames names;
+  hub::Mirror* mirror = nullptr;    // of rooms whose policy has one
+  hub::Encoder* encoder = nullptr;  // with `mirror`: for its copies
 };
 
 class Bridge final : public reactor::Handler, private Members::Host, private Inquiries::Host {
@@ -103,7 +107,8 @@ class Bridge final : public reactor::Handler, private Members::Host, private Inq
     enum class What : uint8_t { order, sync, members, question, other } what = What::other;
     hub::Publisher publisher;  // order
     size_t bytes = 0;
-    std::string key;      // sync
+    std::string key;      // sync; order, where there will be a copy
+    std::string record;   // likewise
     uint64_t number = 0;  // sync, question
   };
   struct Hash {
@@ -123,6 +128,8 @@ class Bridge final : public reactor::Handler, private Members::Host, private Inq
   void send_command(Command command, std::string_view key, std::string_view user);
   void settle(const hub::Publisher& publisher, const hub::Published& published);
   void refuse(const hub::Publisher& publisher, hub::PublishError error);
+  bool mirrors(std::string_view key) const;
+  void mirror(const Expected& order, uint64_t id, uint64_t time_us);
   // --- the connections
   void connect_when_due();
   void lost(Link& link, std::string_view why);
@@ -191,7 +198,7 @@ class Bridge final : public reactor::Handler, private Members::Host, private Inq
   int64_t probe_left_ns_ = 0, probe_left_max_ns_ = 0, probe_sent_ns_ = 0, next_probe_ns_ = 0;
   bool probing_ = false;
   bool held_back_ = false;
-  std::string scratch_;
+  std::string scratch_, json_;
   BlockWriter payloads_{16384};
 };
 

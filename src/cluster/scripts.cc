@@ -40,7 +40,7 @@ const std::string_view kPublishScript =
     "redis.call('HSETNX', KEYS[1], 'run', '')\n" RINGCAST_LUA_HEAD
     "if ARGV[8] ~= '0' then\n"
     "  local known = redis.call('GET', KEYS[3])\n"
-    "  if known then return {known, 1} end\n"
+    "  if known then return {known, 1, '0'} end\n"
     "end\n"
     "settle(ARGV[7])\n"
     "local id, time = text(pos + 1), now\n"
@@ -56,7 +56,7 @@ const std::string_view kPublishScript =
     "redis.call('HSET', meta, 'pos', id)\n"
     "if ARGV[8] ~= '0' then redis.call('SET', KEYS[3], id, 'PX', ARGV[8]) end\n"
     "redis.call('PUBLISH', ARGV[10], 'm ' .. text(base) .. ' ' .. id .. ' ' .. text(time) .. ' ' .. ARGV[5])\n"
-    "return {id, 0}\n";
+    "return {id, 0, text(time)}\n";
 
 const std::string_view kSyncScript = RINGCAST_LUA_HEAD
     "settle(ARGV[5])\n"

@@ -17,7 +17,7 @@ namespace ringcast::cluster {
 
 // KEYS metadata, stream, idempotency key. ARGV run, seen, floor, ms to keep metadata, record, messages kept (0: none),
 // ms to keep them, ms to keep the idempotency key (0: there is none), inbox (1), Pub/Sub channel.
-// → id, 1 where the idempotency key was known
+// → id, 1 where the idempotency key was known, the message's time (0 with a known key)
 extern const std::string_view kPublishScript;
 // KEYS metadata, stream, counts. ARGV run, seen, floor, ms to keep metadata, ms to keep messages, a base, an id, count,
 // what keys of users begin with (empty: no snapshot is wanted), the key of the channel.

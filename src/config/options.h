@@ -4,6 +4,7 @@
 // Names, units, defaults, ranges and help stand in one table (options_table.h); this struct only holds the values.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -51,7 +52,8 @@ struct RoomOptions {
   Duration presence_interval;
   Duration presence_leave_grace;
   Duration presence_poll_grace;
-  bool shared;  // with `broker`: by all nodes
+  bool shared;         // with `broker`: by all nodes
+  std::string mirror;  // the Redis channel that copies go to; empty: none
 
   friend bool operator==(const RoomOptions&, const RoomOptions&) = default;
 };
@@ -279,6 +281,8 @@ struct Options {
   Duration broker_timeout;
   uint64_t broker_queue_size_max;
   Duration broker_lease;
+  std::string mirror_url;  // empty: the broker's Redis
+  uint64_t mirror_queue_size_max;
   std::vector<inlets::InletOptions> inlets;
 
   // Heartbeats
@@ -300,6 +304,10 @@ struct Options {
   // Does anything stand between a stranger and the rooms?
   bool has_authentication() const { return !api_keys.empty() || has_tokens(); }
   bool has_tls() const { return !tls_listen.empty() || admin_tls; }
+  bool has_mirror() const {
+    return !room_defaults.mirror.empty() ||
+           std::any_of(rooms.begin(), rooms.end(), [](const RoomRule& rule) { return !rule.options.mirror.empty(); });
+  }
   bool has_tokens() const { return !jwt_keys.empty() || !jwks.empty(); }
 
   friend bool operator==(const Options&, const Options&) = default;

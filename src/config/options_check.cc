@@ -389,7 +389,8 @@ tl::unexpected<Error> unknown_setting(std::string_view place, std::string_view w
 }
 
 std::string shown(const Setting& setting, std::string spelled) {
-  return setting.key == "api_keys" || setting.key == "broker" ? "(not shown)" : std::move(spelled);
+  const bool secret = setting.key == "api_keys" || setting.key == "broker" || setting.key == "mirror_url";
+  return secret ? "(not shown)" : std::move(spelled);
 }
 
 tl::unexpected<Error> bad_setting(std::string_view place, std::string_view key, std::string_view value,
@@ -414,6 +415,7 @@ Result<void> finish(Draft& draft) {
   if (auto checked = check_socketio(draft); !checked) return checked;
   if (auto checked = check_cluster(draft); !checked) return checked;
   if (auto checked = check_inlets(draft); !checked) return checked;
+  if (auto checked = check_mirror(draft); !checked) return checked;
   if (auto checked = check_use(draft); !checked) return checked;
   return check_listeners(draft);
 }

@@ -81,6 +81,8 @@ tl::unexpected<Error> bad_setting(std::string_view place, std::string_view key, 
 [[nodiscard]] Result<void> check_access(const Draft& draft);
 // Its part about [[inlets]].
 [[nodiscard]] Result<void> check_inlets(const Draft& draft);
+// Its part about mirrors.
+[[nodiscard]] Result<void> check_mirror(const Draft& draft);
 // Its part about settings that can have no effect with what else is set.
 [[nodiscard]] Result<void> check_use(const Draft& draft);
 

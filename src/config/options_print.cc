@@ -90,6 +90,7 @@ void hide_in_url(std::string& url) {
 
 Options without_secrets(Options options) {
   options.broker = cluster::without_password(options.broker, kHiddenSecret);
+  options.mirror_url = cluster::without_password(options.mirror_url, kHiddenSecret);
   for (inlets::InletOptions& inlet : options.inlets) {
     inlet.url = inlets::shown_address(inlet.type, inlet.url, kHiddenSecret);
   }

@@ -501,6 +501,10 @@ constexpr Row kSettings[] = {
                                  "the same for members that poll")
         .zero_is("at once"),
     boolean<&R::shared>(kRooms, "shared", true, "with broker: one room over all nodes, else one on each"),
+    row<&R::mirror>(kRooms, Kind::text, "mirror", "", 1, 128,
+                    "a Redis channel that gets a copy of each message: room:{} with the room's name, {tenant} with its "
+                    "tenant's")
+        .zero_is("none"),
     row<&O::inbox_messages>(kRooms, kCount, "inbox_messages", "100", 1, 1'000'000, "messages kept per inbox")
         .zero_is("no history"),
     row<&O::history_total_size_max>(kRooms, kSize, "history_total_size_max", "0", kMiB, kTiB,
@@ -534,6 +538,11 @@ constexpr Row kSettings[] = {
                                    "publishes that have no outcome yet; more are refused"),
     row<&O::broker_lease>(kCluster, kDuration, "broker_lease", "10s", kSecond, 5 * kMinute,
                           "users of a node that is not heard of for so long leave"),
+    row<&O::mirror_url>(kCluster, Kind::text, "mirror_url", "", 1, 512,
+                        "redis://USER:PASSWORD@HOST:PORT that gets the copies of mirror")
+        .zero_is("that of broker"),
+    row<&O::mirror_queue_size_max>(kCluster, kSize, "mirror_queue_size_max", "8MiB", 64 * kKiB, kTiB,
+                                   "copies that Redis has not taken yet; more are dropped and counted"),
 
     row<&O::heartbeat_interval>(kHeartbeats, kDuration, "heartbeat_interval", "25s", kSecond, kHour,
                                 "a connection that was silent so long gets a heartbeat"),

@@ -63,6 +63,10 @@ bool has_broker(const Options& o) {
   return !o.broker.empty();
 }
 
+bool has_mirror(const Options& o) {
+  return o.has_mirror();
+}
+
 bool has_deflate(const Options& o) {
   return o.deflate;
 }
@@ -134,6 +138,7 @@ constexpr Need kNeeds[] = {
     {"deflate_size_min", "deflate", has_deflate},
     {"broker_timeout", "broker", has_broker},
     {"broker_queue_size_max", "broker", has_broker},
+    {"mirror_queue_size_max", "mirror: no room has copies", has_mirror},
 };
 
 // Of rooms: what one of them has can be of use for others.

@@ -22,6 +22,7 @@
 namespace ringcast::hub {
 
 class Broker;
+class Mirror;
 struct Ordered;
 struct Publisher;
 enum class Applied : uint8_t;
@@ -56,6 +57,7 @@ struct HubOptions {
   const RoomPolicies* policies = nullptr;
   const Clock* clock = nullptr;  // the reactor's
   Broker* broker = nullptr;      // orders the messages of some channels (hub/broker.h); outlives the hub
+  Mirror* mirror = nullptr;      // of rooms whose policy has one; outlives the hub
   bool tells_occupancy = false;  // Sink::occupancy
   uint32_t busiest_rooms = 100;  // kept of each tenant, until QueryKind::busiest asks for another number
 };

@@ -32,6 +32,7 @@ struct RoomPolicy {
   bool last_value = false;  // who joins without a cursor gets the newest message first
   std::vector<FinalWhen> final_when;
   bool presence = true;
+  std::string mirror;                                // where copies of messages go (mirror.h); empty: nowhere
   bool shared = true;                                // by all nodes, where there is a broker
   uint32_t presence_events_max = 1000;               // members above which joined/left events stop; on again below 80 %
   std::chrono::milliseconds presence_interval{100};  // presence leaves at most so often, then together; 0: each at once

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace ringcast::inlets {
 
@@ -36,6 +37,27 @@ bool capture_redis(std::string_view pattern, std::string_view name, std::vector<
     name.remove_prefix(at + literal.size());
   }
   return name.empty();
+}
+
+bool redis_patterns_meet(std::string_view one, std::string_view other) {
+  // From the ends: whether what is left of `one` behind a place and of `other` behind another meet.
+  std::vector<bool> after(other.size() + 1), here(other.size() + 1);
+  for (size_t i = one.size() + 1; i-- > 0;) {
+    for (size_t j = other.size() + 1; j-- > 0;) {
+      const bool one_ends = i == one.size(), other_ends = j == other.size();
+      if (one_ends && other_ends) {
+        here[j] = true;
+      } else if (!one_ends && one[i] == '*') {
+        here[j] = after[j] || (!other_ends && here[j + 1]);
+      } else if (!other_ends && other[j] == '*') {
+        here[j] = here[j + 1] || (!one_ends && after[j]);
+      } else {
+        here[j] = !one_ends && !other_ends && one[i] == other[j] && after[j + 1];
+      }
+    }
+    after.swap(here);
+  }
+  return after[0];
 }
 
 namespace {

@@ -18,6 +18,8 @@ inline bool is_redis_pattern(std::string_view name) {
 uint32_t wildcards_of(std::string_view redis_pattern);
 // Of a name that matches: each `*` as short as can be, from the left.
 bool capture_redis(std::string_view pattern, std::string_view name, std::vector<std::string_view>& captured);
+// Whether there is a name that both match.
+bool redis_patterns_meet(std::string_view one, std::string_view other);
 
 // NATS: `*` is a word between dots, `>` at the end all words that follow, at most nine of both. Code bad_pattern.
 [[nodiscard]] Result<void> check_nats_subject(std::string_view subject);

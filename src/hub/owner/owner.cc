@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "hub/mirror.h"
 #include "hub/question_mail.h"
 #include "hub/questions.h"
 
@@ -99,7 +100,17 @@ void Owner::on_publish(const Mail& mail) {
     idempotency_.insert(key, user, idempotency_key, {message.id, published.receivers}, context_.wall_us());
   }
   apply(index, message, final || says_final(channel, message), exclude, mail.extra);
+  mirror(index);
   send_published(context_, publisher, published);
+}
+
+void Owner::mirror(uint32_t index) {
+  if (context_.options.mirror == nullptr) return;
+  const Channel& channel = channels_[index];
+  const RoomPolicy& policy = channels_.policy(channel);
+  if (!is_mirrored(policy, channel.key.view())) return;
+  context_.options.mirror->copy(context_.options.core, policy.mirror, channel.key.view(),
+                                context_.encoder.json(encoded_, scratch_));
 }
 
 bool Owner::says_final(const Channel& channel, const MessageView& message) const {

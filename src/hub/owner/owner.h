@@ -76,6 +76,8 @@ class Owner {
   void order(uint32_t index, MessageView& message);
   // `taken_ns`: when the publish was taken; 0: its way is not measured.
   void apply(uint32_t index, const MessageView& message, bool final, const Address& exclude, uint64_t taken_ns);
+  // A copy of what apply() has just encoded, where the room has a mirror.
+  void mirror(uint32_t index);
   void keep(uint32_t index, const MessageView& message, bool final);
   bool is_open(const Channel& channel) const { return !channel.brokered || channel.position != 0; }
   Channel* brokered(std::string_view key);
@@ -95,7 +97,7 @@ class Owner {
   CreditReturn credit_;
   Directory directory_;
   IdempotencyKeys idempotency_;
-  std::string encoded_;
+  std::string encoded_, scratch_;
   tsl::robin_map<uint32_t, std::vector<Mail>> waiting_;  // by channel, for it to be opened
   uint32_t sweep_at_ = 0;
 };

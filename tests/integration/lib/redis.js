@@ -126,6 +126,26 @@ export class Redis {
     }
   }
 
+  // What is published on channels that match, as it comes: {channel, message}, until `stop()`.
+  async subscribe(pattern) {
+    const socket = net.connect(this.port, '127.0.0.1');
+    socket.on('error', () => {});
+    const got = [];
+    let bytes = Buffer.alloc(0);
+    let subscribed = false;
+    socket.on('data', (more) => {
+      bytes = bytes.length ? Buffer.concat([bytes, more]) : more;
+      for (let one; (one = parse(bytes)); bytes = bytes.subarray(one[1])) {
+        const [kind, , channel, message] = one[0];
+        if (kind === 'psubscribe') subscribed = true;
+        else got.push({ channel, message });
+      }
+    });
+    socket.write(`*2\r\n$10\r\nPSUBSCRIBE\r\n$${Buffer.byteLength(pattern)}\r\n${pattern}\r\n`);
+    await until(() => subscribed, 'the subscription');
+    return { got, stop: () => socket.destroy() };
+  }
+
   signal(name) { this.process.kill(name); }
 
   // As when its machine fails; run() starts it again, with what it has saved.

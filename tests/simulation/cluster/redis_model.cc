@@ -250,10 +250,11 @@ void RedisModel::order(Connection& connection, const std::vector<std::string>& w
   const std::string &key = words[3], &stream = words[4], &known = words[5];
   const std::string& record = words[10];
   RINGCAST_ASSERT(words.size() == 16 && record.size() < kMessageBytesBelow);
-  codec::append_resp_command(connection.out, 2);
+  codec::append_resp_command(connection.out, 3);
   if (words[13] != "0" && data_.known.contains(known)) {
     codec::append_resp_word(connection.out, data_.known[known]);
     connection.out += ":1\r\n";
+    codec::append_resp_word(connection.out, "0");
     return;
   }
   Meta& meta = settle(words, 6, key, stream);
@@ -273,6 +274,7 @@ void RedisModel::order(Connection& connection, const std::vector<std::string>& w
                          std::to_string(time) + ' ' + record);
   codec::append_resp_word(connection.out, meta.position);
   connection.out += ":0\r\n";
+  codec::append_resp_word(connection.out, time);
 }
 
 void RedisModel::sync(Connection& connection, const std::vector<std::string>& words) {

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "inlets/mirror.h"
 #include "inlets/pattern.h"
 
 namespace ringcast::inlets {
@@ -99,6 +100,39 @@ TEST(Pattern, SaysWhatTheWildcardsStandFor) {
   EXPECT_FALSE(check_redis_pattern("a?"));
   EXPECT_FALSE(check_redis_pattern("**"));
   EXPECT_FALSE(check_redis_pattern("*a*b*c*d*e*f*g*h*i*j"));
+}
+
+TEST(Pattern, TwoMeetWhereOneNameMatchesBoth) {
+  const auto meet = [](std::string_view one, std::string_view other) {
+    const bool out = redis_patterns_meet(one, other);
+    EXPECT_EQ(out, redis_patterns_meet(other, one));
+    return out;
+  };
+  EXPECT_TRUE(meet("a", "a"));
+  EXPECT_FALSE(meet("a", "b"));
+  EXPECT_FALSE(meet("a", "ab"));
+  EXPECT_TRUE(meet("*", ""));
+  EXPECT_TRUE(meet("*", "*"));
+  EXPECT_TRUE(meet("room:*", "room:"));
+  EXPECT_TRUE(meet("room:*", "*:general"));
+  EXPECT_FALSE(meet("room:*", "rooms:*"));
+  EXPECT_FALSE(meet("room:*:in", "room:*:out"));
+  EXPECT_TRUE(meet("a*b*c", "*b*c"));
+  EXPECT_TRUE(meet("a*z", "*m*"));
+  EXPECT_FALSE(meet("a*z", "b*"));
+  EXPECT_FALSE(meet("*ab", "*ba"));
+  EXPECT_TRUE(meet(std::string(500, '*') + "x", "*x"));
+}
+
+TEST(MirrorChannel, HasTheNamesOfRoomAndTenant) {
+  std::string out;
+  append_mirror_channel(out, "{tenant}/room:{}.{}", "acme", "{a}");
+  EXPECT_EQ(out, "acme/room:{a}.{a}");
+  EXPECT_EQ(mirror_pattern("{tenant}:{}", "a-*"), "*:a-*");
+  EXPECT_EQ(mirror_mistake("{tenant}:{}"), "");
+  EXPECT_NE(mirror_mistake("{"), "");
+  EXPECT_NE(mirror_mistake("{user}"), "");
+  EXPECT_NE(mirror_mistake("a*"), "");
 }
 
 }  // namespace

@@ -80,6 +80,30 @@ suite('cluster', { server: false, at_once: 3 }, (test) => {
     assert.equal((await stream.next({ room, content: 'live' })).id, event_id);
   });
 
+  test('a node that does not read for a while is cut off by Redis, and catches up from the history', async (t) => {
+    // As docs/cluster.md has it, and what is left of it when a node stands still.
+    const limits = ['--client-output-buffer-limit', 'pubsub', '256mb', '64mb', '60'];
+    const { redis, nodes: [one, two] } = await cluster(t, 2, { history_messages: 2000, history_size_max: '64MiB', outbox_size_max: '64MiB' }, { arguments: limits });
+    assert.match((await redis.ask('CONFIG', 'GET', 'client-output-buffer-limit'))[1], /pubsub 268435456 67108864 60$/);
+    await redis.ask('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 1mb 1mb 1');
+    const room = t.name('room');
+    const client = await member(t, room, two);
+    const lines_of = async (name) => (await redis.ask('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').filter((line) => line.includes(`name=${name} `));
+    const [name] = (await redis.ask('CLIENT', 'LIST', 'TYPE', 'pubsub')).match(/ringcast:n1\b/);
+    two.process.kill('SIGSTOP');
+    let sent = 0;
+    // The kernel's buffers take some megabytes first.
+    await until(async () => {
+      for (let n = 0; n < 20; n++) await t.publish({ room, data: { n: ++sent, more: 'x'.repeat(32000) } }, { at: one });
+      return (await lines_of(name)).length === 0;
+    }, 'Redis to close the connection', { ms: 60000 });
+    two.process.kill('SIGCONT');
+    await t.publish({ room, data: { n: ++sent } }, { at: one });
+    await until(() => client.events.seen.at(-1)?.data?.n === sent, 'all messages', { ms: 60000 });
+    const seen = client.events.seen.filter((event) => event.room === room && ['message', 'gap'].includes(event.event_type));
+    assert.deepEqual(seen.map(({ data }) => data?.n), Array.from({ length: sent }, (_, n) => n + 1), 'each once, in order, without a gap');
+  });
+
   test('rooms that are not shared stay with their node, and do not wait for Redis', async (t) => {
     const config = t.config_file('[[rooms]]\nmatch = "own-*"\nshared = false\npresence = true\n');
     const { redis, nodes: [one, two] } = await cluster(t, 2, { config });

@@ -3,6 +3,7 @@
 // address mean the clients and not the proxy.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { io } from 'socket.io-client';
 import { until, within } from './lib/deadline.js';
 import { Front } from './lib/front.js';
@@ -60,6 +61,28 @@ async function fill(t, origin) {
   for (let i = 0; i < kLimit; i++) streams.push(await t.sse({ rooms: ['r'] }, {}, origin));
   return streams;
 }
+
+suite('configurations of proxies', { server: false }, (test) => {
+  const shipped = (name) => readFileSync(new URL(`../../packaging/${name}`, import.meta.url), 'utf8').replace(/^\s*#.*$/gm, '');
+  test('nginx’s says what WebSockets and streams need', async () => {
+    const text = shipped('nginx.conf');
+    for (const line of ['proxy_http_version 1.1;', 'proxy_set_header Upgrade $http_upgrade;', 'proxy_set_header Host $http_host;',
+      'proxy_read_timeout 3600s;', 'proxy_buffering off;', 'proxy_cache off;', 'gzip off;']) assert.ok(text.includes(`\n    ${line}\n`), line);
+    const streams = text.match(/location ~ \^\/\((events[^)]*)\).*?\{(.*?)\}/s);
+    assert.match(streams[2], /proxy_read_timeout 24h;/);
+    for (const path of ['events', 'sse', 'sse/stream', 'woolive/sse']) assert.ok(streams[1].split('|').includes(path), path);
+  });
+
+  test('HAProxy’s keeps WebSockets for an hour and holds nothing back', async () => {
+    const text = shipped('haproxy.cfg');
+    for (const line of ['timeout tunnel 1h', 'option http-no-delay']) assert.ok(text.includes(`\n    ${line}\n`), line);
+  });
+
+  test('the pages show a hash of the address for both', async () => {
+    const page = readFileSync(new URL('../../docs/socketio.md', import.meta.url), 'utf8');
+    for (const words of ['hash $remote_addr consistent;', 'balance source', 'hash-type consistent']) assert.ok(page.includes(words), words);
+  });
+});
 
 // As nginx is set up in many places: the port of the page is lost on the way, or all of its host.
 suite('behind nginx that passes another Host', { server: false, at_once: 1 }, (define) => {

@@ -24,6 +24,9 @@ class Authority {
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   std::shared_ptr<const Policy> policy() const;
   const Revocations& revoked() const { return revoked_; }
+  // Whether what other servers have revoked is known. Before the reactors start: it is to be waited for.
+  bool complete() const { return complete_.load(std::memory_order_acquire); }
+  void set_complete(bool complete) { complete_.store(complete, std::memory_order_release); }
   // The same hashes as revoked(), for a file's entries.
   std::shared_ptr<Revocations> make_list(size_t entries_max) const;
 
@@ -60,6 +63,7 @@ class Authority {
   std::unordered_map<std::string, uint64_t> unknown_;  // names, with the fetch that decides
   std::shared_ptr<const Policy> policy_;
   std::atomic<uint64_t> generation_{1};
+  std::atomic<bool> complete_{true};
 };
 
 }  // namespace ringcast::access

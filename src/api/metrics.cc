@@ -360,6 +360,7 @@ void append_cluster(Writer& writer, const hub::BrokerStats& broker) {
        &hub::BrokerStats::leases_lost},
       {"broker_snapshots_total", "counter", "Readings of who is in a channel on all nodes.",
        &hub::BrokerStats::snapshots},
+      {"broker_revocations", "gauge", "Revocations of tokens that all nodes know.", &hub::BrokerStats::revocations},
       {"broker_probe_microseconds", "gauge", "Round trip of the last probe through the broker.",
        &hub::BrokerStats::probe_us},
   };

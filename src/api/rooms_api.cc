@@ -170,6 +170,11 @@ void RoomsApi::on_answer(Client& client, Connection& connection, const hub::Answ
   const auto missing = [&](std::string_view what) {
     responder_.refuse(client, connection, 404, "not_found", "there is no such " + std::string(what));
   };
+  if (answer.kind == QueryKind::revoke) {
+    if (!answer.unavailable) return answer_revoked(client, connection, current.endpoint == Endpoint::revoke_user, name);
+    return responder_.refuse(client, connection, 503, unavailable_error().code,
+                             "this node takes such tokens no more; the others do so when the broker can be reached");
+  }
   if (answer.unavailable) {
     const Error& error = unavailable_error();
     return responder_.refuse(client, connection, 503, error.code, error.message);
@@ -279,14 +284,28 @@ void RoomsApi::revoke(Client& client, Connection& connection, const Request& req
       return responder_.refuse(client, connection, 400, checked.error().code, checked.error().message);
     }
   }
-  const bool added =
-      of_user ? authority.revoke_user(request.identity.tenant, name, clients_.reactor().wall_us() / 1'000'000)
-              : authority.revoke_id(name);
+  const std::string& tenant = request.identity.tenant;
+  const uint64_t now_s = clients_.reactor().wall_us() / 1'000'000;
+  const bool added = of_user ? authority.revoke_user(tenant, name, now_s) : authority.revoke_id(name);
   if (!added) {
     return responder_.refuse(client, connection, 503, "revocations_full",
                              "there are as many revocations as there may be; see the setting revocations_max");
   }
   guard_.refresh();
+  if (!clients_.hub().has_broker()) return answer_revoked(client, connection, of_user, name);
+  hub::Query query{QueryKind::revoke};
+  key_ = of_user ? hub::revocation_of_user(tenant, name) : hub::revocation_of_id(name);
+  query.key = key_;
+  query.after = of_user ? now_s : 0;  // of an id, whenever
+  query.from = client.id;
+  RequestState& current = responder_.state(client);
+  current.endpoint = request.route.endpoint;
+  current.name = name;
+  query.correlation = flow_.await(client);
+  clients_.hub().query(query);
+}
+
+void RoomsApi::answer_revoked(Client& client, Connection& connection, bool of_user, std::string_view name) {
   body_.clear();
   codec::JsonWriter json(body_);
   json.begin_object().string(of_user ? "user" : "token_id", name).string("status", "revoked").end_object();

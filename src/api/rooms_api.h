@@ -29,10 +29,13 @@ class RoomsApi {
   // hub's answer has come.
   void ask(Client& client, reactor::Connection& connection, const Request& request, std::string_view second);
   void on_answer(Client& client, reactor::Connection& connection, const hub::Answer& answer);
-  // Takes tokens back. Connections that were opened with one end on every core within an interval.
+  // Takes tokens back. Connections that were opened with one end on every core within an interval. With a broker it is
+  // answered when all nodes know it, or a while later.
   void revoke(Client& client, reactor::Connection& connection, const Request& request);
 
  private:
+  void answer_revoked(Client& client, reactor::Connection& connection, bool of_user, std::string_view name);
+
   Clients& clients_;
   Flow& flow_;
   Guard& guard_;

@@ -39,6 +39,13 @@ Result<void> check_log_file(const std::string& path) {
   return fail_errno("log_file: cannot append to " + path, errno);
 }
 
+// One of another node. Kinds of a later release are none of ours.
+bool add_revocation(access::Authority& authority, std::string_view name, uint64_t issued_until_s) {
+  if (name.starts_with('i')) return authority.revoke_id(name.substr(1));
+  if (!name.starts_with('u')) return true;
+  return authority.revoke_user(hub::tenant_of(name.substr(1)), hub::name_of(name.substr(1)), issued_until_s);
+}
+
 }  // namespace
 
 Server::Server(config::Options options) : options_(std::move(options)), policies_(room_policies(options_)) {}
@@ -213,6 +220,11 @@ Result<void> Server::assemble(bool listens) {
       std::string name;
       names.append(name, address);
       return name;
+    };
+    authority_->set_complete(false);
+    bridge.bridge.revocations.complete = [this] { authority_->set_complete(true); };
+    bridge.bridge.revocations.add = [this](std::string_view name, uint64_t issued_until_s) {
+      return add_revocation(*authority_, name, issued_until_s);
     };
     bridge.bridge.names.address_of = [names](std::string_view name) { return names.parse(name); };
     bridge.engine = options_.io;

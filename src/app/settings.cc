@@ -344,6 +344,7 @@ cluster::BridgeOptions bridge_options(const config::Options& options) {
   out.message_bytes_max = narrow(options.message_size_max);
   out.idempotency_window = ms(options.idempotency_window);
   out.lease = ms(options.broker_lease);
+  out.revocations.kept_ms = ms(options.broker_revocations_ttl).count();
   return out;
 }
 

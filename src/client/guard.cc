@@ -38,10 +38,11 @@ void Guard::refresh() {
   // Read before the policy: what changes in between is seen again, never missed.
   generation_ = authority->generation();
   policy_ = authority->policy();
-  sweep_slot_ = 0;
+  sweep_left_ = UINT32_MAX;
 }
 
 Result<access::Identity> Guard::verify(std::string_view token) {
+  if (!authority_->complete()) return fail("try_again", "what other nodes have revoked is not known yet");
   std::optional<std::string> unknown_key;
   auto identity = policy_->verify(token, now_s(), authority_->revoked(), unknown_key);
   if (!unknown_key) return identity;
@@ -172,11 +173,12 @@ uint64_t Guard::seconds_left(const Client& client) const {
 
 void Guard::sweep() {
   const uint32_t slots = clients_.slots_end();
-  const uint32_t until =
-      slots - std::min(slots, sweep_slot_) > kSweptPerInterval ? sweep_slot_ + kSweptPerInterval : slots;
-  for (; sweep_slot_ < until; ++sweep_slot_) {
-    if (!clients_.holds(sweep_slot_)) continue;
-    Client& client = clients_.at(sweep_slot_);
+  sweep_left_ = std::min(sweep_left_, slots);
+  for (uint32_t left = std::min(sweep_left_, kSweptPerInterval); left != 0; --left, --sweep_left_) {
+    if (sweep_slot_ >= slots) sweep_slot_ = 0;
+    const uint32_t slot = sweep_slot_++;
+    if (!clients_.holds(slot)) continue;
+    Client& client = clients_.at(slot);
     const access::Grant* const grant = client.kind == Kind::none ? nullptr : client.who.grant();
     if (grant == nullptr || watched(client.id) == nullptr) continue;
     if (!is_revoked(*grant, authority_->revoked()) &&
@@ -186,7 +188,6 @@ void Guard::sweep() {
     clients_.stats().auth_failure(AuthFailure::token_revoked).add();
     listener_.end_token(client, TokenEnd::revoked);
   }
-  if (sweep_slot_ >= slots) sweep_slot_ = UINT32_MAX;
 }
 
 void Guard::on_interval() {
@@ -198,7 +199,7 @@ void Guard::on_interval() {
     due_.pop_back();
     come_due(due);
   }
-  if (sweep_slot_ != UINT32_MAX) sweep();
+  if (sweep_left_ != 0) sweep();
 }
 
 }  // namespace ringcast::session

@@ -76,7 +76,9 @@ class Guard {
   uint64_t generation_ = 0;
   std::vector<Due> due_;  // a heap, the next one first; one entry per connection, and those of closed ones
   size_t due_before_thinning_ = 1024;
-  uint32_t sweep_slot_ = UINT32_MAX;  // clients from here on have not been held against the newest revocations
+  // So many clients from this one on, in a circle, have not been held against the newest revocations. Further ones do
+  // not begin anew, or a stream of them would leave the last clients out.
+  uint32_t sweep_slot_ = 0, sweep_left_ = 0;
 };
 
 }  // namespace ringcast::session

@@ -54,7 +54,8 @@ Bridge::Bridge(const BridgeOptions& options, reactor::Reactor& reactor, hub::Bro
       members_({options.prefix, options.link.name, options.node, std::chrono::nanoseconds(options.lease).count(),
                 options.policies},
                *this, stats),
-      inquiries_(options.prefix, options.node, options.cores, options.names, *this) {}
+      inquiries_(options.prefix, options.node, options.cores, options.names, *this),
+      revocations_(options.revocations, options.prefix, options.wait.count(), *this) {}
 
 Bridge::Channel* Bridge::find(std::string_view key) {
   const auto found = channels_.find(key);
@@ -88,7 +89,11 @@ void Bridge::on_mail(const reactor::Mail& mail) {
   if (static_cast<Kind>(mail.kind) == Kind::ask) {
     const hub::Payload payload(mail);
     hub::RecordReader record(payload.view());
-    return inquiries_.ask(mail.from, mail.value, hub::read_query(record), up() && listening_ == 2, now_ns());
+    const hub::Query query = hub::read_query(record);
+    if (query.kind == hub::QueryKind::revoke) {
+      return revocations_.revoke(mail.from, mail.value, query.key, query.after, wall_ms(), now_ns());
+    }
+    return inquiries_.ask(mail.from, mail.value, query, up() && listening_ == 2, now_ns());
   }
   const hub::Payload payload(mail);
   hub::RecordReader record(payload.view());
@@ -314,6 +319,7 @@ void Bridge::lost(Link& link, std::string_view why) {
   members_.on_lost(&link == &commands_);
   listening_ = 0;
   inquiries_.on_lost();
+  revocations_.on_lost(&link == &commands_);
   probing_ = false;
   if (&link == &events_) {
     to_subscribe_.clear();
@@ -360,15 +366,15 @@ void Bridge::became_ready() {
   up_ = true;
   unreachable_.clear();
   stats_.up.store(true, std::memory_order_relaxed);
-  stats_.ever_up.store(true, std::memory_order_relaxed);
   log_info("broker_connected", {{"run", commands_.run()}, {"channels", channels_.size()}});
   append_resp_command(events_.out(), 2);
   append_resp_word(events_.out(), std::string_view("SUBSCRIBE"));
   append_resp_word(events_.out(), options_.prefix + ":probe:" + std::to_string(options_.node));
-  append_resp_command(events_.out(), 3);
+  append_resp_command(events_.out(), 4);
   append_resp_word(events_.out(), std::string_view("SUBSCRIBE"));
   append_resp_word(events_.out(), inquiries_.questions_channel());
   append_resp_word(events_.out(), inquiries_.answers_channel());
+  append_resp_word(events_.out(), revocations_.channel());
   await_probe();  // its confirmation is the first
   members_.on_ready(commands_.run(), now_ns());
 }
@@ -418,6 +424,7 @@ void Bridge::on_reply(RespValue reply) {
     case Expected::What::question:
       return inquiries_.on_heard(expected.number, static_cast<uint64_t>(std::max<int64_t>(0, reply.integer())));
     case Expected::What::members: return members_.on_reply(reply, now_ns());
+    case Expected::What::revocations: return revocations_.on_reply(reply, wall_ms());
     case Expected::What::order: {
       queued_bytes_ -= expected.bytes;
       sent_bytes_ -= expected.bytes;
@@ -462,6 +469,11 @@ void Bridge::on_push(RespValue push) {
     if (what == "subscribe") ++listening_;
     if (what == "message")
       question ? inquiries_.on_question(push[2].text(), now_ns()) : inquiries_.on_answer(push[2].text());
+    return;
+  }
+  if (name == revocations_.channel()) {
+    if (what == "subscribe" && up()) revocations_.on_subscribed();
+    if (what == "message") revocations_.on_push(push[2].text(), wall_ms());
     return;
   }
   const std::string start = options_.prefix + ":c:";
@@ -768,6 +780,27 @@ void Bridge::post_text(uint16_t core, reactor::Mail mail, std::string_view text)
   reactor_.post(core, mail);
 }
 
+// --- Revocations::Host
+
+std::string& Bridge::begin_revocations(uint32_t words) {
+  append_resp_command(commands_.out(), words);
+  Expected expected;
+  expected.what = Expected::What::revocations;
+  expected_.push_back(std::move(expected));
+  return commands_.out();
+}
+
+void Bridge::revoked(uint16_t core, uint64_t gather, bool stored) {
+  hub::Answer answer{};
+  answer.kind = hub::QueryKind::revoke;
+  answer.found = stored;
+  answer.unavailable = !stored;
+  std::string text;
+  hub::RecordWriter out(text);
+  hub::write_answer(out, answer);
+  post_text(core, hub::answer_mail(answer, gather), text);
+}
+
 // --- Members::Host
 
 std::string& Bridge::begin_call(Script script, uint32_t arguments) {
@@ -808,6 +841,7 @@ void Bridge::on_tick() {
   subscribe_some();
   sync_some();
   members_.write_some();
+  if (up()) revocations_.write_some();
   begin_probe();
   hold_back();
   commands_.flush();
@@ -834,6 +868,7 @@ void Bridge::on_interval() {
   check_some();
   members_.on_interval(now_ns());
   inquiries_.on_interval(now_ns());
+  revocations_.on_interval(wall_ms(), now_ns(), up());
 }
 
 }  // namespace ringcast::cluster

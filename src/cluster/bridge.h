@@ -29,6 +29,7 @@
 #include "cluster/members.h"
 #include "cluster/protocol.h"
 #include "cluster/record.h"
+#include "cluster/revocations.h"
 #include "hub/broker.h"
 #include "hub/encoder.h"
 #include "hub/mirror.h"
@@ -48,11 +49,15 @@ struct BridgeOptions {
   std::chrono::milliseconds lease{10'000};  // of what this node says of its members
   uint16_t cores = 0;                       // that are asked what other nodes want to know
   ConnectionNames names;
+  RevocationOptions revocations;
   hub::Mirror* mirror = nullptr;    // of rooms whose policy has one
   hub::Encoder* encoder = nullptr;  // with `mirror`: for its copies
 };
 
-class Bridge final : public reactor::Handler, private Members::Host, private Inquiries::Host {
+class Bridge final : public reactor::Handler,
+                     private Members::Host,
+                     private Inquiries::Host,
+                     private Revocations::Host {
  public:
   Bridge(const BridgeOptions& options, reactor::Reactor& reactor, hub::BrokerStats& stats);
 
@@ -104,7 +109,7 @@ class Bridge final : public reactor::Handler, private Members::Host, private Inq
   };
   // What the next reply on the command connection is for.
   struct Expected {
-    enum class What : uint8_t { order, sync, members, question, other } what = What::other;
+    enum class What : uint8_t { order, sync, members, question, revocations, other } what = What::other;
     hub::Publisher publisher;  // order
     size_t bytes = 0;
     std::string key;      // sync; order, where there will be a copy
@@ -118,6 +123,7 @@ class Bridge final : public reactor::Handler, private Members::Host, private Inq
 
   bool up() const { return up_; }
   int64_t now_ns() const { return reactor_.now().count(); }
+  uint64_t wall_ms() const { return reactor_.wall_us() / 1000; }
   Channel* find(std::string_view key);
   // --- from the cores
   void open(const reactor::Mail& mail, std::string_view key);
@@ -161,6 +167,12 @@ class Bridge final : public reactor::Handler, private Members::Host, private Inq
   // --- Inquiries::Host
   void publish(std::string_view channel, std::string_view text, uint64_t question) override;
   void post_text(uint16_t core, reactor::Mail mail, std::string_view text) override;
+  // --- Revocations::Host
+  std::string& begin_revocations(uint32_t words) override;
+  std::string_view revoke_digest() const override { return commands_.digest(Script::revoke); }
+  void revoked(uint16_t core, uint64_t gather, bool stored) override;
+  void revocations_complete() override { stats_.ever_up.store(true, std::memory_order_relaxed); }
+  void revocations_known(uint64_t number) override { stats_.revocations.store(number, std::memory_order_relaxed); }
   // --- Members::Host
   std::string& begin_call(Script script, uint32_t arguments) override;
   void send_to_core(std::string_view key, const reactor::Mail& mail, std::string_view text) override;
@@ -177,6 +189,7 @@ class Bridge final : public reactor::Handler, private Members::Host, private Inq
   Link commands_, events_;
   Members members_;
   Inquiries inquiries_;
+  Revocations revocations_;
   uint32_t listening_ = 0;  // subscriptions of inquiries that have been confirmed
   bool up_ = false;
   std::string unreachable_;  // why it is not up, as the log has it

@@ -31,8 +31,8 @@ enum class Kind : uint8_t {
 };
 
 // The scripts of scripts.h, in the order in which a connection loads them.
-enum class Script : uint8_t { publish, sync, purge, attend, lease, clean, state };
-inline constexpr uint32_t kScripts = 7;
+enum class Script : uint8_t { publish, sync, purge, attend, lease, clean, state, revoke };
+inline constexpr uint32_t kScripts = 8;
 
 // As it is spelled between nodes.
 enum class Command : uint8_t { purge = 'p', close = 'c', disconnect = 'd', remove = 'r', state = 's' };

@@ -167,7 +167,32 @@ const std::string_view kStateScript =
     "redis.call('PEXPIRE', KEYS[1], ARGV[1])\n"
     "return redis.call('PUBLISH', ARGV[2], ARGV[4])\n";
 
+const std::string_view kRevokeScript =
+    "for i = 2, #ARGV, 3 do\n"
+    "  local name, issued, ends = ARGV[i], ARGV[i + 1], ARGV[i + 2]\n"
+    "  local known = redis.call('HGET', KEYS[1], name) or ''\n"
+    "  local issued_before, ended_before = string.match(known, '^(%d+) (%d+)$')\n"
+    "  if issued_before and tonumber(issued_before) > tonumber(issued) then issued = issued_before end\n"
+    "  if ended_before and tonumber(ended_before) > tonumber(ends) then ends = ended_before end\n"
+    "  redis.call('HSET', KEYS[1], name, issued .. ' ' .. ends)\n"
+    "  redis.call('ZADD', KEYS[2], ends, name)\n"
+    "  if known ~= issued .. ' ' .. ends then\n"
+    "    redis.call('PUBLISH', ARGV[1], issued .. ' ' .. ends .. ' ' .. name)\n"
+    "  end\n"
+    "end\n"
+    "local t = redis.call('TIME')\n"
+    "local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))\n"
+    "for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 256)) do\n"
+    "  redis.call('HDEL', KEYS[1], name)\n"
+    "  redis.call('ZREM', KEYS[2], name)\n"
+    "end\n"
+    "local last = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]\n"
+    "if last then\n"
+    "  for i = 1, 2 do redis.call('PEXPIREAT', KEYS[i], string.format('%.0f', tonumber(last))) end\n"
+    "end\n"
+    "return redis.call('HLEN', KEYS[1])\n";
+
 const std::string_view kScriptTexts[kScripts] = {kPublishScript, kSyncScript,  kPurgeScript, kAttendScript,
-                                                 kLeaseScript,   kCleanScript, kStateScript};
+                                                 kLeaseScript,   kCleanScript, kStateScript, kRevokeScript};
 
 }  // namespace ringcast::cluster

@@ -49,6 +49,10 @@ extern const std::string_view kLeaseScript;
 extern const std::string_view kCleanScript;
 // KEYS metadata. ARGV ms to keep, Pub/Sub channel, status, notice.
 extern const std::string_view kStateScript;
+// KEYS revoked, when they end. ARGV Pub/Sub channel, then for each its name, up to which second tokens were issued, and
+// the millisecond at which it may be forgotten. What was known already of a name is not lost. Published, where
+// something is new: "SECOND MILLISECOND NAME", as the value in the hash is without the name. → how many there are
+extern const std::string_view kRevokeScript;
 
 extern const std::string_view kScriptTexts[kScripts];
 

@@ -281,6 +281,7 @@ struct Options {
   Duration broker_timeout;
   uint64_t broker_queue_size_max;
   Duration broker_lease;
+  Duration broker_revocations_ttl;
   std::string mirror_url;  // empty: the broker's Redis
   uint64_t mirror_queue_size_max;
   std::vector<inlets::InletOptions> inlets;

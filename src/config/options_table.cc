@@ -538,6 +538,8 @@ constexpr Row kSettings[] = {
                                    "publishes that have no outcome yet; more are refused"),
     row<&O::broker_lease>(kCluster, kDuration, "broker_lease", "10s", kSecond, 5 * kMinute,
                           "users of a node that is not heard of for so long leave"),
+    row<&O::broker_revocations_ttl>(kCluster, kDuration, "broker_revocations_ttl", "90d", kSecond, 3650 * kDay,
+                                    "a revocation is kept there so long; at least as long as tokens are good"),
     row<&O::mirror_url>(kCluster, Kind::text, "mirror_url", "", 1, 512,
                         "redis://USER:PASSWORD@HOST:PORT that gets the copies of mirror")
         .zero_is("that of broker"),

@@ -138,6 +138,7 @@ constexpr Need kNeeds[] = {
     {"deflate_size_min", "deflate", has_deflate},
     {"broker_timeout", "broker", has_broker},
     {"broker_queue_size_max", "broker", has_broker},
+    {"broker_revocations_ttl", "broker", has_broker},
     {"mirror_queue_size_max", "mirror: no room has copies", has_mirror},
 };
 

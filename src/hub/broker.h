@@ -80,7 +80,8 @@ inline constexpr uint8_t kBrokerMailLast = 0xdf;
 
 // Single writer, the broker; any thread may read.
 struct BrokerStats {
-  std::atomic<bool> up{false}, ever_up{false};
+  std::atomic<bool> up{false};
+  std::atomic<bool> ever_up{false};       // it was, for long enough to learn what has been revoked
   std::atomic<uint64_t> losses{0};        // of the connection
   std::atomic<uint64_t> ordered{0};       // publishes with an id
   std::atomic<uint64_t> refused{0};       // publishes that were not sent
@@ -95,6 +96,7 @@ struct BrokerStats {
   std::atomic<uint64_t> nodes{0};         // with a lease
   std::atomic<uint64_t> leases_lost{0};   // of this node, which has entered its users again
   std::atomic<uint64_t> snapshots{0};     // of who is in a channel
+  std::atomic<uint64_t> revocations{0};   // that are known
   std::atomic<uint64_t> probe_us{0};      // the way of the last probe
   std::atomic<int64_t> probed_ns{0};      // when that was, by the monotonic clock
 };
@@ -129,7 +131,8 @@ class Broker {
   // The status that the user of this inbox has set. Comes back as Hub::state(), in the same order on all servers.
   virtual void state(std::string_view inbox, Status status) = 0;
   // rooms, users, connections of the other servers; or disconnect, send_to_connection with Query::connection. Answered
-  // once, by a mail as question_mail.h has it for this `gather`, after a while of which the broker says how long.
+  // once, by a mail as question_mail.h has it for this `gather`, after a while of which the broker says how long. Or
+  // revoke: this server has done so, the others are to do it; `unavailable`: they do when the broker is back.
   virtual void ask(const Query& query, uint64_t gather) = 0;
   // Of a kind of its own.
   virtual void on_mail(Hub& hub, const reactor::Mail& mail) = 0;

@@ -39,6 +39,10 @@ void Questions::ask(const Query& query) {
       // A core that does not exist has no connections: any core says so.
       return send(query.address.core < context_.options.cores ? query.address.core : context_.options.core, query,
                   index);
+    case QueryKind::revoke:
+      RINGCAST_ASSERT(context_.options.broker != nullptr);
+      gather.missing = 1;
+      return context_.options.broker->ask(query, handle_of(index));
     default: gather.missing = 1; return send(context_.owner_of(context_.hash(query.key)), query, index);
   }
 }

@@ -34,6 +34,14 @@ inline bool is_broadcast(std::string_view name) {
   return name == "*";
 }
 
+// What a broker calls revoked tokens: the one with this id, or those of the user with this inbox.
+inline std::string revocation_of_id(std::string_view id) {
+  return std::string("i").append(id);
+}
+inline std::string revocation_of_user(std::string_view tenant, std::string_view user) {
+  return std::string("u").append(channel_key(tenant, user));
+}
+
 // A connection anywhere in the process.
 struct Address {
   uint16_t core = UINT16_MAX;
@@ -178,6 +186,7 @@ enum class QueryKind : uint8_t {
   send_to_connection,  // address, payload: canonical bytes for one connection; a: 0 or 1. after: milliseconds to wait
                        // for its acknowledgement (0: none is asked for) → no rows where none came, else rows {text: its
                        // arguments, a JSON array} and {text: bytes} for each attachment
+  revoke,  // key: revocation_of_id() or revocation_of_user(), after: until this second; found: all servers have it
 };
 struct Query {
   QueryKind kind;

@@ -2,7 +2,7 @@
 // Nodes of a cluster over a model of Redis with faults, everything drawn from a seed. What must hold: an id of a
 // channel means one message for ever; each node is told a channel's messages in order, without a hole and none twice;
 // when all is well again each node has everything, without a further message; a gap is there only where Redis lost
-// something; and each node then knows who is in a channel at the others.
+// something; and each node then knows who is in a channel at the others, and what any of them has revoked.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -97,6 +97,10 @@ class World {
       const std::string user = "u" + std::to_string(random_.below(5));
       node.attend(name, user, node.here(name).contains(user) && random_.percent(60) ? -1 : 1);
     }
+    if (random_.percent(3)) {
+      revoked_.insert("i" + std::to_string(revoked_.size()));
+      node.revoke("i" + std::to_string(revoked_.size() - 1));
+    }
     for (uint64_t n = random_.below(3); n != 0; --n) {
       said_.push_back({channel(), "m" + std::to_string(said_.size())});
       nodes_[random_.below(nodes_.size())]->publish(said_.back());
@@ -182,6 +186,11 @@ class World {
     }
     for (const auto& node : nodes_) {
       if (!node->stats().up) return no("a node has no connection");
+      if (!node->complete() || node->revoked() != revoked_) {
+        return no("a node knows " + std::to_string(node->revoked().size()) + " of " + std::to_string(revoked_.size()) +
+                  " revocations");
+      }
+      if (node->unanswered() != 0) return no("a revocation has no outcome");
       for (int n = 0; n < 4; ++n) {
         const std::string name = "r" + std::to_string(n);
         if (!node->wants(name)) continue;
@@ -219,6 +228,7 @@ class World {
   hub::RoomPolicies policies_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::deque<Said> said_;
+  std::set<std::string> revoked_;
   uint64_t wall_us_ = 1'700'000'000'000'000;
   uint64_t lost_at_us_ = 0;
   int64_t still_ms_ = 0;

@@ -139,6 +139,11 @@ Node::Node(uint16_t number, uint64_t seed, RedisModel& redis, Random& random, co
   options.link.seed = seed + number;
   options.node = number + 1;
   options.policies = &policies;
+  options.revocations.complete = [this] { complete_ = true; };
+  options.revocations.add = [this](std::string_view name, uint64_t) {
+    if (!revoked_.emplace(name).second) wrong("revoked", std::string(name), "it was added twice");
+    return true;
+  };
   bridge_ = std::make_unique<cluster::Bridge>(options, *reactor_, stats_);
   reactor_->set_handler(bridge_.get());
   port_ = std::make_unique<cluster::Port>(*post_, kBridge, options.node, policies, stats_);
@@ -206,8 +211,19 @@ void Node::purge(const std::string& channel) {
   port_->command(hub::QueryKind::purge, key_of(channel), {});
 }
 
+void Node::revoke(const std::string& name) {
+  revoked_.insert(name);
+  hub::Query query{hub::QueryKind::revoke};
+  query.key = name;
+  port_->ask(query, ++asked_);
+}
+
 void Node::on_mail(const reactor::Mail& mail) {
   const hub::Payload payload(mail);
+  if (mail.kind == static_cast<uint8_t>(hub::Kind::answer)) {
+    ++answered_;
+    return;
+  }
   if (mail.kind == static_cast<uint8_t>(hub::Kind::published)) {
     Said& said = *said_.at(mail.value);
     if (said.settled) wrong("settled", said.channel, said.content + " was settled twice");

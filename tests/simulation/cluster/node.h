@@ -98,6 +98,7 @@ class Node {
   void close(const std::string& channel);
   void publish(Said& said);
   void purge(const std::string& channel);
+  void revoke(const std::string& name);
   // A connection of a user comes to a channel that is open, or goes (-1).
   void attend(const std::string& channel, const std::string& user, int by);
   // Stands still for so long, as a process that gets no processor.
@@ -114,6 +115,9 @@ class Node {
   bool wants(const std::string& channel) const { return channels_.contains(channel); }
   uint64_t position(const std::string& channel) const { return channels_.at(channel).position; }
   uint64_t gaps() const { return gaps_; }
+  const std::set<std::string>& revoked() const { return revoked_; }
+  bool complete() const { return complete_; }  // knows what the others had revoked
+  size_t unanswered() const { return asked_ - answered_; }
   std::string key_of(const std::string& channel) const;
 
  private:
@@ -148,7 +152,9 @@ class Node {
   std::unique_ptr<cluster::Port> port_;
   std::map<std::string, Channel> channels_;
   std::vector<Said*> said_;
-  uint64_t gaps_ = 0, openings_ = 0;
+  uint64_t gaps_ = 0, openings_ = 0, asked_ = 0, answered_ = 0;
+  std::set<std::string> revoked_;
+  bool complete_ = false;
   int64_t frozen_ns_ = 0;
 };
 

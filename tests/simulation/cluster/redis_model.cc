@@ -2,6 +2,8 @@
 #include "redis_model.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -93,8 +95,9 @@ void RedisModel::execute(Connection& connection, const std::vector<std::string>&
   } else if (name == "SCRIPT") {
     std::string_view is = "state";
     for (const auto& [part, script] :
-         {std::pair("'purged', text", "purge"), std::pair("'SPOP'", "clean"), std::pair("'HKEYS'", "lease"),
-          std::pair("'SADD'", "attend"), std::pair("'XRANGE'", "sync"), std::pair("'MAXLEN'", "publish")}) {
+         {std::pair("'purged', text", "purge"), std::pair("'ZREVRANGE'", "revoke"), std::pair("'SPOP'", "clean"),
+          std::pair("'HKEYS'", "lease"), std::pair("'SADD'", "attend"), std::pair("'XRANGE'", "sync"),
+          std::pair("'MAXLEN'", "publish")}) {
       if (words[2].find(part) != std::string::npos) is = script;
     }
     codec::append_resp_word(out, is);
@@ -115,6 +118,12 @@ void RedisModel::execute(Connection& connection, const std::vector<std::string>&
       codec::append_resp_word(out, words[at]);
       out += ":1\r\n";
     }
+  } else if (name == "HSCAN") {
+    scan(connection, words);
+  } else if (name == "HLEN") {
+    out += ':' + std::to_string(data_.revoked.size()) + "\r\n";
+  } else if (words[1] == "revoke") {
+    revoke(connection, words);
   } else if (words[1] == "publish") {
     order(connection, words);
   } else if (words[1] == "purge") {
@@ -136,6 +145,32 @@ void RedisModel::execute(Connection& connection, const std::vector<std::string>&
   } else {
     sync(connection, words);
   }
+}
+
+// --- what has been revoked; of a user nobody revokes twice here
+
+void RedisModel::revoke(Connection& connection, const std::vector<std::string>& words) {
+  for (size_t at = 6; at + 2 < words.size(); at += 3) {
+    const std::string value = words[at + 1] + ' ' + words[at + 2];
+    if (std::exchange(data_.revoked[words[at]], value) != value) publish(words[5], value + ' ' + words[at]);
+  }
+  connection.out += ':' + std::to_string(data_.revoked.size()) + "\r\n";
+}
+
+// A page has what hashes to it, so that what is there all the time is found whatever comes in between.
+void RedisModel::scan(Connection& connection, const std::vector<std::string>& words) const {
+  constexpr uint64_t kPages = 3;
+  const uint64_t page = std::stoull(words[2]);
+  std::vector<std::string> found;
+  for (const auto& [revoked, value] : data_.revoked) {
+    if (std::hash<std::string>()(revoked) % kPages != page) continue;
+    found.push_back(revoked);
+    found.push_back(value);
+  }
+  codec::append_resp_command(connection.out, 2);
+  codec::append_resp_word(connection.out, (page + 1) % kPages);
+  codec::append_resp_command(connection.out, static_cast<uint32_t>(found.size()));
+  for (const std::string& word : found) codec::append_resp_word(connection.out, word);
 }
 
 // --- who is in a channel

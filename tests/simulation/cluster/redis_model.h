@@ -58,6 +58,7 @@ class RedisModel {
     std::map<std::string, uint64_t> leases;  // when they end
     std::set<std::string> incarnations;
     std::map<std::string, std::set<std::string>> index;
+    std::map<std::string, std::string> revoked;
   };
   struct Connection {
     codec::RespParser commands;
@@ -72,6 +73,8 @@ class RedisModel {
   void attend(Connection& connection, const std::vector<std::string>& words);
   void lease(Connection& connection, const std::vector<std::string>& words);
   void clean(Connection& connection, const std::vector<std::string>& words);
+  void revoke(Connection& connection, const std::vector<std::string>& words);
+  void scan(Connection& connection, const std::vector<std::string>& words) const;
   void change(const std::string& meta, const std::string& channel, const std::string& id, const std::string& what);
   bool has_lease(const std::string& key) const { return data_.leases.contains(key) && data_.leases.at(key) > wall_us_; }
 

@@ -212,8 +212,12 @@ void MessagesApi::publish(Client& client, Connection& connection, const codec::P
       publish.idempotency_key = item.idempotency_key;
       publish.final = item.final_message;
       if (!item.exclude.empty()) {
-        // A name that this process did not give belongs to a connection that is gone: nobody to leave out.
-        if (const auto excluded = clients_.parse_name(item.exclude)) publish.exclude = *excluded;
+        // A name that nobody gave belongs to a connection that is gone: nobody to leave out.
+        if (const auto excluded = clients_.parse_name(item.exclude)) {
+          publish.exclude = *excluded;
+        } else if (clients_.may_be_elsewhere(item.exclude)) {
+          publish.exclude_name = item.exclude;
+        }
       }
       publish.from = client.id;
       publish.acknowledge = !progress.detached;

@@ -219,8 +219,9 @@ Result<void> Core::assemble(Parts& parts) {
   hub.clock = &parts.clock;
   hub.mirror = plan_.mirror;
   if (const cluster::Thread* const bridge = plan_.bridge; bridge != nullptr) {
-    parts.broker =
-        std::make_unique<cluster::Port>(parts.post, bridge->member(), bridge->node(), *plan_.policies, bridge->stats());
+    parts.broker = std::make_unique<cluster::Port>(
+        parts.post, bridge->member(), bridge->node(), *plan_.policies, bridge->stats(),
+        [gate = parts.gate.get()](std::string_view name) { return gate->parse_name(name); });
     hub.broker = parts.broker.get();
   }
   const session::Hooks* const hooks = plan_.shared->hooks;

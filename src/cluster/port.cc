@@ -64,7 +64,7 @@ void Port::order(const hub::Unordered& publish) {
   mail.value = publisher.correlation;
   mail.extra = publisher.receivers;
   record_.clear();
-  append_record(record_, record_of(publish.message, publish.exclude, publish.final, node_));
+  append_record(record_, record_of(publish.message, publish.exclude, publish.final, node_, publish.exclude_name));
   hub::RecordWriter(scratch_)
       .text(publish.message.key)
       .text(publish.idempotency_key)
@@ -170,7 +170,11 @@ void Port::on_mail(hub::Hub& hub, const reactor::Mail& mail) {
         record.payload = "null";
       }
       hub::Ordered ordered{message_of(mail, key, record), {}, record.final, (mail.flags & flag::kKept) != 0};
-      if (record.node == node_) ordered.exclude = record.exclude;
+      if (!record.exclude_name.empty()) {
+        ordered.exclude = address_of_(record.exclude_name).value_or(hub::Address());
+      } else if (record.node == node_) {
+        ordered.exclude = record.exclude;
+      }
       const hub::Applied applied = hub.apply(ordered);
       RINGCAST_ASSERT(applied == hub::Applied::applied);  // the bridge brings them in order
       return;

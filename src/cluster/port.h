@@ -6,8 +6,10 @@
 #include <tsl/robin_map.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/block.h"
 #include "hub/broker.h"
@@ -17,10 +19,18 @@ namespace ringcast::cluster {
 
 class Port final : public hub::Broker {
  public:
+  // Which of this node's connections goes by this name; none: none of them.
+  using AddressOf = std::function<std::optional<hub::Address>(std::string_view name)>;
+
   // `bridge`: its number in the mesh; `node`: BridgeOptions::node.
   Port(hub::Post& post, uint16_t bridge, uint64_t node, const hub::RoomPolicies& policies,
-       const hub::BrokerStats& stats)
-      : post_(post), bridge_(bridge), node_(node), policies_(policies), stats_(stats) {}
+       const hub::BrokerStats& stats, AddressOf address_of)
+      : post_(post),
+        bridge_(bridge),
+        node_(node),
+        policies_(policies),
+        stats_(stats),
+        address_of_(std::move(address_of)) {}
 
   bool orders(std::string_view key) const override;
   void order(const hub::Unordered& publish) override;
@@ -44,6 +54,7 @@ class Port final : public hub::Broker {
   const uint64_t node_;
   const hub::RoomPolicies& policies_;
   const hub::BrokerStats& stats_;
+  const AddressOf address_of_;
   struct Hash {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }

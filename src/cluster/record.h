@@ -17,11 +17,15 @@ struct Record {
   bool final = false;
   uint64_t node = 0;     // the run of the node that it came from: `exclude` is one of its connections
   hub::Address exclude;  // does not get it live
+  // Nor does the connection that goes by this name, on whichever node: 32 hexadecimal digits. In the form its bytes
+  // take the place of `node` and `exclude`, so that a release that does not know it goes on without.
+  std::string exclude_name{};
   hub::PayloadKind kind = hub::PayloadKind::content;
   std::string_view user, connection, event, payload;
 };
 
-Record record_of(const hub::MessageView& message, const hub::Address& exclude, bool final, uint64_t node);
+Record record_of(const hub::MessageView& message, const hub::Address& exclude, bool final, uint64_t node,
+                 std::string_view exclude_name = {});
 void append_record(std::string& out, const Record& record);
 // False: not a record of a version that is known here. Views are of `bytes`.
 bool read_record(std::string_view bytes, Record& out);

@@ -56,6 +56,7 @@ struct Unordered {
   uint64_t position = 0;             // the newest id that the owner has of the channel
   std::string_view idempotency_key;  // empty: none; scoped to the channel and `message.user`
   Address exclude;                   // this connection does not get it live
+  std::string_view exclude_name;     // nor one of another server that goes by this name; empty: none
   bool final = false;                // takes the members out afterwards
   Publisher publisher;
 };

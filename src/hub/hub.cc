@@ -149,8 +149,8 @@ PublishResult Hub::publish(const Publish& publish) {
     return PublishResult::accepted;
   }
   const uint16_t owner = owner_of(publish.key);
-  RecordWriter(context.scratch)
-      .number(publish.kind)
+  RecordWriter record(context.scratch);
+  record.number(publish.kind)
       .number(static_cast<uint8_t>(publish.ephemeral))
       .number(static_cast<uint8_t>(publish.local))
       .number(static_cast<uint8_t>(publish.final))
@@ -163,6 +163,10 @@ PublishResult Hub::publish(const Publish& publish) {
       .text(publish.event)
       .text(publish.idempotency_key)
       .text(publish.payload);
+  if (!publish.exclude_name.empty()) {
+    mail.flags |= flag::kExcludeName;
+    record.text(publish.exclude_name);
+  }
   if (!state_->credit.has(owner, context.scratch.size())) {
     state_->refused = true;
     add(stats_.no_credit);

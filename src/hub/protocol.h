@@ -59,6 +59,7 @@ inline constexpr uint8_t kBrief = 8;        // join, replay_next: of a form that
 inline constexpr uint8_t kKnown = 16;       // join, replay_next: Status is what the user's inbox says, at Moment
 inline constexpr uint8_t kNoReplay = 32;    // join
 inline constexpr uint8_t kAcknowledge = 1;  // publish
+inline constexpr uint8_t kExcludeName = 2;  // publish: its record has one
 inline constexpr uint8_t kLive = 1;         // joined, replay: the member was added in this step
 inline constexpr uint8_t kGapAhead = 2;     // replay: extra says where history now begins
 inline constexpr uint8_t kFailed = 4;       // joined: channels_full, or value: a JoinError

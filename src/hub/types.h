@@ -88,6 +88,7 @@ struct Publish {
   std::string_view payload;
   std::string_view idempotency_key;  // empty: none; scoped to (channel, user)
   Address exclude;                   // this connection does not get it live
+  std::string_view exclude_name{};   // nor one of another server that goes by this name. Only with a broker
   bool ephemeral = false;            // no id, no history
   bool local = false;                // ephemeral: not for other servers
   bool final = false;                // takes the subscribers out afterwards

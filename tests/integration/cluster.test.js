@@ -134,6 +134,38 @@ suite('cluster', { server: false, at_once: 3 }, (test) => {
     assert.equal(spared.events.all({ content: 'not you' }).length, 0);
   });
 
+  test('a connection is left out by publishes of any node, live and where it has missed something', async (t) => {
+    const { redis, nodes: [one, two, three] } = await cluster(t, 3);
+    const rooms = [t.name('room'), t.name('next')];
+    const [spared, other] = [await member(t, rooms[0], one), await member(t, rooms[0], one)];
+    const [there, elsewhere] = [await member(t, rooms[0], two), await member(t, rooms[0], three)];
+    const all = [spared, other, there, elsewhere];
+    for (const client of all) await client.join(rooms[1]);
+    for (const at of [two, three]) {
+      const { json } = await t.http('POST', '/messages', { body: [
+        { rooms, content: 'not you', exclude: spared.id },
+        { room: rooms[1], content: 'nor you', exclude: elsewhere.id },
+        { room: rooms[0], content: 'all', exclude: 'f'.repeat(32) },
+      ], at });
+      assert.ok(json.results.every((each) => each.error === undefined), JSON.stringify(json));
+    }
+    // What comes by the history after a cut spares it as well.
+    const cuts = Array.from({ length: 4 }, () => redis.ask('CLIENT', 'KILL', 'TYPE', 'pubsub').catch(() => {}));
+    for (let n = 0; n < 20; n++) await t.publish({ room: rooms[0], content: 'not you', exclude: spared.id }, { at: two });
+    await Promise.all(cuts);
+    await until(async () => {
+      const { error } = (await t.http('POST', '/messages', { body: { rooms, content: 'end', idempotency_key: 'end' }, at: two })).json;
+      return !error;
+    }, 'the end to be published');
+    for (const client of all) for (const room of rooms) await client.next({ room, content: 'end' });
+    const got = (client, content) => client.events.all({ content }).length;
+    assert.deepEqual(all.map((client) => got(client, 'not you')), [0, 24, 24, 24]);
+    assert.deepEqual(all.map((client) => got(client, 'nor you')), [2, 2, 2, 0]);
+    assert.deepEqual(all.map((client) => got(client, 'all')), [2, 2, 2, 2]);
+    // It is in the history all the same.
+    assert.equal((await t.read('/history', { room: rooms[0] })).messages.filter(({ content }) => content === 'not you').length, 22);
+  });
+
   test('orders of administrators reach all nodes', async (t) => {
     const { nodes: [one, two] } = await cluster(t, 2);
     const room = t.name('room');

@@ -58,6 +58,7 @@ void Owner::on_publish(const Mail& mail) {
   const std::string_view event = record.text();
   const std::string_view idempotency_key = record.text();
   MessageView message{0, context_.wall_us(), key, user, event, kind, record.text(), connection};
+  const std::string_view exclude_name = (mail.flags & flag::kExcludeName) != 0 ? record.text() : std::string_view();
   RINGCAST_ASSERT(record.done());
 
   Publisher publisher{
@@ -82,7 +83,8 @@ void Owner::on_publish(const Mail& mail) {
   if (channel.brokered) {
     final = final || says_final(channel, message);
     publisher.receivers = published.receivers;
-    return context_.options.broker->order({message, channel.position, idempotency_key, exclude, final, publisher});
+    return context_.options.broker->order(
+        {message, channel.position, idempotency_key, exclude, exclude_name, final, publisher});
   }
   if (!idempotency_key.empty()) {
     const auto* known = idempotency_.find(key, user, idempotency_key, context_.wall_us());

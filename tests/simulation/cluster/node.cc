@@ -146,7 +146,8 @@ Node::Node(uint16_t number, uint64_t seed, RedisModel& redis, Random& random, co
   };
   bridge_ = std::make_unique<cluster::Bridge>(options, *reactor_, stats_);
   reactor_->set_handler(bridge_.get());
-  port_ = std::make_unique<cluster::Port>(*post_, kBridge, options.node, policies, stats_);
+  port_ = std::make_unique<cluster::Port>(*post_, kBridge, options.node, policies, stats_,
+                                          [](std::string_view) { return std::optional<hub::Address>(); });
 }
 
 Node::~Node() {

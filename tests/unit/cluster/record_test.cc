@@ -48,6 +48,36 @@ TEST(Record, ItsFormIsFixed) {
   EXPECT_EQ(bytes, expected);
 }
 
+// A release that does not know of names takes them for a connection of a node that is none, and reads the rest.
+TEST(Record, AConnectionOfWhicheverNodeIsExcludedByItsName) {
+  Record record = sample();
+  record.exclude_name = "00112233445566778899aabbccddeeff";
+  std::string plain, bytes;
+  append_record(plain, sample());
+  append_record(bytes, record);
+  EXPECT_EQ(bytes.size(), plain.size());
+  EXPECT_EQ(bytes.substr(21), plain.substr(21));
+  Record read = sample();
+  ASSERT_TRUE(read_record(bytes, read));
+  EXPECT_EQ(read.exclude_name, record.exclude_name);
+  EXPECT_EQ(read.node, 0u);
+  EXPECT_FALSE(read.exclude.valid());
+  EXPECT_TRUE(read.final);
+  EXPECT_EQ(read.payload, sample().payload);
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    EXPECT_FALSE(read_record(std::string_view(bytes).substr(0, length), read)) << length;
+  }
+  ASSERT_TRUE(read_record(plain, read));
+  EXPECT_EQ(read.exclude_name, "");
+  EXPECT_EQ(read.exclude, sample().exclude);
+  for (const char* none : {"", "0011", "00112233445566778899aabbccddeefg", "+0112233445566778899aabbccddeeff"}) {
+    record.exclude_name = none;
+    bytes.clear();
+    append_record(bytes, record);
+    EXPECT_EQ(bytes, plain) << none;
+  }
+}
+
 TEST(Record, WhatIsNoneIsRefused) {
   std::string bytes;
   append_record(bytes, sample());

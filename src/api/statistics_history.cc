@@ -36,28 +36,38 @@ constexpr struct {
 
 StatisticsHistory::StatisticsHistory(const Shared& shared) : shared_(shared), ring_(kSamples) {
   for (Sample& sample : ring_) sample.cpu_us.resize(shared.cores.size());
-  answer_ = std::make_shared<const std::string>(write());
+  taken_.cpu_us.resize(shared.cores.size());
 }
 
 void StatisticsHistory::take(uint64_t wall_us) {
-  Sample& sample = ring_[next_];
-  sample.timestamp_ms = wall_us / 1000;
-  sample.resident_bytes = shared_.resident_bytes == nullptr ? 0 : shared_.resident_bytes();
-  sample.totals = {};
-  for (size_t core = 0; core < sample.cpu_us.size(); ++core) {
-    sample.totals.add(shared_.cores[core]);
-    sample.cpu_us[core] = shared_.cores[core].sessions->cpu_ns.get() / 1000;
+  taken_.timestamp_ms = wall_us / 1000;
+  taken_.resident_bytes = shared_.resident_bytes == nullptr ? 0 : shared_.resident_bytes();
+  taken_.totals = {};
+  for (size_t core = 0; core < taken_.cpu_us.size(); ++core) {
+    taken_.totals.add(shared_.cores[core]);
+    taken_.cpu_us[core] = shared_.cores[core].sessions->cpu_ns.get() / 1000;
   }
+  std::shared_ptr<const std::string> old;  // freed without the lock
+  const std::lock_guard lock(changing_);
+  std::swap(ring_[next_], taken_);
   next_ = (next_ + 1) % kSamples;
   if (count_ < kSamples) ++count_;
-  auto written = std::make_shared<const std::string>(write());
-  const std::lock_guard lock(changing_);
-  answer_.swap(written);
+  old.swap(answer_);
 }
 
 std::shared_ptr<const std::string> StatisticsHistory::answer() const {
   const std::lock_guard lock(changing_);
+  if (answer_ == nullptr) {
+    answer_ = std::make_shared<const std::string>(write());
+    size_ = answer_->size();
+    ++written_;
+  }
   return answer_;
+}
+
+uint64_t StatisticsHistory::written() const {
+  const std::lock_guard lock(changing_);
+  return written_;
 }
 
 template <class Get>
@@ -72,7 +82,7 @@ void StatisticsHistory::append(std::string& out, Get get) const {
 
 std::string StatisticsHistory::write() const {
   std::string out;
-  if (count_ != 0) out.reserve(answer_->size() + 1024);
+  out.reserve(size_ + 1024);
   std::string list;
   codec::JsonWriter json(out);
   const auto add = [&](std::string_view name, auto get) {

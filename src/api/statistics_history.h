@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's figures of the last five minutes, a sample a second, for /stats/history: the sums of all cores in a ring
-// of fixed size. One thread takes the samples and writes the answer after each of them, so that a reactor only copies
-// what is there; answer() is for any thread.
+// of fixed size. One thread takes the samples. The answer, some 100 kB for 300 samples, is written when it is asked
+// for, once for each sample at most: a reactor that asks works or waits for as long as that takes (a fraction of a
+// millisecond), and all others copy what is there. answer() is for any thread.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +26,12 @@ class StatisticsHistory {
   // `shared` outlives this; its cores are there from the first take() to the last.
   explicit StatisticsHistory(const Shared& shared);
 
-  // What the counters say now; the oldest sample goes when there are kSamples.
+  // What the counters say now; the oldest sample goes when there are kSamples. Writes and allocates nothing.
   void take(uint64_t wall_us);
   // JSON with a list for each figure, the oldest sample first; never null.
   std::shared_ptr<const std::string> answer() const;
+  // How often an answer was written.
+  uint64_t written() const;
 
  private:
   struct Sample {
@@ -42,11 +45,14 @@ class StatisticsHistory {
   std::string write() const;
 
   const Shared& shared_;
+  Sample taken_;                 // by take(), before it enters the ring
+  mutable std::mutex changing_;  // held while a sample enters, or the answer is written; all below is read under it
   std::vector<Sample> ring_;
   size_t next_ = 0;  // where the next sample goes
   size_t count_ = 0;
-  mutable std::mutex changing_;  // held for as long as a pointer is copied
-  std::shared_ptr<const std::string> answer_;
+  mutable std::shared_ptr<const std::string> answer_;  // null: not written since the last sample
+  mutable size_t size_ = 0;                            // of the last answer
+  mutable uint64_t written_ = 0;
 };
 
 }  // namespace ringcast::session

@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gate_harness.h"
@@ -80,6 +82,55 @@ TEST(StatisticsHistory, AnAnswerStaysWhatItIsWhenTheNextSampleComes) {
   const auto held = history.answer();
   history.take(2 * kSecondUs);
   EXPECT_THAT(Answer(*held).list("/timestamp_ms"), ElementsAre(1000));
+}
+
+TEST(StatisticsHistory, AnAnswerIsWrittenWhenItIsAskedForAndOncePerSample) {
+  World world({.cores = 2});
+  StatisticsHistory history(world.shared());
+  world.shared().history = &history;
+  for (uint64_t second = 1; second <= 2 * StatisticsHistory::kSamples; ++second) history.take(second * kSecondUs);
+  EXPECT_EQ(history.written(), 0u);
+  const World::Wire wires[] = {world.connect(0), world.connect(1)};
+  for (uint64_t asked = 1; asked <= 3; ++asked) {
+    for (const World::Wire& wire : wires) {
+      Answer answer(body_of(world.ask(wire, get("/stats/history"))));
+      EXPECT_EQ(answer.list("/timestamp_ms").back(), (2 * StatisticsHistory::kSamples + asked - 1) * 1000);
+      EXPECT_EQ(history.written(), asked);
+    }
+    history.take((2 * StatisticsHistory::kSamples + asked) * kSecondUs);
+    EXPECT_EQ(history.written(), asked);
+  }
+}
+
+TEST(StatisticsHistory, WithoutASampleTheListsAreEmpty) {
+  World world;
+  const StatisticsHistory history(world.shared());
+  EXPECT_THAT(Answer(*history.answer()).list("/connections"), ElementsAre());
+}
+
+TEST(StatisticsHistory, SeveralThreadsAskWhileSamplesAreTaken) {
+  World world;
+  StatisticsHistory history(world.shared());
+  std::atomic<bool> done = false;
+  const auto ask = [&] {
+    uint64_t newest = 0;
+    do {
+      Answer answer(*history.answer());
+      const std::vector<uint64_t> times = answer.list("/timestamp_ms");
+      EXPECT_EQ(answer.list("/gaps_total").size(), times.size());
+      for (size_t i = 1; i < times.size(); ++i) ASSERT_EQ(times[i], times[i - 1] + 1000);
+      if (times.empty()) continue;
+      ASSERT_GE(times.back(), newest);
+      newest = times.back();
+    } while (!done);
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) threads.emplace_back(ask);
+  constexpr uint64_t kTaken = 400;
+  for (uint64_t second = 1; second <= kTaken; ++second) history.take(second * kSecondUs);
+  done = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(history.written(), kTaken + 1);
 }
 
 TEST(StatisticsHistory, IsReadWithTheRightsOfStats) {

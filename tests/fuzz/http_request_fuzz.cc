@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests, pipelined: the parser must tell the same whole and cut. What it accepts is given to llhttp once more, body
+// Requests, pipelined: the parser must yield the same whole and cut. What it accepts is given to llhttp once more, body
 // and all: where llhttp accepts it too, both must see the same body and the same end, else a request could be smuggled.
 #include <llhttp.h>
 

@@ -47,7 +47,7 @@ std::string trace(const std::vector<std::vector<uint8_t>>& pieces, bool to_head)
       }
     }
   }
-  // A body that has all its bytes may not have been told `complete` yet; finish() tells it either way.
+  // A body that has all its bytes may not have been reported as `complete` yet; finish() reports it either way.
   return text + (parser.finish() == HttpResponseEvent::complete ? "finished" : "cut off");
 }
 

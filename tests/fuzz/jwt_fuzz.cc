@@ -55,7 +55,7 @@ void check_token(std::string_view token) {
   if (const auto error = jwt.open(token)) return check_error(*error);
   require(!jwt.algorithm().empty());
   require(token.starts_with(jwt.signing_input()) && token[jwt.signing_input().size()] == '.');
-  // Base64url has one spelling of each text, so nobody can make a second token of a first.
+  // Base64url has one encoding of each text, so nobody can make a second token of a first.
   std::string same(jwt.signing_input());
   append_jwt_signature(same, jwt.signature());
   require(same == token);

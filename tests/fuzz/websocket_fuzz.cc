@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames of either end, with and without permessage-deflate: the decoder must tell the same whole and cut, keep within
+// Frames of either end, with and without permessage-deflate: the decoder must yield the same whole and cut, keep within
 // its limits, and hold nothing when nothing is incomplete. The byte after the cuts chooses role, extension and limit.
 #include <string>
 

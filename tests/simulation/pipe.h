@@ -26,8 +26,8 @@ struct Pipe {
   bool closed = false;  // given up by the server
   bool started = false;
   bool paused = false;
-  bool blocked = false;   // the last flush was short; `writable` is owed
-  bool end_told = false;  // `closed` was handed out
+  bool blocked = false;       // the last flush was short; `writable` is owed
+  bool end_reported = false;  // `closed` was handed out
   io::Owner owner = io::kNoOwner;
 };
 

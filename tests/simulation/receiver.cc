@@ -85,7 +85,7 @@ void Receiver::check_holes(std::string_view room, const Channel& channel) {
 void Receiver::message(std::string_view room, uint64_t id, std::string_view token) {
   Channel& channel = at(room, "message");
   ledger_.saw(key(room), id, token);
-  if (channel.gap_due) violated("gap", "nothing told of what is missing before " + std::to_string(id));
+  if (channel.gap_due) violated("gap", "no report of what is missing before " + std::to_string(id));
   if (id < channel.next) {
     violated("sequence",
              std::string(room) + " " + std::to_string(id) + " came where " + std::to_string(channel.next) + " was due");
@@ -158,7 +158,7 @@ void Receiver::excluded_answered(std::string_view room, std::optional<uint64_t> 
 
 void Receiver::check_caught_up() const {
   for (const auto& [room, channel] : channels_) {
-    if (channel.gap_due) violated("gap", "nothing told of what is missing in " + room);
+    if (channel.gap_due) violated("gap", "no report of what is missing in " + room);
     if (!channel.holes.empty()) violated("sequence", room + " lacks " + std::to_string(*channel.holes.begin()));
     uint64_t next = channel.next;
     const auto own = channels_excluded_.find(room);

@@ -40,7 +40,7 @@ class Receiver {
   Receiver(Ledger& ledger, std::string tenant) : ledger_(ledger), tenant_(std::move(tenant)) {}
 
   std::string key(std::string_view room) const { return tenant_ + ':' + std::string(room); }
-  // Messages after `position` are to come; with `cursor` given, they must be those after it or a gap must be told.
+  // Messages after `position` are to come; with `cursor` given, they must be those after it or a gap must be reported.
   void begin(std::string_view room, uint64_t position, std::optional<uint64_t> cursor);
   void end(std::string_view room);
   bool has(std::string_view room) const { return channels_.find(room) != channels_.end(); }

@@ -169,7 +169,7 @@ class Scheduler {
     }
     if (!world_.settled()) violated("drain", "a core does not take leave");
     for (const auto& client : clients_) {
-      if (client->connected()) violated("drain", client->name() + " was not told to go");
+      if (client->connected()) violated("drain", client->name() + " was not asked to go");
       client->check_drained(rested);
     }
     settle(DrainPhase::finishing);

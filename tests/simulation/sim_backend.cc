@@ -27,7 +27,7 @@ Pipe& SimBackend::at(io::Socket socket) {
 
 bool SimBackend::has_news(const Pipe& pipe) {
   if (pipe.blocked && (pipe.to_client.size() < pipe.window || pipe.client_reset)) return true;
-  if (!pipe.started || pipe.paused || pipe.end_told) return false;
+  if (!pipe.started || pipe.paused || pipe.end_reported) return false;
   return !pipe.to_server.empty() || pipe.client_fin || pipe.client_reset;
 }
 
@@ -110,10 +110,10 @@ void SimBackend::take(int32_t socket, Pipe& pipe) {
     pipe.blocked = false;
     events_.push_back({.kind = EventKind::writable, .socket = handle, .owner = pipe.owner});
   }
-  if (!pipe.started || pipe.paused || pipe.end_told) return;
+  if (!pipe.started || pipe.paused || pipe.end_reported) return;
   if (pipe.client_reset) {
     pipe.to_server.clear();
-    pipe.end_told = true;
+    pipe.end_reported = true;
     events_.push_back(
         {.kind = EventKind::closed, .reason = CloseReason::peer_reset, .socket = handle, .owner = pipe.owner});
     return;
@@ -129,7 +129,7 @@ void SimBackend::take(int32_t socket, Pipe& pipe) {
     if (split && random_.percent(50)) return;
   }
   if (pipe.client_fin) {
-    pipe.end_told = true;
+    pipe.end_reported = true;
     events_.push_back(
         {.kind = EventKind::closed, .reason = CloseReason::peer_closed, .socket = handle, .owner = pipe.owner});
   }

@@ -31,7 +31,7 @@ void WebSocketClient::on_connected() {
   awaited_.clear();
   heard_.clear();
   deaf_.clear();
-  told_ = drained_ = false;
+  notified_ = drained_ = false;
   parted_.reset();
   pair_.reset();
   publisher_ = ++world_.publishers;
@@ -127,7 +127,7 @@ void WebSocketClient::frames(std::span<uint8_t> bytes) {
           codec::append_close_frame(close, event.code, {}, &kMask);
           send(close);
         }
-        drained_ = told_ && event.code == 1001 && stage_ == Stage::open;
+        drained_ = notified_ && event.code == 1001 && stage_ == Stage::open;
         stage_ = Stage::closing;
         return;
       }
@@ -168,7 +168,7 @@ void WebSocketClient::text(std::string_view json) {
     compare_members(json);
     expected_ = nullptr;
   }
-  if (type == "reconnect") told_ = true;
+  if (type == "reconnect") notified_ = true;
   if (type == "pong" || type == "history" || type == "members" || type == "reconnect") {
     if (const auto ref = json_number(json, "ref")) awaited_.erase(*ref);
     return;
@@ -448,7 +448,7 @@ void WebSocketClient::compare_members(std::string_view json) {
   if (connections != json_number(json, "count")) fail("count");
   if (deaf_.count(room) != 0 || !world_.tells_presence(room)) return;
   for (const auto& [user, here] : heard_[room]) {
-    if (here != (shown.count(user) != 0)) fail(name_ + " was told that " + user + (here ? " came" : " went"));
+    if (here != (shown.count(user) != 0)) fail(name_ + " was notified that " + user + (here ? " came" : " went"));
   }
 }
 

@@ -23,7 +23,8 @@ class WebSocketClient final : public SimClient {
   void check_at_rest() const override;
   void check_drained(bool rested) const override;
   void count_in(Presences& present) const override;
-  // Asks who is in a room that it is in; the answer is compared with `present`, and with what it was told before.
+  // Asks who is in a room that it is in; the answer is compared with `present`, and with what it was notified of
+  // before.
   bool ask_members(const std::string& room, const Presences& present);
   const std::string& connection_name() const { return connection_name_; }
 
@@ -82,9 +83,9 @@ class WebSocketClient final : public SimClient {
   std::map<std::string, std::map<std::string, bool>, std::less<>> heard_;  // of each room: who came, who went
   std::set<std::string, std::less<>> deaf_;                                // rooms of which events may be missing
   const Presences* expected_ = nullptr;                                    // of the answer that is awaited
-  bool told_ = false;                                                      // to go elsewhere
+  bool notified_ = false;                                                  // to go elsewhere
   std::optional<std::chrono::nanoseconds> parted_;                         // when it sent a close frame
-  bool drained_ = false;                                                   // told, and closed in order
+  bool drained_ = false;                                                   // notified, and closed in order
   std::string connection_name_;
   uint64_t publisher_ = 0;
   uint64_t sequence_ = 0;

@@ -147,14 +147,14 @@ void World::tick(uint16_t index) {
   const session::DrainPhase entered = core.gate->drain_phase();
   try {
     // Now and then a look without sleeping, as with --spin.
-    core.reactor->tick(io::Nanoseconds(core.told || random.percent(10) ? 0 : -1));
+    core.reactor->tick(io::Nanoseconds(core.notified || random.percent(10) ? 0 : -1));
   } catch (const WouldSleep& sleep) {
     core.asleep = true;
     core.sleeps_until_ns = sleep.until_ns;
     return;
   }
-  core.told = phase_ != entered || core.mailboxes.stats().overflow_depth != 0;
-  if (!core.told) core.settled = entered;
+  core.notified = phase_ != entered || core.mailboxes.stats().overflow_depth != 0;
+  if (!core.notified) core.settled = entered;
   if (phase_ != core.gate->drain_phase()) core.gate->drain(phase_);
 }
 
@@ -162,7 +162,7 @@ void World::enter(session::DrainPhase phase) {
   trace.note("-- drain " + std::to_string(static_cast<int>(phase)));
   phase_ = phase;
   for (const auto& core : cores_) {
-    core->told = true;
+    core->notified = true;
     core->asleep = false;
   }
 }

@@ -101,7 +101,7 @@ class World {
     std::unique_ptr<hub::Hub> hub;
     bool asleep = false;
     bool lagging = false;
-    bool told = false;  // of a phase: what it sleeps in returns
+    bool notified = false;  // of a phase: what it sleeps in returns
     session::DrainPhase settled = session::DrainPhase::running;
     int64_t sleeps_until_ns = 0;
   };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes of a cluster over a model of Redis with faults, everything drawn from a seed. What must hold: an id of a
-// channel means one message for ever; each node is told a channel's messages in order, without a hole and none twice;
+// channel means one message for ever; each node gets a channel's messages in order, without a hole and none twice;
 // when all is well again each node has everything, without a further message; a gap is there only where Redis lost
 // something; and each node then knows who is in a channel at the others, and what any of them has revoked.
 #include <algorithm>

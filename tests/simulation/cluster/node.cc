@@ -75,13 +75,13 @@ std::span<const io::Event> ModelBackend::wait(io::Nanoseconds) {
   batch_.reserve(peers_.size());
   for (size_t i = 0; i < peers_.size(); ++i) {
     Peer& peer = *peers_[i];
-    if (peer.closed || peer.told) continue;
+    if (peer.closed || peer.reported) continue;
     const io::Socket socket{static_cast<int32_t>(i)};
     if (!peer.announced) {
       peer.announced = true;
-      peer.told = peer.connection == 0;
-      events_.push_back({.kind = peer.told ? io::EventKind::closed : io::EventKind::connected,
-                         .reason = peer.told ? io::CloseReason::connect_failed : io::CloseReason::none,
+      peer.reported = peer.connection == 0;
+      events_.push_back({.kind = peer.reported ? io::EventKind::closed : io::EventKind::connected,
+                         .reason = peer.reported ? io::CloseReason::connect_failed : io::CloseReason::none,
                          .socket = socket,
                          .owner = peer.owner});
       continue;
@@ -94,7 +94,7 @@ std::span<const io::Event> ModelBackend::wait(io::Nanoseconds) {
                          .owner = peer.owner,
                          .bytes = {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}});
     } else if (!redis_.is_open(peer.connection)) {
-      peer.told = true;
+      peer.reported = true;
       events_.push_back({.kind = io::EventKind::closed,
                          .reason = io::CloseReason::peer_reset,
                          .socket = socket,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node of a simulated cluster: the bridge as it is, on a reactor over a network that delays and cuts, and in place of
-// its cores a book that checks what they would be told. One thread.
+// its cores a book that checks what they would get. One thread.
 #pragma once
 
 #include <algorithm>
@@ -63,7 +63,7 @@ class ModelBackend final : public io::Backend {
   struct Peer {
     io::Owner owner = io::kNoOwner;
     uint32_t connection = 0;  // 0: refused
-    bool announced = false, receiving = false, closed = false, told = false;
+    bool announced = false, receiving = false, closed = false, reported = false;
     std::string there, back;
   };
   Peer& at(io::Socket socket) { return *peers_[static_cast<size_t>(socket.value)]; }

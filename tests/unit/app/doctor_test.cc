@@ -179,7 +179,7 @@ TEST_F(Doctor, ASendBufferThatTheKernelCutsIsAWarning) {
   expect_warning("net.core.wmem_max", "sysctl -w net.core.wmem_max=131072");
 }
 
-TEST_F(Doctor, WithoutUringItRunsOnEpollUnlessToldNotTo) {
+TEST_F(Doctor, WithoutUringItRunsOnEpollUnlessForbidden) {
   facts_.uring = {false, "io_uring_setup: Operation not permitted", ""};
   facts_.uring_disabled = 2;
   expect_warning("engine", "sysctl -w kernel.io_uring_disabled=0");

@@ -19,7 +19,7 @@ TEST(HttpResponse, SizedBody) {
       "\r\nOK");
 }
 
-TEST(HttpResponse, ConnectionIsToldOnlyWhereItIsNotTheDefault) {
+TEST(HttpResponse, ConnectionIsSentOnlyWhereItIsNotTheDefault) {
   std::string out;
   append_response(out, {.keep_alive = false}, "");
   EXPECT_EQ(out, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");

@@ -83,7 +83,7 @@ TEST(Url, NumbersHaveBounds) {
   EXPECT_FALSE(query.get_uint("timeout", 1, 1, 29).has_value());
 }
 
-TEST(Url, RoomListsInEverySpelling) {
+TEST(Url, RoomListsInEveryForm) {
   for (const std::string_view raw :
        {"rooms=a,b/c,@me,*", "topics=a%2Cb%2Fc%2C%40me%2C*", "channels=a,b/c,@me,*,a", "rooms=a,b/c&rooms=@me,*",
         "topic=a&topic=b/c&topic=%40me&topic=*&topic=a", "room=a&rooms=b/c,@me&channel=*"}) {

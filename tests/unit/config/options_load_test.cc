@@ -85,7 +85,7 @@ TEST_F(Load, TlsNeedsItsFilesAndAddressesOfItsOwn) {
   const Options tls = options(with({"--tls-listen=127.0.0.1:3443,[::1]:3443", "--api-keys=0123456789abcdef"}));
   EXPECT_TRUE(tls.has_tls());
   EXPECT_EQ(tls_listen_addresses(tls)->back().to_string(), "[::1]:3443");
-  EXPECT_EQ(listen_addresses(tls)->front().to_string(), "127.0.0.1:3000");  // plain HTTP only at home
+  EXPECT_EQ(listen_addresses(tls)->front().to_string(), "127.0.0.1:3000");  // plain HTTP only on loopback
   EXPECT_THAT(refused(with({"--tls-listen=127.0.0.1:3000"})), HasSubstr("must differ from the addresses of listen"));
   EXPECT_THAT(refused(with({"--tls-listen=127.0.0.1:3443", "--admin-listen=127.0.0.1:3443"})),
               HasSubstr("must differ from the addresses of tls_listen"));

@@ -32,7 +32,7 @@ std::vector<Setting> only(bool (*wanted)(const Setting&)) {
 }
 
 // A value as the file, a flag or the environment would carry it.
-std::string spelled(const Setting& setting, uint64_t number) {
+std::string as_text(const Setting& setting, uint64_t number) {
   if (is_text(setting)) return std::string(number, 'x');
   if (setting.kind == Kind::size) return format_size(number);
   if (setting.kind == Kind::duration) return format_duration(Duration(static_cast<int64_t>(number)));
@@ -96,17 +96,17 @@ TEST_P(EverySetting, NoOtherSettingSharesItsPlace) {
 }
 
 TEST_P(RangedSetting, MinAndMaxAreAllowed) {
-  EXPECT_TRUE(parse_value(GetParam(), spelled(GetParam(), GetParam().min))) << spelled(GetParam(), GetParam().min);
-  EXPECT_TRUE(parse_value(GetParam(), spelled(GetParam(), GetParam().max)));
+  EXPECT_TRUE(parse_value(GetParam(), as_text(GetParam(), GetParam().min))) << as_text(GetParam(), GetParam().min);
+  EXPECT_TRUE(parse_value(GetParam(), as_text(GetParam(), GetParam().max)));
 }
 
 TEST_P(RangedSetting, OneBeyondIsRefused) {
   const Setting& setting = GetParam();
-  const auto above = parse_value(setting, spelled(setting, setting.max + 1));
+  const auto above = parse_value(setting, as_text(setting, setting.max + 1));
   ASSERT_FALSE(above);
   EXPECT_THAT(above.error().message, HasSubstr(allowed(setting)));
   if (setting.min < 2) return;  // one below is 0, see ZeroIsAllowedWhereItMeansSomething
-  const auto below = parse_value(setting, spelled(setting, setting.min - 1));
+  const auto below = parse_value(setting, as_text(setting, setting.min - 1));
   ASSERT_FALSE(below);
   EXPECT_THAT(below.error().message, HasSubstr(allowed(setting)));
 }
@@ -161,7 +161,7 @@ TEST(NearestKey, FindsTyposAndNothingElse) {
   EXPECT_EQ(nearest_key("port", true), "");
 }
 
-TEST(Spellings, FlagAndVariable) {
+TEST(SettingNames, FlagAndVariable) {
   EXPECT_EQ(flag_of(*find_setting("heartbeat_interval")), "--heartbeat-interval");
   EXPECT_EQ(environment_of(*find_setting("heartbeat_interval")), "RINGCAST_HEARTBEAT_INTERVAL");
 }

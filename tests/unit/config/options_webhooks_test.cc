@@ -99,9 +99,9 @@ TEST_F(Sections, WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(refused_key("ca_file = \"/nonexistent/ca.pem\""), HasSubstr("cannot be read: No such file"));
   EXPECT_THAT(refused_key("ca_file = 1"), HasSubstr("must be the path of a file"));
   EXPECT_THAT(refused_key("secret = \"a\"\nsecret_file = \"b\""), HasSubstr("there is one secret"));
-  const std::string told = refused_key("secret = \"tell\\u0007nobody\"");
-  EXPECT_THAT(told, HasSubstr("a secret has 1 to 1024 bytes"));
-  EXPECT_EQ(told.find("nobody"), std::string::npos);
+  const std::string message = refused_key("secret = \"tell\\u0007nobody\"");
+  EXPECT_THAT(message, HasSubstr("a secret has 1 to 1024 bytes"));
+  EXPECT_EQ(message.find("nobody"), std::string::npos);
 }
 
 TEST_F(Sections, RangesHoldAtTheirEdges) {

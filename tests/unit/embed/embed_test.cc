@@ -268,10 +268,10 @@ TEST_F(Embed, StopEndsPublishersAndClients) {
   message.content = "x";
   std::promise<void> flowing;
   std::jthread thread([&] {
-    bool told = false;
+    bool notified = false;
     while (publisher.publish(message)) {
-      if (!told) flowing.set_value();
-      told = true;
+      if (!notified) flowing.set_value();
+      notified = true;
     }
   });
   flowing.get_future().wait();
@@ -285,7 +285,7 @@ TEST_F(Embed, StopEndsPublishersAndClients) {
   server.stop();
 }
 
-TEST(EmbedDrain, ClientsAreTold) {
+TEST(EmbedDrain, ClientsAreNotified) {
   Server server(quiet({{"drain_delay", "0s"}, {"drain_period", "100ms"}}));
   server.start();
   RawClient client(server.urls().front());

@@ -26,7 +26,7 @@ EndpointOptions to(const Receiver& receiver) {
   return options;
 }
 
-// A sender with whoever waits for its answers.
+// A sender with those who wait for its answers.
 class Fixture {
  public:
   explicit Fixture(std::vector<EndpointOptions> endpoints, milliseconds farewell = milliseconds(20'000)) {

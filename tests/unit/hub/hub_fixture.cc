@@ -110,7 +110,7 @@ struct Cluster::Core {
   TestPost post;
   TestSink sink;
   std::unique_ptr<Hub> hub;
-  bool stalled = false;
+  bool paused = false;
 };
 
 Cluster::Cluster(const Options& options) : options_(options), pairs_(size_t{options.cores} * options.cores) {
@@ -145,8 +145,8 @@ Hub& Cluster::hub(uint16_t core) {
 TestSink& Cluster::sink(uint16_t core) {
   return cores_[core]->sink;
 }
-void Cluster::stall(uint16_t core, bool stalled) {
-  cores_[core]->stalled = stalled;
+void Cluster::pause(uint16_t core, bool paused) {
+  cores_[core]->paused = paused;
 }
 
 void Cluster::join(uint16_t core, uint32_t slot, std::string_view key, std::string_view user) {
@@ -208,7 +208,7 @@ void Cluster::run() {
   for (int turn = 0; turn < 10'000; ++turn) {
     bool busy = refill();
     for (uint16_t core = 0; core < options_.cores; ++core) {
-      if (cores_[core]->stalled) continue;
+      if (cores_[core]->paused) continue;
       for (uint16_t from = 0; from < options_.cores; ++from) busy |= !pair(from, core).ring.empty();
       tick(core);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hubs of several cores in one thread: an encoder with readable bytes, sinks that write down what they are told, and
+// Hubs of several cores in one thread: an encoder with readable bytes, sinks that write down what they get, and
 // mail that goes through bounded rings with overflow behind them. For tests; one thread.
 #pragma once
 
@@ -97,11 +97,11 @@ class Cluster {
   PublishResult publish(uint16_t core, std::string_view key, std::string_view payload);
   PublishResult publish(uint16_t core, Publish message);
   const Answer& ask(uint16_t core, Query query);
-  // Ticks every core that is not stalled until nothing moves.
+  // Ticks every core that is not paused until nothing moves.
   void run();
   void tick(uint16_t core);  // until it has no mail for itself
   void turn(uint16_t core);  // its mail and one tick
-  void stall(uint16_t core, bool stalled);
+  void pause(uint16_t core, bool paused);
   void advance(std::chrono::milliseconds time);
   // Time passes, and nobody notices yet.
   void wait(std::chrono::milliseconds time);

@@ -803,12 +803,12 @@ TEST_P(HubTest, AStatusThatEndedWhileTheInboxWasJoinedIsNotShownOn) {
     cluster.sink(last()).users.resize(3, "alice");
     cluster.sink(last()).users[2] = "alice";
     for (int i = 0; i < ticks; ++i) cluster.tick(static_cast<uint16_t>(i % (last() + 1)));
-    cluster.stall(last(), last() != 0);
+    cluster.pause(last(), last() != 0);
     cluster.hub(0).set_status({1, 1}, Status::away);
     cluster.run();
     cluster.hub(0).close({1, 1}, false);
     for (int i = 0; i < 8; ++i) cluster.advance(1s);
-    cluster.stall(last(), false);
+    cluster.pause(last(), false);
     cluster.run();
     const Answer inbox = cluster.ask(0, {.kind = QueryKind::user, .key = "\n@alice"});
     const Answer& members = cluster.ask(0, {.kind = QueryKind::members, .key = "\nroom"});
@@ -1159,7 +1159,7 @@ TEST_P(HubTest, ARoomIsTakenWithItsFirstMemberAndEmptyWithoutItsLast) {
   Cluster cluster(with);
   const std::string key = cluster.room_at(0);
   const std::string name(name_of(key));
-  auto& told = cluster.sink(0).occupancies;
+  auto& occupancies = cluster.sink(0).occupancies;
   cluster.open(0, 0);
   cluster.open(last(), 1);
   cluster.join(0, 0, key);
@@ -1167,19 +1167,19 @@ TEST_P(HubTest, ARoomIsTakenWithItsFirstMemberAndEmptyWithoutItsLast) {
   cluster.join(0, 0, "\n@alice");
   cluster.join(0, 0, "\n*");
   cluster.run();
-  EXPECT_THAT(told, testing::ElementsAre("+" + name));
+  EXPECT_THAT(occupancies, testing::ElementsAre("+" + name));
   cluster.hub(0).leave({0, 1}, key, false);
   cluster.run();
-  EXPECT_EQ(told.size(), 1u);
+  EXPECT_EQ(occupancies.size(), 1u);
   cluster.hub(last()).close({1, 1}, false);
   cluster.run();
-  EXPECT_THAT(told, testing::ElementsAre("+" + name, "-" + name));
+  EXPECT_THAT(occupancies, testing::ElementsAre("+" + name, "-" + name));
   cluster.join(0, 0, key);
   cluster.run();
   Publish final{.key = key, .payload = "bye", .final = true};
   cluster.publish(last(), final);
   cluster.run();
-  EXPECT_THAT(told, testing::ElementsAre("+" + name, "-" + name, "+" + name, "-" + name));
+  EXPECT_THAT(occupancies, testing::ElementsAre("+" + name, "-" + name, "+" + name, "-" + name));
 }
 
 TEST_P(HubTest, ChannelsThatAConnectionIsIn) {
@@ -1188,7 +1188,7 @@ TEST_P(HubTest, ChannelsThatAConnectionIsIn) {
   cluster.join(last(), 0, "\none");
   std::vector<std::string> keys;
   cluster.hub(last()).append_joined({0, 1}, keys);
-  EXPECT_TRUE(keys.empty());  // it has not been told yet
+  EXPECT_TRUE(keys.empty());  // it has not been notified yet
   cluster.run();
   cluster.join(last(), 0, "\ntwo");
   cluster.hub(last()).join({.connection = {0, 1}, .key = "\n@alice", .user = "alice", .silent = true});
@@ -1231,7 +1231,7 @@ TEST(HubTables, AJoinThatFindsATableFullIsRefused) {
   }
 }
 
-TEST(HubCredit, AStalledCoreBoundsWhatIsUnderWay) {
+TEST(HubCredit, APausedCoreBoundsWhatIsUnderWay) {
   Cluster::Options options;
   options.cores = 3;
   options.ring_slots = 4;
@@ -1241,7 +1241,7 @@ TEST(HubCredit, AStalledCoreBoundsWhatIsUnderWay) {
   cluster.open(1, 0);
   cluster.join(1, 0, room);
   cluster.run();
-  cluster.stall(1, true);
+  cluster.pause(1, true);
   // Core 2 publishes as long as it may, and its core and the owner go on.
   uint32_t accepted = 0;
   for (int round = 0; round < 50; ++round) {
@@ -1251,7 +1251,7 @@ TEST(HubCredit, AStalledCoreBoundsWhatIsUnderWay) {
   EXPECT_FALSE(cluster.hub(2).credit_all_back());
   EXPECT_LE(accepted, options.ring_slots + 2 * options.hub.credit_publishes);
   EXPECT_LE(cluster.overflow_peak(), 2 * options.hub.credit_publishes);
-  cluster.stall(1, false);
+  cluster.pause(1, false);
   cluster.run();
   EXPECT_TRUE(cluster.hub(2).credit_all_back());
   EXPECT_GE(cluster.sink(2).credit_calls, 1u);

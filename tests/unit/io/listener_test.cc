@@ -49,7 +49,7 @@ TEST(Listener, ConnectionsInheritItsOptions) {
   EXPECT_EQ(send_buffer_of(accepted.get()), 200 * 1024);
 }
 
-TEST(Listener, SeveralShareAPortAndOthersAreToldWhy) {
+TEST(Listener, SeveralShareAPortAndOthersGetTheReason) {
   const auto first = open_listener(address("127.0.0.1:0"), {});
   ASSERT_TRUE(first);
   const SocketAddress bound = local_address(first->get());

@@ -179,7 +179,8 @@ TEST_P(ReceiveTest, PauseAndResumeAtEveryEventKeepOrder) {
   size_t toggles = 0;
   on_event_ = [&](const Event& event) {
     if (event.kind != EventKind::bytes) return;
-    // Four shapes: nothing, pause, pause and resume, pause-resume-pause; whoever is left paused is resumed below.
+    // Four shapes: nothing, pause, pause and resume, pause-resume-pause; a connection that is left paused is resumed
+    // below.
     switch (toggles++ % 4) {
       case 1: backend_->pause_receive(pair.socket); break;
       case 2:

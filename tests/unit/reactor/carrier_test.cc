@@ -121,8 +121,8 @@ TEST_F(CarrierTest, RunsStaySharedSlices) {
 TEST_F(CarrierTest, AStreamThatIsNotReadReachesItsOwnLimitAndNotThoseOfOthers) {
   const StreamId slow = open(4), other = open(1000);
   for (const StreamId id : {slow, other}) reactor_->set_output(*reactor_->find(id), {nullptr, 20, 100});
-  std::vector<uint32_t> told;
-  handler_.when_slow = [&](ConnectionId id) { told.push_back(id.slot); };
+  std::vector<uint32_t> notified;
+  handler_.when_slow = [&](ConnectionId id) { notified.push_back(id.slot); };
   for (int i = 0; i < 5; ++i) {
     send(slow, "12345678");
     send(other, "abcdefgh");
@@ -131,8 +131,8 @@ TEST_F(CarrierTest, AStreamThatIsNotReadReachesItsOwnLimitAndNotThoseOfOthers) {
   EXPECT_EQ(received().substr(0, 12), "1234abcdefgh");
   EXPECT_EQ(received().size(), 4u + 5 * 8);
   EXPECT_TRUE(reactor_->find(slow)->blocked);
-  ASSERT_FALSE(told.empty());
-  for (const uint32_t slot : told) EXPECT_EQ(slot, slow.slot);
+  ASSERT_FALSE(notified.empty());
+  for (const uint32_t slot : notified) EXPECT_EQ(slot, slow.slot);
   EXPECT_EQ(reactor_->find(slow)->unread_bytes, 36u);
 
   carrier_.open_window(slow, 100);
@@ -141,7 +141,7 @@ TEST_F(CarrierTest, AStreamThatIsNotReadReachesItsOwnLimitAndNotThoseOfOthers) {
   EXPECT_EQ(reactor_->find(slow)->unread_bytes, 0u);
 }
 
-TEST_F(CarrierTest, DrainedIsToldOnceAllHasBeenPulled) {
+TEST_F(CarrierTest, DrainedIsReportedOnceAllHasBeenPulled) {
   const StreamId id = open(4);
   std::vector<uint32_t> drained;
   handler_.when_drained = [&](ConnectionId of) { drained.push_back(of.slot); };

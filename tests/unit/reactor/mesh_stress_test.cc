@@ -140,21 +140,21 @@ TEST(MeshStress, FourMembersAllToAll) {
 }
 
 // Member 3 takes nothing while every ring to it fills up; then it resumes.
-TEST(MeshStress, AStalledMemberHoldsNobodyUp) {
+TEST(MeshStress, APausedMemberHoldsNobodyUp) {
   constexpr uint16_t kMembers = 4;
-  constexpr MemberId kStalled = 3;
+  constexpr MemberId kPaused = 3;
   constexpr uint64_t kMails = 1000;
   auto mesh = std::move(*Mesh::create(tiny_rings(kMembers)));
   std::vector<std::unique_ptr<Member>> members;
   for (MemberId own = 0; own < kMembers; ++own) {
-    std::vector<uint64_t> quota(kMembers, own == kStalled ? 0 : kMails);
+    std::vector<uint64_t> quota(kMembers, own == kPaused ? 0 : kMails);
     std::vector<uint64_t> due(kMembers, kMails);
-    due[kStalled] = 0;
+    due[kPaused] = 0;
     members.push_back(std::make_unique<Member>(*mesh, own, quota, due));
   }
   std::atomic<int> running{kMembers - 1};
   std::vector<std::thread> threads;
-  for (MemberId own = 0; own < kStalled; ++own) {
+  for (MemberId own = 0; own < kPaused; ++own) {
     threads.emplace_back([&, &member = *members[own]] {
       // Everything from those that run arrives, whatever waits for the one that does not.
       for (;;) {
@@ -165,17 +165,17 @@ TEST(MeshStress, AStalledMemberHoldsNobodyUp) {
         if (member.received_all() && member.boxes().stats().overflow_depth == kMails - 8) break;
         member.sleep();
       }
-      EXPECT_EQ(member.boxes().overflow_depth(kStalled), kMails - 8);
-      EXPECT_EQ(member.boxes().delivered_total(kStalled), 8u);
+      EXPECT_EQ(member.boxes().overflow_depth(kPaused), kMails - 8);
+      EXPECT_EQ(member.boxes().delivered_total(kPaused), 8u);
       running.fetch_sub(1);
       running.notify_one();
       member.run([&] { return member.boxes().stats().overflow_depth == 0; });
     });
   }
   for (int left; (left = running.load()) != 0;) running.wait(left);
-  Member& stalled = *members[kStalled];
-  EXPECT_EQ(stalled.boxes().mailbox_depth(), 8u * kStalled);
-  stalled.run([&] { return stalled.received()[0] + stalled.received()[1] + stalled.received()[2] == 3 * kMails; });
+  Member& paused = *members[kPaused];
+  EXPECT_EQ(paused.boxes().mailbox_depth(), 8u * kPaused);
+  paused.run([&] { return paused.received()[0] + paused.received()[1] + paused.received()[2] == 3 * kMails; });
   for (std::thread& thread : threads) thread.join();
   for (auto& member : members) EXPECT_TRUE(member->in_order());
 }

@@ -242,7 +242,7 @@ TEST_F(OutboxTest, DropOldestGivesUpWhenNothingMayGo) {
   EXPECT_EQ(outbox.messages(), 2u);
 }
 
-// What is told about dropped frames lies between those before and those behind them, whatever place they had.
+// The notice about dropped frames lies between those before and those behind them, whatever place they had.
 TEST_F(OutboxTest, ANoticeTakesThePlaceOfDroppedFrames) {
   for (const uint32_t sent : {0u, 3u}) {
     for (const uint32_t kept : {0u, 1u, 2u}) {

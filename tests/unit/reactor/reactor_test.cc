@@ -371,7 +371,7 @@ TEST_F(ReactorTest, TimersThatFireTogetherAreServedInTurns) {
   clock_.advance_ns((2 * kTimerTick).count());
   tick();
   EXPECT_EQ(handler_.timers.size(), turns(kMany));
-  // Of those whose time is over, but who have not been told: one has no timer any more, another one anew.
+  // Of those whose time is over, but who have not been notified: one has no timer any more, another one anew.
   const auto waits = [&](uint32_t slot) { return std::ranges::count(handler_.timers, slot) == 0; };
   uint32_t cancelled = 0, armed = kMany - 1;
   while (!waits(cancelled)) ++cancelled;

@@ -18,7 +18,7 @@ constexpr int64_t kBurnedNs = 100'000'000;
 constexpr int64_t kTicksNs = 40'000'000;  // that rounding may take, of several processes
 constexpr size_t kTouched = size_t{32} << 20;
 
-// A child whose child burns CPU time and fills memory, says so, and lives until it is told to end.
+// A child whose child burns CPU time and fills memory, says so, and lives until it is asked to end.
 class Family {
  public:
   Family() {
@@ -75,12 +75,12 @@ class Family {
   pid_t child_ = 0;
 };
 
-bool children_are_told() {
+bool children_are_reported() {
   return std::filesystem::exists("/proc/self/task/" + std::to_string(::getpid()) + "/children");
 }
 
 TEST(ProcessWatch, DescendantsCountWithTheirProcess) {
-  if (!children_are_told()) GTEST_SKIP() << "the kernel has no CONFIG_PROC_CHILDREN";
+  if (!children_are_reported()) GTEST_SKIP() << "the kernel has no CONFIG_PROC_CHILDREN";
   Family family;
   const auto sample = sample_process(family.child(), true);
   ASSERT_TRUE(sample);
@@ -91,7 +91,7 @@ TEST(ProcessWatch, DescendantsCountWithTheirProcess) {
 }
 
 TEST(ProcessWatch, TheTimeOfOnesThatEndedStaysInTheSum) {
-  if (!children_are_told()) GTEST_SKIP() << "the kernel has no CONFIG_PROC_CHILDREN";
+  if (!children_are_reported()) GTEST_SKIP() << "the kernel has no CONFIG_PROC_CHILDREN";
   const auto before = sample_process(::getpid(), false);
   Family family;
   family.end();

@@ -67,18 +67,18 @@ TEST(Schedule, NothingIsDueWithoutARate) {
 
 // Coordinated omission: a server that stands still for a second. Measured from the actual send (which waits for the
 // answer before) it shows in one sample of a hundred; measured from the intended send, in all that it delayed.
-TEST(Schedule, LatencyFromTheIntendedSendShowsAStall) {
+TEST(Schedule, LatencyFromTheIntendedSendShowsAPause) {
   const Schedule schedule = Schedule::constant(100, 10 * kSecond);
   constexpr int64_t kAnswer = 1'000'000;
-  constexpr int64_t kStallBegin = 5 * kSecond;
-  constexpr int64_t kStallEnd = 6 * kSecond;
+  constexpr int64_t kPauseBegin = 5 * kSecond;
+  constexpr int64_t kPauseEnd = 6 * kSecond;
   Histogram corrected(60 * kSecond);
   Histogram uncorrected(60 * kSecond);
   int64_t free_at = 0;
   for (uint64_t n = 0; n < schedule.count(); ++n) {
     const int64_t intended = schedule.time_of(n);
     const int64_t sent = std::max(intended, free_at);
-    const int64_t begun = sent >= kStallBegin && sent < kStallEnd ? kStallEnd : sent;
+    const int64_t begun = sent >= kPauseBegin && sent < kPauseEnd ? kPauseEnd : sent;
     free_at = begun + kAnswer;
     corrected.record(static_cast<uint64_t>(free_at - intended));
     uncorrected.record(static_cast<uint64_t>(free_at - sent));

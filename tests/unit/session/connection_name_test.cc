@@ -71,7 +71,7 @@ TEST(ConnectionNames, OtherTextsAreRefused) {
   std::string upper = name;
   for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   ASSERT_NE(upper, name);
-  EXPECT_FALSE(names.parse(upper).has_value()) << "a name has one spelling";
+  EXPECT_FALSE(names.parse(upper).has_value()) << "a name has one text";
   EXPECT_FALSE(names.parse("").has_value());
   EXPECT_FALSE(names.parse(name.substr(1)).has_value());
   EXPECT_FALSE(names.parse(name + '0').has_value());

@@ -297,7 +297,7 @@ TEST(HalfClosed, AStreamOfFiguresEnds) {
   EXPECT_TRUE(world.closed(wire));
 }
 
-TEST(HalfClosed, ARequestThatIsNotCompleteIsToldSo) {
+TEST(HalfClosed, ARequestThatIsNotCompleteIsReported) {
   World world;
   const std::string whole = post("/messages", R"({"room":"r","content":"x"})");
   for (size_t cut = 1; cut < whole.size(); ++cut) {

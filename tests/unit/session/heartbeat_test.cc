@@ -26,18 +26,18 @@ TEST(Heartbeat, ComesOncePerInterval) {
   }
 }
 
-// PROTOCOL: the beats within any 100 ms are at most twice the mean, also when all connections came at once.
+// PROTOCOL: the heartbeats within any 100 ms are at most twice the mean, also when all connections came at once.
 TEST(Heartbeat, IsSpreadOverTheInterval) {
   constexpr io::Nanoseconds kInterval = 25s;
   for (const uint32_t connections : {1000u, 20000u, 100000u}) {
-    std::vector<int64_t> beats;
-    for (uint32_t slot = 0; slot < connections; ++slot) beats.push_back(until_beat(7s, kInterval, slot).count());
-    std::sort(beats.begin(), beats.end());
+    std::vector<int64_t> times;
+    for (uint32_t slot = 0; slot < connections; ++slot) times.push_back(until_beat(7s, kInterval, slot).count());
+    std::sort(times.begin(), times.end());
     const double mean = connections / 250.0;
     size_t from = 0;
     size_t most = 0;
-    for (size_t to = 0; to < beats.size(); ++to) {
-      while (beats[to] - beats[from] >= 100'000'000) ++from;
+    for (size_t to = 0; to < times.size(); ++to) {
+      while (times[to] - times[from] >= 100'000'000) ++from;
       most = std::max(most, to - from + 1);
     }
     EXPECT_LE(static_cast<double>(most), 2 * mean) << connections;

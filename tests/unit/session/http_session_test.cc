@@ -227,7 +227,7 @@ TEST(HttpSession, ARequestMustBeCompleteInTime) {
   EXPECT_FALSE(world.closed(silent));
   world.pass(200ms);
   EXPECT_TRUE(world.closed(silent));
-  EXPECT_EQ(world.take(silent), "") << "who asked nothing is told nothing";
+  EXPECT_EQ(world.take(silent), "") << "who asked nothing gets nothing";
 }
 
 TEST(HttpSession, TheTimeOfARequestRunsFromItsFirstByte) {
@@ -376,7 +376,7 @@ TEST(HttpLimits, ConnectionsInAll) {
   EXPECT_EQ(status_of(world.ask(fourth, get("/rooms"))), 200);
 }
 
-TEST(HttpLimits, AStreamThatIsRefusedForNowIsToldByAnEvent) {
+TEST(HttpLimits, AStreamThatIsRefusedForNowIsNotifiedByAnEvent) {
   World world;
   world.options().connections_max = 1;
   world.connect();
@@ -479,7 +479,7 @@ TEST(Drain, AFirstRequestUnderWayIsAnswered) {
 }
 
 // Both a WebSocket and a stream whose joins another core has yet to answer.
-TEST(Drain, WhoIsBeingLetInIsLetInThenTold) {
+TEST(Drain, WhoIsBeingLetInIsLetInThenNotified) {
   WorldOptions options;
   options.cores = 2;
   options.sessions.drain_period = 100ms;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits per address, user and key, whom proxies speak for, hosts and origins, over one and two cores.
+// Limits per address, user and key, for which clients proxies speak, hosts and origins, over one and two cores.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -307,7 +307,7 @@ TEST(Cors, Preflight) {
   EXPECT_EQ(status_of(allowed), 204);
   EXPECT_EQ(header_of(allowed, "Access-Control-Allow-Origin"), "https://page.test");
   EXPECT_EQ(header_of(allowed, "Access-Control-Allow-Methods"), "POST, OPTIONS");
-  // Ours, and what EventSource polyfills, libraries over fetch() and tracing add (their own spelling: any case will
+  // Ours, and what EventSource polyfills, libraries over fetch() and tracing add (their own case: any will
   // do).
   for (const char* field :
        {"Accept", "Authorization", "Cache-Control", "Content-Type", "Last-Event-ID", "Pragma", "X-API-Key",

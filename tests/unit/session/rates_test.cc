@@ -139,7 +139,7 @@ TEST(Rates, WhatACoreDidNotSpendGoesBack) {
   EXPECT_EQ(two.pings(71), 70) << "an eighth is leased to the other core";
   one.end();
   world.work();
-  world.pass(50ms);  // longer than the refused one was told to wait
+  world.pass(50ms);  // longer than the refused one was to wait
   EXPECT_EQ(two.pings(20), 13) << "nine that came back, and four in these milliseconds";
 }
 

@@ -49,7 +49,7 @@ TEST(RestMessages, NothingOfABadBatchIsPublished) {
 }
 
 TEST(RestMessages, ABatchBeyondTheCreditIsPublishedInOrder) {
-  // Two publishes may be under way at once: the batch stalls and goes on several times over.
+  // Two publishes may be under way at once: the batch waits for credit and goes on several times over.
   World world({.cores = 2, .credit_publishes = 2});
   const World::Wire wire = world.connect();
   std::string batch = "[";

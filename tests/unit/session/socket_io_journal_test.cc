@@ -161,7 +161,7 @@ TEST_F(SocketIoJournalTest, ANumberThatMeansAnotherRoomBeginsAnew) {
   EXPECT_EQ(positions(trace, {5}, ""), std::nullopt) << "nothing is known of it";
 }
 
-// Members come, join, get runs, replays and events of their own, in any order; whoever goes knows where it was, from
+// Members come, join, get runs, replays and events of their own, in any order; one that goes knows where it was, from
 // whichever event it got last.
 TEST_F(SocketIoJournalTest, AnyOrderOfEvents) {
   for (uint32_t seed = 0; seed < 300; ++seed) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of Socket.IO needs no server: the names of sessions, and how events of others are told.
+// What of Socket.IO needs no server: the names of sessions, and how events of others are serialized.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -288,7 +288,7 @@ TEST(SseSession, HeartbeatsAreCommentsOrEvents) {
   EXPECT_EQ(events.types(), (Types{"heartbeat", "heartbeat", "heartbeat"}));
 }
 
-TEST(SseSession, RefusedForAPassingReasonItIsToldToComeBack) {
+TEST(SseSession, RefusedForAPassingReasonItIsAskedToComeBack) {
   LoneCore core;
   core.gate().drain(DrainPhase::refusing);
   StreamPeer stream(core, "/events?rooms=a");
@@ -297,7 +297,7 @@ TEST(SseSession, RefusedForAPassingReasonItIsToldToComeBack) {
   EXPECT_EQ(stream.types(), (Types{"problem", "close"}));
   EXPECT_TRUE(stream.ended);
   StreamPeer bad(core, "/events?rooms=@somebody");
-  EXPECT_NE(bad.head.substr(0, 12), "HTTP/1.1 403") << "draining is told before the request is read";
+  EXPECT_NE(bad.head.substr(0, 12), "HTTP/1.1 403") << "draining is reported before the request is read";
 }
 
 TEST(SseSession, DrainGivesRetryReconnectAndTheEnd) {
@@ -333,7 +333,7 @@ TEST(SseSession, AReplayThatHasBegunIsFinishedBeforeTheDrainEndsTheStream) {
 }
 
 // A room that has ended gives its number to another one, which a stream may not be in.
-TEST(SseSession, WhatIsMissedIsToldOfItsOwnRoom) {
+TEST(SseSession, WhatIsMissedIsReportedOfItsOwnRoom) {
   LoneCore::Setup setup = small_ids();
   setup.sessions.outbox_messages_max = 8;
   setup.room.slow = hub::SlowPolicy::drop_oldest;
@@ -346,14 +346,14 @@ TEST(SseSession, WhatIsMissedIsToldOfItsOwnRoom) {
   for (int i = 0; i < 20; ++i) publish(core, "\nb", "1");
   slow.make_room(SIZE_MAX);
   uint64_t a = 0;
-  bool told = false;
+  bool notified = false;
   for (const auto& event : slow.events()) {
     EXPECT_EQ(event.data.find("secret"), std::string::npos) << event.data;
     if (event.type == "message" && event.data.find("\"room\":\"a\"") != std::string::npos) ++a;
-    if (event.type == "lagged") told = event.data.find("\"room\":\"b\"") != std::string::npos;
+    if (event.type == "lagged") notified = event.data.find("\"room\":\"b\"") != std::string::npos;
   }
   EXPECT_EQ(a, 4u);
-  EXPECT_TRUE(told);
+  EXPECT_TRUE(notified);
 }
 
 TEST(SseSession, ASlowReaderGetsProblemAndTheEnd) {

@@ -336,7 +336,7 @@ TEST(WebSocketSession, ASlowReaderThatKeepsTheOldestIsNeverClosed) {
   }
 }
 
-TEST(WebSocketSession, ASlowReaderOfAFeedIsToldWhatItMissed) {
+TEST(WebSocketSession, ASlowReaderOfAFeedIsNotifiedOfWhatItMissed) {
   LoneCore::Setup setup;
   setup.sessions.outbox_messages_max = 8;
   setup.room.slow = hub::SlowPolicy::drop_oldest;
@@ -373,7 +373,7 @@ TEST(WebSocketSession, ASlowReaderOfAFeedIsToldWhatItMissed) {
 }
 
 // The hub's number for a room may go to another one as soon as the first has no members left.
-TEST(WebSocketSession, WhatIsMissedOfARoomIsNotToldAsAnothers) {
+TEST(WebSocketSession, WhatIsMissedOfARoomIsNotReportedAsAnothers) {
   for (const bool by_end : {false, true}) {
     LoneCore::Setup setup;
     setup.sessions.outbox_messages_max = 8;
@@ -416,7 +416,7 @@ TEST(WebSocketSession, WhatIsMissedOfARoomIsNotToldAsAnothers) {
   }
 }
 
-TEST(WebSocketSession, WhileItsPeersAreToldToGoAReplayIsFinishedAndNoneBegins) {
+TEST(WebSocketSession, WhileItsPeersAreAskedToGoAReplayIsFinishedAndNoneBegins) {
   LoneCore::Setup setup;
   setup.sessions.drain_period = 100ms;
   setup.room.first_id = 1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's figures of the last five minutes, a sample a second, for /stats/history: the sums of all cores in a ring
 // of fixed size. One thread takes the samples. The answer, some 100 kB for 300 samples, is written when it is asked
-// for, once for each sample at most: a reactor that asks works or waits for as long as that takes (a fraction of a
-// millisecond), and all others copy what is there. answer() is for any thread.
+// for, once for each sample at most: a reactor that asks works or waits for as long as that takes, and all others
+// copy what is there. answer() is for any thread.
 #pragma once
 
 #include <cstddef>

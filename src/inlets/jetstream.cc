@@ -71,6 +71,11 @@ void JetStream::run() {
     acknowledging_.insert(acknowledging_.end(), order.settled.begin(), order.settled.end());
     // They come again as if they had been lost: to give them back would change their order.
     for (const uint64_t sequence : order.returned) held_.erase(sequence);
+    if (!order.returned.empty()) {
+      // Before anything newer, also when reading was stopped and begun again in between.
+      ready_ = false;
+      connected_at_ = steady_clock::now();
+    }
     if (order.epoch != epoch_) {
       // Others get what is not acknowledged, and we begin as they do.
       epoch_ = order.epoch;

@@ -126,7 +126,7 @@ void Gate::kicked(ConnectionId id) {
 bool Gate::send_canonical(ConnectionId id, std::string_view canonical) {
   Client* client = find(id);
   if (client == nullptr) return socket_io_->returns().send_canonical(id, canonical);
-  // Whoever is cut off may come back for it.
+  // A Socket.IO client that was just cut off may come back, and gets it then.
   const bool may_return = client->kind == Kind::socket_io && client->phase == Phase::closing;
   if (client->phase != Phase::open && !may_return) return false;
   Transport* const transport = transport_of(*client);

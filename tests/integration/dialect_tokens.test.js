@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dialects with tokens: who comes in, as whom, and what the others get.
+// The dialects with tokens: whom they let connect, under which name, and what other clients get.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
